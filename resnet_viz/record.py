@@ -51,7 +51,10 @@ def save(path: Path, records: Sequence[Record]) -> None:
     arrays: dict[str, np.ndarray] = {}
     head = []
     for number, record in enumerate(records):
-        about = {name: getattr(record, name) for name in ("id", "status", "name", "step", "steps", "message", "result", "info")}
+        about = {
+            name: getattr(record, name)
+            for name in ("id", "status", "name", "step", "steps", "message", "result", "info")
+        }
         head.append(about | {"spec": json.loads(to_json(record.spec)), "metrics": sorted(record.series)})
         for metric, (steps, values) in record.series.items():
             arrays[f"{number}.{metric}.steps"] = steps.astype(np.int32)

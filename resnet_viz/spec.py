@@ -6,6 +6,7 @@ says "auto" is resolved once, when the run is created (`train.resolve`), and sto
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -140,7 +141,10 @@ class ModelSpec:
             self.drop == 0 or self.shortcut != "concat",
             "Stochastic depth drops an added branch; a concatenating shortcut has none.",
         )
-        _require(0 <= self.drop < 1, f"Stochastic depth {self.drop} is outside 0 to 1 (it is 1 − p_L; 0.5 is usual).")
+        _require(
+            0 <= self.drop < 1,
+            f"Stochastic depth {self.drop} is outside 0 to 1 (it is 1 − p_L; 0.5 is usual).",
+        )
         _require(0.125 <= self.width <= 16, f"Width factor {self.width} is outside 0.125 to 16.")
         _require(math.isfinite(self.gate_bias), f"Gate bias {self.gate_bias} is not a number.")
         _require(1 <= self.channels <= 64, f"{self.channels} input channels are outside 1 to 64.")
@@ -148,9 +152,13 @@ class ModelSpec:
         _require(4 <= self.size <= 1024, f"Input size {self.size} is outside 4 to 1024 pixels.")
         count = block_count(self)
         bad = [b for b in self.no_skip if not 1 <= b <= count]
-        _require(not bad, f"Block {bad[0] if bad else 0} has no skip to switch off: this network has blocks 1 to {count}.")
         _require(
-            not skipless or not self.no_skip, "A plain network has no skips to switch off; leave the mask of skips empty."
+            not bad,
+            f"Block {bad[0] if bad else 0} has no skip to switch off: this network has blocks 1 to {count}.",
+        )
+        _require(
+            not skipless or not self.no_skip,
+            "A plain network has no skips to switch off; leave the mask of skips empty.",
         )
 
     def twin(self) -> ModelSpec:
@@ -264,7 +272,10 @@ class TrainSpec:
         _require(self.batch >= 2, f"A batch of {self.batch} is too small: BatchNorm needs 2 pictures or more.")
         _require(1 <= self.epochs <= 10_000, f"{self.epochs} epochs are outside 1 to 10,000.")
         _require(self.steps >= 0, f"{self.steps} steps are below 0 (0 means: as many as the epochs take).")
-        _require(0 <= self.label_smoothing < 1, f"Label smoothing {self.label_smoothing} is outside 0 to 1; 0.1 is usual.")
+        _require(
+            0 <= self.label_smoothing < 1,
+            f"Label smoothing {self.label_smoothing} is outside 0 to 1; 0.1 is usual.",
+        )
         _require(0 <= self.mixup <= 10, f"Mixup's alpha {self.mixup} is outside 0 to 10; 0.2 is usual.")
         _require(0 <= self.seed < 2**63, f"Seed {self.seed} is not a whole number from 0 up.")
         _require(0 <= self.threads <= 1024, f"{self.threads} threads are outside 0 (chosen for you) to 1024.")
@@ -289,6 +300,12 @@ class RunSpec:
         return replace(self, model=self.model.twin())
 
 
+def seed_from(*parts: object) -> int:
+    """A seed, 0 to 2^63 − 1, that depends on every part and on nothing else: randomness is counted, not carried along."""
+    text = ":".join(map(str, parts)).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
+
+
 def to_json(spec: Any) -> str:
     """A spec as one line of JSON, keys sorted: equal specs give equal text."""
     return json.dumps(asdict(spec), sort_keys=True)
@@ -297,7 +314,10 @@ def to_json(spec: Any) -> str:
 def _from_dict(cls: type, values: Mapping[str, Any]) -> Any:
     known = {f.name for f in fields(cls)}
     unknown = sorted(set(values) - known)
-    _require(not unknown, f"{cls.__name__} has no field {unknown[0] if unknown else ''!r}; this file may be from a newer version.")
+    _require(
+        not unknown,
+        f"{cls.__name__} has no field {unknown[0] if unknown else ''!r}; this file may be from a newer version.",
+    )
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 

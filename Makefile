@@ -1,0 +1,35 @@
+# Each target does everything it needs on a fresh machine with Python 3.11 or newer.
+PYTHON ?= python3
+PORT ?= 8501
+BIN := .venv/bin
+
+.PHONY: app install check test lint twins clean
+
+app: install  ## serve the app on 127.0.0.1 (PORT=8501)
+	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+install: .venv/installed  ## the virtual environment alone
+
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"ResNet Viz needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Say make PYTHON=/path/to/python3.11.")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint  ## style, types and the fast tests: under a minute
+	$(BIN)/pytest -q -m "not slow and not browser"
+
+test: lint  ## everything, browser tests included where a chromium is found
+	$(BIN)/pytest -q -m "not slow and not browser"
+	$(BIN)/pytest -q -m "slow or browser"
+
+twins: install  ## train the digits twins that ship in assets/ again
+	$(BIN)/python -m resnet_viz record
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache build *.egg-info
