@@ -1,0 +1,315 @@
+"""`python -m resnet_viz`: train, look at runs, export, and check the machine, without a browser."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import MISSING, fields, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from resnet_viz import __version__, datasets, engine
+from resnet_viz.spec import (
+    DEVICES,
+    FAMILIES,
+    INITS,
+    NORMS,
+    OPTIMISERS,
+    ORDERS,
+    PRECISIONS,
+    SCHEDULES,
+    SHORTCUTS,
+    DataSpec,
+    ModelSpec,
+    RunSpec,
+    SpecError,
+    TrainSpec,
+)
+from resnet_viz.store import LIVE, Run, Store, StoreError
+
+_CHOICES: dict[str, Any] = {
+    "family": FAMILIES,
+    "shortcut": SHORTCUTS,
+    "order": ORDERS,
+    "norm": NORMS,
+    "init": INITS,
+    "optimiser": OPTIMISERS,
+    "schedule": SCHEDULES,
+    "device": DEVICES,
+    "precision": PRECISIONS,
+}
+# Set from the data, or said by --data.
+_NOT_OPTIONS = {"channels", "classes", "size", "name", "hash", "label"}
+
+
+def _add_spec_options(parser: argparse.ArgumentParser) -> None:
+    """An option for every field of the specs, its default the field's."""
+    for cls in (ModelSpec, DataSpec, TrainSpec):
+        group = parser.add_argument_group(cls.__name__.removesuffix("Spec").lower())
+        for field in fields(cls):
+            if field.name in _NOT_OPTIONS:
+                continue
+            option = f"--{field.name.replace('_', '-')}"
+            default = field.default if field.default is not MISSING else None
+            shown = f"default: {default}"
+            if isinstance(default, bool):
+                group.add_argument(option, action=argparse.BooleanOptionalAction, default=default)
+            elif isinstance(default, tuple) or field.name == "augment":
+                kind = {"no_skip": int, "milestones": float}.get(field.name, str)
+                group.add_argument(option, nargs="*", type=kind, default=default, help=shown)
+            else:
+                group.add_argument(
+                    option, type=type(default), default=default, choices=_CHOICES.get(field.name), help=shown
+                )
+
+
+def _spec(options: argparse.Namespace) -> RunSpec:
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(options).items()}
+    parts = {c: c(**{f.name: given[f.name] for f in fields(c) if f.name in given}) for c in (ModelSpec, TrainSpec)}
+    data = DataSpec() if options.data in datasets.BUILT_IN else _own(options.data)
+    data = replace(data, **{f: given[f] for f in ("limit", "validation", "split_seed", "augment")})
+    if options.data in datasets.BUILT_IN:
+        data = replace(data, name=options.data)
+    return RunSpec(parts[ModelSpec], data, parts[TrainSpec])
+
+
+def _own(path: str) -> DataSpec:
+    from resnet_viz import own_data
+
+    if not Path(path).exists():
+        raise datasets.DataError(
+            f"{path!r} is neither a data set ({', '.join(datasets.BUILT_IN)}) nor a file or folder on this machine."
+        )
+    return own_data.import_own(Path(path))
+
+
+def _train(options: argparse.Namespace) -> int:
+    store = Store()
+    if options.resume:
+        ids = [options.resume]
+        store.run(options.resume)
+        store.want(options.resume, "run")
+    else:
+        spec = _spec(options)
+        ids = engine.start(store, [spec, spec.twin()] if options.twins else [spec])
+    engine.supervise(store, spares=0)
+    try:
+        _follow(store, ids, options.json)
+    except KeyboardInterrupt:
+        _stop(store, ids)
+        return 130
+    ended = [store.run(run) for run in ids]
+    if options.json:
+        for run in ended:
+            print(json.dumps(result_line(run)), flush=True)
+    for run in ended:
+        if run.message and not options.json:
+            print(f"{run.name}: {run.message}", file=sys.stderr)
+    return int(any(run.status in ("failed", "lost") for run in ended))
+
+
+def result_line(run: Run) -> dict[str, Any]:
+    """The last line of a net in --json."""
+    keys = ("train_loss", "test_accuracy", "test_loss", "train_accuracy", "seconds")
+    return {
+        "event": "result",
+        "run": run.id,
+        "depth": run.spec.model.depth,
+        "shortcut": run.spec.model.shortcut,
+        "status": run.status,
+        "steps": run.step,
+        "message": run.message,
+        **{key: run.result.get(key) for key in keys},
+    }
+
+
+def _follow(store: Store, ids: Sequence[str], as_json: bool) -> None:
+    """Show how far the runs are until all have ended: bars, or a JSON line an epoch."""
+    seen = dict.fromkeys(ids, 0)
+    runs = {run: store.run(run) for run in ids}
+    bars = {r: tqdm(total=row.steps, desc=row.name, unit="step", disable=as_json) for r, row in runs.items()}
+    waiting = set(ids)
+    while waiting:
+        time.sleep(0.2)
+        for run in sorted(waiting):
+            row = store.run(run)
+            bar = bars[run]
+            bar.total = row.steps
+            if row.step:
+                speed = store.series(run, "speed", row.step - 1)[1]
+                bar.set_postfix_str(f"{float(speed[-1]):.0f} pictures/s" if len(speed) else "", refresh=False)
+            bar.update(row.step - bar.n)
+            steps, losses = store.series(run, "val_loss", seen[run])
+            accuracies = store.series(run, "val_accuracy", seen[run])[1]
+            for step, loss, accuracy in zip(steps.tolist(), losses.tolist(), accuracies.tolist(), strict=False):
+                seen[run] = step
+                if as_json:
+                    line = {"event": "epoch", "run": run, "step": step, "val_loss": loss, "val_accuracy": accuracy}
+                    print(json.dumps(line), flush=True)
+            if row.status not in LIVE:
+                waiting.discard(run)
+    for bar in bars.values():
+        bar.close()
+
+
+def _stop(store: Store, ids: Sequence[str]) -> None:
+    for run in ids:
+        store.want(run, "stop")
+    deadline = time.monotonic() + 10
+    while any(store.run(run).live for run in ids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for run in ids:
+        print(
+            f"{run} is {store.run(run).status}; go on with: python -m resnet_viz train --resume {run}", file=sys.stderr
+        )
+
+
+def _runs(options: argparse.Namespace) -> int:
+    store = Store()
+    if options.delete:
+        store.run(options.delete)
+        store.delete(options.delete)
+        return 0
+    for run in store.runs():
+        if options.json:
+            print(
+                json.dumps(
+                    result_line(run) | {"event": "run", "name": run.name, "group": run.group, "created": run.created}
+                )
+            )
+        else:
+            accuracy = run.result.get("test_accuracy")
+            tail = f"{100 * accuracy:5.1f} %" if accuracy is not None else "      –"
+            print(
+                f"{run.id}  {run.status:9} {run.step:>6}/{run.steps:<6} {tail}  {run.bytes / 1e6:6.1f} MB  {run.name}"
+            )
+    return 0
+
+
+def _prune(options: argparse.Namespace) -> int:
+    store = Store()
+    freed = store.prune(int(options.cap * 1e9))
+    print(f"{freed / 1e6:.1f} MB freed; {store.disk_use() / 1e6:.1f} MB in use below {store.home}.")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from resnet_viz import export
+
+    store = Store()
+    records = [store.record(run) for run in options.runs]
+    text = export.handout(records) if options.html else export.csv(records)
+    target = options.html or options.csv
+    target.write_text(text, encoding="utf-8") if target else sys.stdout.write(text)
+    return 0
+
+
+def _work(options: argparse.Namespace) -> int:
+    from resnet_viz import worker
+
+    return worker.main(Store())
+
+
+def _record(options: argparse.Namespace) -> int:
+    """Train the twins that ship with the app, on this machine, and write them to a file."""
+    from resnet_viz import record
+
+    store = Store()
+    specs = [RunSpec(train=TrainSpec(seed=seed)) for seed in range(options.seeds)]
+    pairs = [engine.start(store, [spec, spec.twin()]) for spec in specs]
+    engine.supervise(store, spares=0)
+    ids = [run for pair in pairs for run in pair]
+    _follow(store, ids, as_json=False)
+    records = [store.record(run) for run in ids]
+    if failed := [r for r in records if r.status != "finished"]:
+        print(f"{failed[0].name}: {failed[0].status}. {failed[0].message}", file=sys.stderr)
+        return 1
+    # Bands need the curves of every seed; the rest is shown of the first pair alone.
+    slim = {"loss", "accuracy", "val_accuracy", "val_loss", "test_accuracy", "test_loss"}
+    keep = records[:2] + [replace(r, series={k: v for k, v in r.series.items() if k in slim}) for r in records[2:]]
+    record.save(options.to, keep)
+    print(f"{options.to}: {options.to.stat().st_size / 1e3:.0f} kB")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """Say what this machine has, and whether a run would start."""
+    store = Store()
+    print(f"ResNet Viz {__version__}, Python {platform.python_version()}, {platform.platform()}")
+    import torch
+
+    from resnet_viz import train
+
+    spec = train.resolve(datasets.fill(RunSpec()))
+    print(f"torch {torch.__version__}; {engine.cores()} cores, at most {engine.cap()} runs at once")
+    print(f"device {spec.train.device}, precision {spec.train.precision}")
+    started = time.perf_counter()
+    train.warm()
+    print(f"a first run warms up in {time.perf_counter() - started:.1f} s; after it, clicks start at once")
+    probe = store.home / f".probe-{os.getpid()}"
+    probe.write_text("")
+    probe.unlink()
+    print(f"runs are kept in {store.home} ({store.disk_use() / 1e6:.1f} MB), data in {datasets.home()}")
+    for name in datasets.BUILT_IN:
+        print(f"  {datasets.BUILT_IN[name].label}: {'ready' if datasets.available(name) else 'to be downloaded'}")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    main = argparse.ArgumentParser("resnet_viz", description="See why residual networks work.")
+    main.add_argument("--version", action="version", version=__version__)
+    commands = main.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("train", help="train a network, or a residual one and its plain twin")
+    command.add_argument(
+        "--data", default="digits", help=f"{', '.join(datasets.BUILT_IN)}, or a .npz, a .zip or a folder of yours"
+    )
+    command.add_argument("--twins", action="store_true", help="train the plain twin beside it")
+    command.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped, lost or failed")
+    command.add_argument("--json", action="store_true", help="one JSON object a line; for each net, last, its result")
+    _add_spec_options(command)
+    command.set_defaults(call=_train)
+
+    command = commands.add_parser("runs", help="list the runs, or delete one")
+    command.add_argument("--json", action="store_true")
+    command.add_argument("--delete", metavar="RUN")
+    command.set_defaults(call=_runs)
+
+    command = commands.add_parser("export", help="write runs as CSV, or as one offline HTML page")
+    command.add_argument("runs", nargs="+", metavar="RUN")
+    command.add_argument("--csv", type=Path, metavar="FILE", help="the default, to standard output")
+    command.add_argument("--html", type=Path, metavar="FILE")
+    command.set_defaults(call=_export)
+
+    command = commands.add_parser("prune", help="delete old snapshots until they fit")
+    command.add_argument("--cap", type=float, default=2.0, metavar="GB", help="default: 2 GB")
+    command.set_defaults(call=_prune)
+
+    command = commands.add_parser("record", help="train the twins that ship with the app again")
+    command.add_argument("--seeds", type=int, default=5)
+    command.add_argument("--to", type=Path, default=Path("assets/twins/digits-56.npz"))
+    command.set_defaults(call=_record)
+
+    commands.add_parser("doctor", help="what this machine has, and whether a run would start").set_defaults(
+        call=_doctor
+    )
+    commands.add_parser("work", help="be a worker (the app starts these itself)").set_defaults(call=_work)
+    return main
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; a mistake of the user's is one sentence on standard error and exit code 2."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.call(options)
+    except (SpecError, datasets.DataError, StoreError) as error:
+        print(f"resnet_viz: {error}", file=sys.stderr)
+        return 2

@@ -1,0 +1,126 @@
+"""Worker processes: started, kept warm, watched; and what a page asks of a run. Without torch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from resnet_viz import arch, datasets
+from resnet_viz.spec import RunSpec
+from resnet_viz.store import Store
+
+# Idle workers that wait warm, so that twins start at once.
+SPARES = 2
+# A worker that has not said hello so long after its start has failed to.
+STARTING = 120.0
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cap() -> int:
+    """How many workers may be busy at once on this machine: RESNET_VIZ_WORKERS, else half the cores and 2 at least."""
+    return int(os.environ.get("RESNET_VIZ_WORKERS") or max(2, cores() // 2))
+
+
+def start(store: Store, specs: Sequence[RunSpec], owner: str = "") -> list[str]:
+    """Queue runs as one group, the machine's cores divided among those that run at once; returns their ids.
+
+    Raises SpecError or DataError for a spec that can't run; then nothing is queued.
+    """
+    threads = max(1, cores() // min(len(specs), cap()))
+    filled = [datasets.fill(spec) for spec in specs]
+    filled = [replace(s, train=replace(s.train, threads=s.train.threads or threads)) for s in filled]
+    return store.create([(s, datasets.total_steps(s)) for s in filled], owner=owner)
+
+
+def expected_seconds(store: Store, specs: Sequence[RunSpec]) -> float | None:
+    """How long runs that start together will take, from this machine's last rates; None where it never trained.
+
+    A run of the same network and batch tells most; else pictures/s times multiply-adds is taken as the same.
+    """
+    known = store.speeds()
+    longest = 0.0
+    for spec in specs:
+        spec = datasets.fill(spec)
+        work = arch.multiply_adds(spec.model)
+        same = [v for s, v in known if s.model == spec.model and s.train.batch == spec.train.batch]
+        like = [v * arch.multiply_adds(s.model) / work for s, v in known]
+        if not like:
+            return None
+        pictures = datasets.total_steps(spec) * min(spec.train.batch, datasets.split_sizes(spec.data)[0])
+        longest = max(longest, pictures / (same or like)[0])
+    return longest
+
+
+class _Children:
+    """The worker processes that this process started. One a process and store, for processes are not shared."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.processes: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
+
+    def spawn(self) -> None:
+        logs = self.store.home / "logs"
+        logs.mkdir(exist_ok=True)
+        environment = os.environ | {"RESNET_VIZ_HOME": str(self.store.home), "OMP_NUM_THREADS": str(cores())}
+        # From the code's own folder, so that it is found where it is not installed.
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])
+        )
+        with (logs / f"worker-{int(time.time() * 1000)}.log").open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "resnet_viz", "work"],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                env=environment,
+                # Out of the terminal's process group: Ctrl-C ends the server, not the training.
+                start_new_session=True,
+            )
+        self.processes[process.pid] = process, time.monotonic()
+
+    def keep(self, spares: int) -> None:
+        """Reap who has ended, mark lost runs, and start as many workers as are missing."""
+        # poll() also reaps, so a killed worker leaves no zombie.
+        self.processes = {pid: (p, t) for pid, (p, t) in self.processes.items() if p.poll() is None}
+        self.store.mark_lost()
+        alive = self.store.workers()
+        busy = sum(bool(run) for run in alive.values())
+        ready = sum(not run for run in alive.values())
+        now = time.monotonic()
+        ready += sum(pid not in alive and now - t < STARTING for pid, (_, t) in self.processes.items())
+        room = cap() - busy
+        for _ in range(min(max(spares, self.store.waiting()), room) - ready):
+            self.spawn()
+
+
+_watched: dict[Path, _Children] = {}
+_lock = threading.Lock()
+
+
+def supervise(store: Store, spares: int = SPARES) -> None:
+    """From now on, in a thread of its own, keep workers running for this store. Once a process; later calls do nothing."""
+    with _lock:
+        if store.home in _watched:
+            return
+        children = _watched[store.home] = _Children(store)
+
+    def watch() -> None:
+        while True:
+            try:
+                children.keep(spares)
+            except Exception as error:  # a full disk, say: the page says so; this thread tries again
+                print(f"resnet_viz: {error}", file=sys.stderr)
+                time.sleep(5)
+            time.sleep(0.5)
+
+    threading.Thread(target=watch, daemon=True, name="resnet_viz supervisor").start()

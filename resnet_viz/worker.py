@@ -1,0 +1,222 @@
+"""A worker process: takes a run, turns its job's events into rows, does what is wanted, and takes the next.
+
+`python -m resnet_viz work` imports torch, trains one dummy step and waits: from then on a click starts training at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import platform
+import signal
+import sqlite3
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Generator
+
+from resnet_viz import __version__
+from resnet_viz.events import Event, Point, Result, Snapshot, Status
+from resnet_viz.spec import RunSpec, SpecError
+from resnet_viz.store import Run, Store, Superseded, Wanted
+
+Job = Callable[[RunSpec, bytes | None], Generator[Event, str | None, None]]
+
+# Seconds between transactions, between looks for work or a change of mind, and between full snapshots.
+WRITE_EVERY, LOOK_EVERY = 0.25, 0.05
+SNAPSHOT_EVERY = float(os.environ.get("RESNET_VIZ_SNAPSHOT_SECONDS", "10"))
+# An idle worker outlives the process that started it by so many seconds.
+LINGER = 8.0
+
+log = logging.getLogger("resnet_viz.worker")
+
+
+class Stop(Exception):
+    """The run is to stop; its state has been saved."""
+
+
+class _Heart:
+    """Beats from its own thread and connection while a worker lives, so that a slow step is not a dead worker."""
+
+    def __init__(self, store: Store, worker: str) -> None:
+        self.store, self.worker = store, worker
+        self.run: Run | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> _Heart:
+        self.store.hello(self.worker, os.getpid())
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        with contextlib.suppress(sqlite3.Error):
+            self.store.goodbye(self.worker)
+
+    def _beat(self) -> None:
+        while not self._stop.wait(1):
+            run = self.run
+            # A locked or full database is the writer's to report.
+            with contextlib.suppress(sqlite3.Error, Superseded):
+                self.store.hello(self.worker, os.getpid(), run.id if run else "")
+                if run:
+                    self.store.beat(run.id, run.attempt)
+        self.store.close()
+
+
+def carry_out(store: Store, run: Run, job: Job, asked_to_leave: Callable[[], bool] = lambda: False) -> None:
+    """Carry out one claimed run: its events to the store, its wants from there, to whatever end.
+
+    Raises Superseded where another worker has taken the run, or somebody deleted it.
+    """
+    saved = store.snapshots(run.id, full=True)
+    events = job(run.spec, saved[-1].path.read_bytes() if saved else None)
+    try:
+        _follow(store, run, events, asked_to_leave)
+    except Stop:
+        store.end(run.id, run.attempt, "stopped")
+    except SpecError as error:
+        store.end(run.id, run.attempt, "failed", str(error))
+    except Superseded:
+        raise
+    except Exception as error:
+        log.exception("run %s failed", run.id)
+        # Where even this can't be written, the heart's silence tells.
+        with contextlib.suppress(OSError, sqlite3.Error):
+            store.end(run.id, run.attempt, "failed", _sentence(error, store))
+    finally:
+        events.close()
+
+
+def _follow(
+    store: Store, run: Run, events: Generator[Event, str | None, None], asked_to_leave: Callable[[], bool]
+) -> None:
+    points: list[Point] = []
+    word: Status | None = None
+    written = 0.0
+    snapped = time.monotonic()
+    say: str | None = None
+
+    def write(status: str = "running") -> Wanted:
+        nonlocal word, written
+        wanted = store.write(run.id, run.attempt, points, status, word)
+        points.clear()
+        word, written = None, time.monotonic()
+        return Wanted("stop", 0) if asked_to_leave() else wanted
+
+    while True:
+        try:
+            event = events.send(say) if say else next(events)
+        except StopIteration:
+            raise RuntimeError("the job ended without a result") from None
+        say = None
+        if isinstance(event, Status):
+            word = event
+        elif isinstance(event, Point):
+            points.append(event)
+        elif isinstance(event, Snapshot):
+            write()
+            store.save(run.id, run.attempt, event)
+            snapped = time.monotonic()
+        elif isinstance(event, Result):
+            write()
+            return store.end(run.id, run.attempt, event.status, event.message, event.values)
+        if time.monotonic() - written < WRITE_EVERY:
+            continue
+        wanted = write()
+        if wanted.what == "run" and time.monotonic() - snapped < SNAPSHOT_EVERY:
+            continue
+        if not isinstance(event, Point):
+            if wanted.what == "stop":  # between steps, the last snapshot is what a run goes on from
+                raise Stop
+            continue
+        while wanted.what == "pause" and wanted.step <= event.step:
+            time.sleep(LOOK_EVERY)
+            wanted = write("paused")
+        if wanted.what == "stop" or time.monotonic() - snapped >= SNAPSHOT_EVERY:
+            snapshot = events.send("snapshot")
+            assert isinstance(snapshot, Snapshot)
+            store.save(run.id, run.attempt, snapshot)
+            snapped = time.monotonic()
+            if wanted.what == "stop":
+                raise Stop
+
+
+def _sentence(error: Exception, store: Store) -> str:
+    """What went wrong, for the user."""
+    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "disk is full" in str(error):
+        return (
+            f"The disk is full: free some space below {store.home} (or prune snapshots on Runs), then resume this run."
+        )
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "can't allocate" in str(error):
+        return "Out of memory: choose a smaller batch, width or depth, then train again."
+    if isinstance(error, ValueError):
+        return str(error)
+    return f"{type(error).__name__}: {error}. The full story is in {store.home / 'logs'}."
+
+
+def train(run: Run, store: Store) -> Job:
+    """The training job, its spec resolved for this machine and stored so before the first step."""
+    import torch
+
+    from resnet_viz import datasets
+    from resnet_viz.train import resolve
+    from resnet_viz.train import run as job
+
+    spec = resolve(datasets.fill(run.spec))
+    versions = {
+        "resnet_viz": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "device": torch.cuda.get_device_name() if spec.train.device == "cuda" else spec.train.device,
+    }
+    store.resolve(run.id, run.attempt, spec, datasets.total_steps(spec), versions)
+    return lambda _, saved: job(spec, saved)
+
+
+def work(store: Store) -> None:
+    """Wait for runs and carry them out, until the process that started this one is gone (or a signal says so)."""
+    from resnet_viz.train import warm
+
+    leave = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: leave.set())
+    signal.signal(signal.SIGINT, lambda *_: leave.set())
+    parent, gone = os.getppid(), None
+    worker = uuid.uuid4().hex[:12]
+    warm()
+    with _Heart(store, worker) as heart:
+        while not leave.is_set():
+            # An orphan is given a new parent, by the kernel, the moment its parent ends.
+            if os.getppid() != parent:
+                gone = gone or time.monotonic()
+                if time.monotonic() - gone > LINGER:
+                    break
+            run = store.claim(worker)
+            if run is None:
+                time.sleep(LOOK_EVERY)
+                continue
+            heart.run = run
+            try:
+                try:
+                    job = train(run, store)
+                except ValueError as error:
+                    store.end(run.id, run.attempt, "failed", str(error))
+                else:
+                    carry_out(store, run, job, leave.is_set)
+            except Superseded:
+                log.info("run %s was superseded or deleted", run.id)
+            heart.run = None
+            store.hello(worker, os.getpid())
+
+
+def main(store: Store) -> int:
+    """`python -m resnet_viz work`."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
+    work(store)
+    return 0
