@@ -163,10 +163,9 @@ def blocks(spec: ModelSpec) -> tuple[Block, ...]:
     for stage, (length, planes) in enumerate(zip(lengths, _channels(spec), strict=True), 1):
         for place in range(length):
             number, name = len(found) + 1, f"layer{stage}.{place}"
-            if spec.family == "article":
-                stride = 2 if place == 1 and size > 1 else 1
-            else:
-                stride = 2 if place == 0 and stage > 1 else 1
+            # The article strides in its second block; the others in the first of each stage but the first.
+            strided = (place == 1 and size > 1) if spec.family == "article" else (place == 0 and stage > 1)
+            stride = 2 if strided else 1
             cout, size_out = planes * expansion, _halved(size, stride)
             kind = "none" if number in spec.no_skip else spec.shortcut
             if kind in ("projection", "projection_all"):

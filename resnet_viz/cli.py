@@ -72,12 +72,12 @@ def _add_spec_options(parser: argparse.ArgumentParser) -> None:
 
 def _spec(options: argparse.Namespace) -> RunSpec:
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(options).items()}
-    parts = {c: c(**{f.name: given[f.name] for f in fields(c) if f.name in given}) for c in (ModelSpec, TrainSpec)}
-    data = DataSpec() if options.data in datasets.BUILT_IN else _own(options.data)
-    data = replace(data, **{f: given[f] for f in ("limit", "validation", "split_seed", "augment")})
-    if options.data in datasets.BUILT_IN:
-        data = replace(data, name=options.data)
-    return RunSpec(parts[ModelSpec], data, parts[TrainSpec])
+
+    def part(cls: type) -> dict[str, Any]:
+        return {f.name: given[f.name] for f in fields(cls) if f.name in given}
+
+    data = DataSpec(options.data) if options.data in datasets.BUILT_IN else _own(options.data)
+    return RunSpec(ModelSpec(**part(ModelSpec)), replace(data, **part(DataSpec)), TrainSpec(**part(TrainSpec)))
 
 
 def _own(path: str) -> DataSpec:

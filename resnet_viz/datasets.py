@@ -1,7 +1,7 @@
 """Which data sets there are, how large they are, and how they are split: without torch, for pages need it.
 
-Built in: scikit-learn's digits. By download, found again offline: MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100, read by torchvision.
-The user's own: see `own_data`.
+Built in: scikit-learn's digits. By download, found again offline: MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100, read by
+torchvision. The user's own: see `own_data`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def own_data() -> list[DataSpec]:
 def split_sizes(spec: DataSpec) -> tuple[int, int, int]:
     """Pictures in the training, validation and test split.
 
-    Without a test split of its own a data set gives 16.5 % for it (297 of the 1,797 digits); ``validation`` is a share of what is left.
+    Without a test split of its own a data set gives 16.5 % for it (297 of the 1,797 digits); ``validation`` is
+    a share of what is left.
     """
     about = facts(spec)
     test = about.test or round(about.train * 0.165)

@@ -34,6 +34,13 @@ class Block(nn.Module):
     step's draw of stochastic depth.
     """
 
+    # There where the block has them.
+    downsample: nn.Sequential
+    gate: nn.Conv2d
+    joint: nn.Conv2d
+    scale: nn.Parameter
+    relu: nn.ReLU
+
     def __init__(self, block: arch.Block) -> None:
         super().__init__()
         self.arch, self.has_skip, self.survives = block, block.has_skip, True
@@ -198,7 +205,7 @@ def start(model: nn.Module, spec: ModelSpec, seed: int) -> None:
         if hasattr(block, "gate"):
             block.gate.bias.fill_(block.arch.gate_bias)
     if residual and spec.init == "fixup":
-        model.fc.weight.zero_()
+        model.get_submodule("fc").weight.zero_()  # type: ignore[operator,union-attr]
 
 
 def _start_branch(block: Block, count: int) -> None:

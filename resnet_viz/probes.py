@@ -86,7 +86,7 @@ def branch_shares(blocks: Sequence[Block]) -> Iterator[list[Tensor]]:
 
 def weight_gradients(weights: Sequence[Tensor]) -> Tensor:
     """‖∂L/∂w‖ of each weight tensor, in one fused call: (layers,) float32."""
-    return torch.stack(torch._foreach_norm([w.grad for w in weights], 2, dtype=torch.float32))
+    return torch.stack(torch._foreach_norm([w.grad for w in weights if w.grad is not None], 2, dtype=torch.float32))
 
 
 class Updates:

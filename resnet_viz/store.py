@@ -179,7 +179,7 @@ class Store:
                     db.execute(f"PRAGMA user_version = {number + 1}")
         elif self._version() > len(_MIGRATIONS):
             raise StoreError(
-                f"The runs in {self.home} were written by a newer version of ResNet Viz; update it, or set RESNET_VIZ_HOME elsewhere."
+                f"The runs in {self.home} are from a newer version of ResNet Viz; update it, or set RESNET_VIZ_HOME elsewhere."
             )
 
     def _version(self) -> int:
@@ -363,7 +363,7 @@ class Store:
 
     def _own(self, db: sqlite3.Connection, run: str, attempt: int, changes: Mapping[str, Any]) -> Wanted:
         """Write a run's row as its worker. Raises Superseded where another has the run, or nobody any more."""
-        values = {"heartbeat": time.time()} | changes
+        values: dict[str, Any] = {"heartbeat": time.time(), **changes}
         sets = ", ".join(f"{column} = ?" for column in values)
         row = db.execute(
             f"UPDATE runs SET {sets} WHERE id = ? AND attempt = ? RETURNING wanted, wanted_step",

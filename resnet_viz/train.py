@@ -54,7 +54,7 @@ def _fast_bfloat16(device: str) -> bool:
     """Whether the processor multiplies bfloat16 in hardware; where it does not, it is slower than float32."""
     if device == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return device == "cpu" and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
@@ -84,7 +84,8 @@ class Trainer:
         train = spec.train
         self.device = torch.device(train.device)
         self.memory_format = torch.channels_last if train.channels_last else torch.contiguous_format
-        self.model = models.build(spec.model, train.seed).to(self.device, memory_format=self.memory_format)
+        self.model = models.build(spec.model, train.seed).to(self.device)
+        self.model.to(memory_format=self.memory_format)  # type: ignore[call-overload]
         self.optimiser = optimiser(train, self.model)
         self.per_epoch, self.total = datasets.steps_per_epoch(spec), datasets.total_steps(spec)
         self.step = 0
@@ -99,8 +100,11 @@ class Trainer:
         """bfloat16 for the pass where the spec says so; weights, losses and statistics stay float32."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.train.precision == "bfloat16")
 
-    def advance(self) -> Point:
-        """One step: forward, backward, update. Returns what was measured, the loss before the update."""
+    def advance(self, record: bool = True) -> Point:
+        """One step: forward, backward, update. Returns what was measured, the loss before the update.
+
+        ``record`` off measures loss and accuracy alone: what recording costs is the difference.
+        """
         started = time.perf_counter()
         train, step = self.spec.train, self.step + 1
         if self.step % self.per_epoch == 0:
@@ -114,9 +118,9 @@ class Trainer:
 
         self.model.train()
         self.optimiser.zero_grad(set_to_none=True)
-        look = self.step % ACTIVATIONS_EVERY == 0
+        look = record and self.step % ACTIVATIONS_EVERY == 0
         with ExitStack() as stack:
-            gradients = stack.enter_context(probes.block_gradients(self.blocks))
+            gradients = stack.enter_context(probes.block_gradients(self.blocks)) if record else []
             stds = stack.enter_context(probes.responses(self.responses)) if look else {}
             shares = stack.enter_context(probes.branch_shares(self.blocks)) if look else []
             with self.autocast():
@@ -124,35 +128,40 @@ class Trainer:
             logits = logits.float()
             loss = F.cross_entropy(logits, y, label_smoothing=train.label_smoothing)
             if mixed is not None:
-                loss = share * loss + (1 - share) * F.cross_entropy(
-                    logits, mixed, label_smoothing=train.label_smoothing
-                )
+                other = F.cross_entropy(logits, mixed, label_smoothing=train.label_smoothing)
+                loss = share * loss + (1 - share) * other
             # Weights from before a loss that is not finite say which layer left the numbers first.
             finite = bool(loss.isfinite())
             loss.backward()
-        weight_gradients = probes.weight_gradients(self.weights)
-        self.updates.start()
+
+        measured = {"loss": loss.detach()[None], "accuracy": (logits.detach().argmax(1) == y).float().mean()[None]}
+        if record:
+            measured["grad_block"] = torch.stack([g.to(self.device) for g in gradients])
+            measured["grad_weight"] = probes.weight_gradients(self.weights)
+            self.updates.start()
+        if look:
+            measured["activation_std"] = torch.stack(list(stds.values()))
+            measured["branch_share"] = torch.stack([s.to(self.device) for s in shares])
         if finite:
             self.optimiser.step()
         self.step = step
+        if record:
+            measured["update_ratio"] = self.updates.ratios()
 
-        # Everything measured goes to the host in one transfer.
-        right = (logits.detach().argmax(1) == y).float().mean()
-        parts = [loss.detach()[None], right[None], torch.stack([g.to(self.device) for g in gradients])]
-        parts += [weight_gradients, self.updates.ratios()]
-        parts += [torch.stack([s.to(self.device) for s in (*stds.values(), *shares)])] if look else []
-        flat = torch.cat([p.float() for p in parts]).cpu().numpy()
-        sizes = [len(p) for p in parts[2:5]] + ([len(stds), len(shares)] if look else [])
-        names = ("grad_block", "grad_weight", "update_ratio", "activation_std", "branch_share")
-        vectors = dict(zip(names, np.split(flat[2:], np.cumsum(sizes)[:-1]), strict=False))
-        self.epoch.loss += float(flat[0]) * len(y)
-        self.epoch.right += float(flat[1]) * len(y)
+        values = self._to_host(measured)
+        loss_value, right = float(values["loss"][0]), float(values["accuracy"][0])
+        self.epoch.loss += loss_value * len(y)
+        self.epoch.right += right * len(y)
         self.epoch.pictures += len(y)
         speed = len(y) / (time.perf_counter() - started)
-        return Point(
-            step,
-            {"loss": float(flat[0]), "accuracy": float(flat[1]), "rate": rate, "speed": speed, **vectors},
-        )
+        return Point(step, {**values, "loss": loss_value, "accuracy": right, "rate": rate, "speed": speed})
+
+    @staticmethod
+    def _to_host(measured: dict[str, Tensor]) -> dict[str, np.ndarray]:
+        """Vectors (N,) from the device as float32, in one transfer."""
+        flat = torch.cat([v.float() for v in measured.values()]).cpu().numpy()
+        ends = np.cumsum([len(v) for v in measured.values()])
+        return dict(zip(measured, np.split(flat, ends[:-1]), strict=True))
 
     def _mixup(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor | None, float]:
         """Mixup (Zhang et al. 2018): x ← λx + (1−λ)x', with the labels of x' and λ ~ Beta(α, α), one λ a batch."""
@@ -325,7 +334,7 @@ def _likely_cause(model: ModelSpec, train: TrainSpec) -> str:
         )
     usual = 0.1 if train.optimiser == "sgd" else 0.001
     if train.rate > usual or not train.warmup:
-        return f"Likely cause: a rate of {train.rate:g} is too high here; try {train.rate / 10:g}, or a warm-up of 40 steps or more."
+        return f"Likely cause: a rate of {train.rate:g} is too high here; try {train.rate / 10:g}, or a longer warm-up."
     return f"Likely cause: steps too large for this net; try a rate of {train.rate / 10:g} or a batch larger than {train.batch}."
 
 

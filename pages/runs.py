@@ -1,0 +1,147 @@
+"""Runs: everything that was trained here; compare, rename, export, train again, delete."""
+
+import datetime
+
+import streamlit as st
+
+from resnet_viz import export, figures
+from resnet_viz.spec import DataSpec
+from resnet_viz.store import Run, StoreError
+from resnet_viz.ui import controls, live
+from resnet_viz.ui.frame import chart, frame
+
+frame("Runs")
+store = live.store()
+CURVES = ("loss", "val_accuracy", "test_accuracy")
+
+
+def row(run: Run) -> dict:
+    """A run as a line of the table."""
+    data: DataSpec = run.spec.data
+    return {
+        "name": run.name,
+        "status": run.status,
+        "done": run.step / max(1, run.steps),
+        "train loss": run.result.get("train_loss"),
+        "test": (100 * run.result["test_accuracy"]) if run.result.get("test_accuracy") is not None else None,
+        "data": data.label or data.name,
+        "depth": run.spec.model.depth,
+        "shortcut": run.spec.model.shortcut,
+        "rate": run.spec.train.rate,
+        "seed": run.spec.train.seed,
+        "started": datetime.datetime.fromtimestamp(run.created),
+        "MB": run.bytes / 1e6,
+        "note": run.note,
+    }
+
+
+COLUMNS = {
+    "done": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
+    "train loss": st.column_config.NumberColumn(format="%.3f", width="small"),
+    "test": st.column_config.NumberColumn("test, %", format="%.1f", width="small"),
+    "rate": st.column_config.NumberColumn(format="%g", width="small"),
+    "started": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
+    "MB": st.column_config.NumberColumn(format="%.1f", width="small"),
+}
+
+
+@st.dialog("Delete for good?")
+def delete(runs: list[Run]) -> None:
+    """Ask a second time, for nothing brings a run back."""
+    st.write(f"This deletes {len(runs)} run{'s' * (len(runs) > 1)} with all curves and snapshots:")
+    st.write(", ".join(run.name for run in runs))
+    if st.button("Delete", type="primary", key="really_delete"):
+        for run in runs:
+            store.want(run.id, "stop")
+            store.delete(run.id)
+        st.rerun()
+
+
+def train_again(run: Run) -> None:
+    """Put a run's spec into the controls of Twins."""
+    controls.apply(controls.values_of(run.spec))
+    st.switch_page("pages/twins.py", query_params={})
+
+
+def one(run: Run) -> None:
+    """Name and note of a single run, and what it was made with."""
+    left, right = st.columns(2)
+    name = left.text_input("Name", run.name, key=f"name {run.id}")
+    note = right.text_input("Note", run.note, key=f"note {run.id}")
+    if name != run.name or note != run.note:
+        store.rename(run.id, name)
+        store.set_note(run.id, note)
+        st.rerun()
+    if run.message:
+        st.warning(run.message)
+    with st.expander("Everything about this run"):
+        st.json({"id": run.id, "made with": run.versions, "result": run.result, "spec": export.spec_table(run.spec)})
+
+
+@st.fragment(run_every=2.0 if any(run.live for run in store.runs()) else None)
+def page() -> None:
+    runs = store.runs()
+    if not runs:
+        st.subheader("Nothing trained here yet.")
+        st.write("Open **Twins** and click **Train both**: eleven seconds later there are two runs to compare.")
+        st.page_link("pages/twins.py", label="To Twins", icon=":material/compare_arrows:")
+        return
+    chosen = st.dataframe(
+        [row(run) for run in runs],
+        column_config=COLUMNS,
+        hide_index=True,
+        selection_mode="multi-row",
+        on_select="rerun",
+        key="table",
+        height=min(420, 38 + 35 * len(runs)),
+    ).selection.rows
+    picked = [runs[i] for i in chosen if i < len(runs)]
+    if not picked:
+        st.caption("Tick runs on the left to overlay them; runs that differ in the seed alone become one band.")
+        picked_or_latest = store.runs(runs[0].group)
+    else:
+        picked_or_latest = picked
+    records = [store.record(run.id, CURVES) for run in picked_or_latest]
+    left, right = st.columns(2)
+    with left:
+        chart(figures.divergence(records), key="overlay loss")
+    with right:
+        chart(figures.accuracy(records), key="overlay accuracy")
+    if picked:
+        with st.container(horizontal=True):
+            if st.button("Open on Twins", icon=":material/open_in_new:"):
+                st.session_state["show"] = picked[0].group
+                st.switch_page("pages/twins.py", query_params={"show": picked[0].group})
+            if len(picked) == 1 and st.button("Train again, with changes", icon=":material/replay:"):
+                train_again(picked[0])
+            st.download_button("CSV", lambda: export.csv([store.record(r.id) for r in picked]), "runs.csv", "text/csv")
+            handout = [store.record(r.id) for r in picked] if len(picked) <= 6 else []
+            st.download_button(
+                "Handout (HTML)",
+                lambda: export.handout(handout),
+                "twins.html",
+                "text/html",
+                disabled=not handout,
+                help="One file with its interactive charts, for 40 students and no network. Up to 6 runs.",
+            )
+            if st.button("Delete", icon=":material/delete:"):
+                delete(picked)
+        if len(picked) == 1:
+            one(picked[0])
+
+
+def disk() -> None:
+    """How much room snapshots take, and the cap."""
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    cap = left.slider("Snapshots may take, GB", 0.1, 20.0, 2.0, 0.1, key="cap", persist_state="session")
+    used = store.disk_use()
+    right.metric("In use", f"{used / 1e6:,.0f} MB")
+    if used > cap * 1e9 and st.button("Prune: delete the oldest snapshots, never a run's last full state"):
+        st.toast(f"{store.prune(int(cap * 1e9)) / 1e6:,.0f} MB freed")
+
+
+try:
+    page()
+    disk()
+except StoreError as error:
+    st.error(str(error))

@@ -1,0 +1,10 @@
+"""Records → Plotly figures: pure functions, without torch, store or Streamlit. `style` says how everything looks."""
+
+from resnet_viz.figures.curves import accuracy, divergence
+from resnet_viz.figures.depth import engineer, history
+from resnet_viz.figures.fan import fan
+from resnet_viz.figures.numbers import apart, log_ratio, loudness
+from resnet_viz.figures.payload import pack
+from resnet_viz.figures.style import nets
+
+__all__ = ["accuracy", "apart", "divergence", "engineer", "fan", "history", "log_ratio", "loudness", "nets", "pack"]

@@ -1,0 +1,102 @@
+"""What is computed from a run's series before it is drawn: ratios, smoothing, thinning, and where two curves part."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from tsdownsample import MinMaxLTTBDownsampler
+
+from resnet_viz.record import Record, Series
+
+POINTS = 1000  # at most so many points a curve
+MOMENTS = 150  # at most so many steps at which a vector is kept
+APART = 0.1  # nats between two smoothed losses that count as apart
+APART_STEPS = 5  # and for at least so many steps
+
+
+def log_ratio(record: Record) -> Series:
+    """log10 of ‖∂L/∂h_b‖ over the last block's, for steps (N,) and blocks (N, B); the last block's is 0.
+
+    Not a number where the last block's gradient is zero or not finite.
+    """
+    steps, values = record.get("grad_block")
+    return steps, _log10(values) - _log10(values[:, -1:]) if len(steps) else values.reshape(0, 0)
+
+
+def log_values(record: Record, metric: str) -> Series:
+    """log10 of a vector metric (N, K); not a number where the value is not finite or below 0, −30 at exactly 0."""
+    steps, values = record.get(metric)
+    return steps, _log10(values) if len(steps) else values.reshape(0, 0)
+
+
+def _log10(values: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log10(values.astype(np.float64))
+    return np.where(np.isneginf(logs), -30.0, np.where(np.isfinite(logs), logs, np.nan))
+
+
+def finite(series: Series) -> Series:
+    """A scalar series up to its first value that is not finite."""
+    steps, values = series
+    bad = np.flatnonzero(~np.isfinite(values))
+    return (steps[: bad[0]], values[: bad[0]]) if len(bad) else series
+
+
+def smooth(values: np.ndarray, planned: int) -> np.ndarray:
+    """Mean of the last few values (a fiftieth of the planned steps, at least 5): it never changes behind itself."""
+    window = max(5, planned // 50)
+    sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    end = np.arange(1, len(values) + 1)
+    start = np.maximum(0, end - window)
+    return (sums[end] - sums[start]) / (end - start)
+
+
+def thin(x: np.ndarray, y: np.ndarray, limit: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
+    """At most ``limit`` of the points, the extremes among them (MinMaxLTTB, van der Donckt 2023)."""
+    if len(x) <= limit:
+        return x, y
+    keep = MinMaxLTTBDownsampler().downsample(np.ascontiguousarray(x), np.ascontiguousarray(y), n_out=limit)
+    return x[keep], y[keep]
+
+
+def moments(count: int, limit: int = MOMENTS) -> np.ndarray:
+    """Which of ``count`` recorded steps to keep: all, or at most ``limit``: half evenly, half evenly in the logarithm."""
+    if count <= limit:
+        return np.arange(count)
+    half = limit // 2
+    even, early = np.linspace(0, count - 1, half), np.geomspace(1, count, half) - 1
+    return np.unique(np.round(np.concatenate([even, early])).astype(np.int64))
+
+
+def apart(a: Record, b: Record) -> int | None:
+    """The step from which on two runs' smoothed training losses stay at least APART nats apart, on one side.
+
+    None where they are not apart at the latest common step, or have been for fewer than APART_STEPS steps.
+    """
+    (steps_a, loss_a), (steps_b, loss_b) = finite(a.get("loss")), finite(b.get("loss"))
+    steps, of_a, of_b = np.intersect1d(steps_a, steps_b, assume_unique=True, return_indices=True)
+    if len(steps) < APART_STEPS:
+        return None
+    gap = smooth(loss_a, a.steps)[of_a] - smooth(loss_b, b.steps)[of_b]
+    gap *= np.sign(gap[-1])
+    together = np.flatnonzero(gap < APART)
+    first = together[-1] + 1 if len(together) else 0
+    return int(steps[first]) if len(steps) - first >= APART_STEPS else None
+
+
+def loudness(log10: float) -> str:
+    """A gradient's ratio in words, its logarithm given: "×2,600, too loud", "÷60,000, lost", "×4, intact"."""
+    if not math.isfinite(log10):
+        return ""
+    word = "intact" if abs(log10) < 1 else "too loud" if log10 > 0 else "lost"
+    sign = "×" if log10 >= 0 else "÷"
+    size = 10 ** min(abs(log10), 300)
+    if size >= 1e6:
+        return f"{sign}10{superscript(round(math.log10(size)))}, {word}"
+    return f"{sign}{float(f'{size:.2g}'):,.{0 if size >= 10 else 1}f}, {word}".replace(".0,", ",")
+
+
+def superscript(number: int) -> str:
+    """7 → "⁷"."""
+    return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -1,0 +1,134 @@
+"""How everything is drawn, in one place: colours, lines, who is who in a chart, and a figure's empty frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import plotly.graph_objects as go
+
+from resnet_viz.record import Record
+from resnet_viz.spec import RunSpec
+from resnet_viz.verdict import called
+
+RESIDUAL, PLAIN = "#0072B2", "#D55E00"  # Okabe and Ito's colour-blind safe blue and vermilion
+OTHERS = (("#009E73", "diamond"), ("#CC79A7", "triangle-up"), ("#56B4E9", "star"), ("#E69F00", "x"))
+
+# The pair as text on a dark page, where the lines' own colours are hard to read.
+LIFTED = {RESIDUAL: "#56aee2", PLAIN: "#f08a45"}
+
+# Greys that hold on a light and on a dark page.
+QUIET, GRID, BAND = "rgba(128,128,128,0.9)", "rgba(128,128,128,0.22)", "rgba(128,128,128,0.14)"
+
+# Diverging scale of logarithms (ColorBrewer's PRGn): purple is too small, green too large, the middle arrives intact.
+SCALE = [
+    [0.0, "#762a83"], [0.15, "#9970ab"], [0.3, "#c2a5cf"], [0.4, "#e7d4e8"], [0.5, "#f7f7f7"],
+    [0.6, "#d9f0d3"], [0.7, "#a6dba0"], [0.85, "#5aae61"], [1.0, "#1b7837"],
+]  # fmt: skip
+
+LINE, LINE_LECTURE = 3.0, 5.0  # px
+TEXT, TEXT_LECTURE = 13, 20  # px
+
+
+@dataclass(frozen=True)
+class Net:
+    """One network of a chart: its runs (one a seed) and how it is called and drawn."""
+
+    label: str
+    colour: str
+    dash: str
+    symbol: str
+    records: tuple[Record, ...]
+
+    @property
+    def first(self) -> Record:
+        return self.records[0]
+
+    @property
+    def skips(self) -> bool:
+        return self.first.spec.model.residual
+
+
+def _seedless(spec: RunSpec) -> RunSpec:
+    return replace(spec, train=replace(spec.train, seed=0, threads=0))
+
+
+def _traits(spec: RunSpec) -> tuple[str, ...]:
+    """What may tell two nets of one kind apart, in the order in which a label names it."""
+    off = spec.model.no_skip
+    return (
+        f"-{spec.model.depth}",
+        (f", skip {off[0]} off" if len(off) == 1 else f", {len(off)} skips off") if off else "",
+        f", {spec.model.shortcut}",
+        f", norm {spec.model.norm}",
+        f", {spec.model.init}",
+        f", rate {spec.train.rate:g}",
+    )
+
+
+def nets(records: Sequence[Record]) -> list[Net]:
+    """The networks among the records: runs that differ in their seed alone are one. Labels are short, and all differ.
+
+    The first residual net is blue, solid, ●; the first plain one vermilion, dashed, □; any other has its own colour.
+    """
+    groups: dict[RunSpec, list[Record]] = {}
+    for record in records:
+        groups.setdefault(_seedless(record.spec), []).append(record)
+    found: list[Net] = []
+    spare = iter(OTHERS * (1 + len(groups) // len(OTHERS)))
+    for spec, runs in groups.items():
+        kind = called(spec)
+        alike = [_traits(s) for s in groups if called(s) == kind]
+        label = kind + "".join(
+            trait for trait, rest in zip(_traits(spec), zip(*alike, strict=True), strict=True) if len(set(rest)) > 1
+        )
+        if taken := sum(net.label.split(" #")[0] == label for net in found):
+            label += f" #{taken + 1}"
+        first = not any(called(net.first.spec) == kind for net in found)
+        usual = (RESIDUAL, "circle") if spec.model.residual else (PLAIN, "square-open")
+        colour, symbol = usual if first else next(spare)
+        found.append(Net(label, colour, "solid" if spec.model.residual else "dash", symbol, tuple(runs)))
+    return found
+
+
+def faint(colour: str, alpha: float) -> str:
+    """The colour "#rrggbb" as rgba with this opacity."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
+def frame(title: str, hint: str, lecture: bool = False) -> go.Figure:
+    """An empty figure in the house style. Title and hint (what to look at) go into ``layout.meta``: the page draws them."""
+    figure = go.Figure()
+    figure.update_layout(
+        template="none",
+        meta={"title": title, "hint": hint},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"size": TEXT_LECTURE if lecture else TEXT},
+        showlegend=False,
+        hovermode="closest",
+        dragmode="zoom",
+        margin={"l": 8, "r": 8, "t": 4, "b": 4},
+        uirevision="stay",
+    )
+    axis = {
+        "gridcolor": GRID, "zeroline": False, "showline": False, "ticks": "", "automargin": False, "fixedrange": False,
+        "title": {"standoff": 4},
+    }  # fmt: skip
+    figure.update_xaxes(axis)
+    figure.update_yaxes(axis)
+    return figure
+
+
+def width(lecture: bool) -> float:
+    """Width of a chart's main lines in px."""
+    return LINE_LECTURE if lecture else LINE
+
+
+def end_label(figure: go.Figure, net: Net, number: int, x: float, y: float, text: str, side: str = "left") -> None:
+    """A label at a line's end, in its colour; ``side`` is the side of the label that touches the line."""
+    figure.add_annotation(
+        name=f"net-{number}", x=x, y=y, text=text, showarrow=False, xanchor=side, yanchor="middle", align=side,
+        xshift=9 if side == "left" else -9, font={"color": net.colour},
+    )  # fmt: skip

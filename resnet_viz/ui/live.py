@@ -1,0 +1,129 @@
+"""Runs on a page: the store they share, records that grow without being read anew, progress, and the buttons of a live run."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from resnet_viz import engine
+from resnet_viz.figures import ENGINEER
+from resnet_viz.record import Record, Series
+from resnet_viz.store import RESUMABLE, Run, Store
+from resnet_viz.verdict import called
+
+# Seconds between two looks at a live run.
+TICK = 0.4
+CURVES = ("loss", "val_accuracy", "grad_block")
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> Store:
+    """The store, its workers kept warm from the first page on."""
+    found = Store()
+    engine.supervise(found)
+    return found
+
+
+def _grown(found: Series, more: Series) -> Series:
+    if not len(more[0]):
+        return found
+    return (np.concatenate([found[0], more[0]]), np.concatenate([found[1], more[1]])) if len(found[0]) else more
+
+
+def record(run: Run, metrics: Iterable[str]) -> Record:
+    """The run's record; of a run this session has seen before, only what is new is read."""
+    cache = st.session_state.setdefault("records", {})
+    attempt, known = cache.get(run.id, (run.attempt, None))
+    series: dict[str, Series] = dict(known.series) if known and attempt == run.attempt else {}
+    for metric in metrics:
+        found = series.get(metric)
+        after = int(found[0][-1]) if found else 0
+        more = store().series(run.id, metric, after)
+        if found or len(more[0]):
+            series[metric] = _grown(found, more) if found else more
+    info = {"created": run.created, "note": run.note, **run.versions}
+    fresh = Record(run.id, run.spec, run.status, run.name, run.step, run.steps, run.message, run.result, info, series)
+    cache[run.id] = (run.attempt, fresh)
+    return replace(fresh, series={m: series[m] for m in metrics if m in series})
+
+
+def metrics_for(tab: str) -> tuple[str, ...]:
+    """What the stage needs for its open tab."""
+    return (*CURVES, *ENGINEER) if tab == "engineer" else CURVES
+
+
+def _left(run: Run) -> str:
+    """Rate and time left of a live run, in words."""
+    speeds = store().series(run.id, "speed", max(0, run.step - 16))[1]
+    if not len(speeds) or not run.step:
+        return ""
+    pictures = float(np.median(speeds))
+    seconds = (run.steps - run.step) * min(run.spec.train.batch, 10**9) / pictures
+    return f"{pictures:,.0f} pictures/s · {duration(seconds)} left"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a person would use."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def progress(run: Run) -> None:
+    """One net's progress bar, rate and time left; or how it ended."""
+    name = called(run.spec).capitalize()
+    share = min(1.0, run.step / max(1, run.steps))
+    if run.status == "running":
+        text, done, total = json.loads(run.progress) if run.progress else ("", 0, 0)
+        if text:
+            amount = f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else f"{done / 1e6:,.0f} MB"
+            st.progress(done / total if total else 0.0, f"{name}: {text} · {amount}")
+        else:
+            st.progress(share, f"{name}: {100 * share:.0f} % · {_left(run) or 'starting'}")
+    elif run.status == "queued":
+        st.progress(share, f"{name}: waiting for a worker")
+    elif run.status == "paused":
+        st.progress(share, f"{name}: paused at step {run.step:,}")
+    elif run.message:
+        st.warning(f"**{name}** — {run.message}")
+    elif run.status != "finished":
+        st.progress(share, f"{name}: {run.status} at step {run.step:,}")
+
+
+def buttons(runs: Sequence[Run]) -> None:
+    """Pause, single step, go on, stop, resume: what makes sense now, for all the runs together."""
+    live = [r for r in runs if r.live]
+    paused = [r for r in live if r.wanted == "pause"]
+    resumable = [r for r in runs if r.status in RESUMABLE]
+
+    def ask(what: str, which: Sequence[Run]) -> None:
+        for run in which:
+            store().want_step(run.id) if what == "step" else store().want(run.id, what)
+
+    if live:
+        with st.container(horizontal=True, gap="small"):
+            if paused:
+                st.button("▶ Go on", on_click=ask, args=("run", live), key="go_on")
+                st.button("One step", on_click=ask, args=("step", live), key="one_step")
+            else:
+                st.button("❚❚ Pause", on_click=ask, args=("pause", live), key="pause")
+            st.button("■ Stop", on_click=ask, args=("stop", live), key="stop")
+    elif resumable:
+        st.button("▶ Resume from the last snapshot", on_click=ask, args=("run", resumable), key="resume")
+
+
+def settled(runs: Sequence[Run]) -> bool:
+    """Whether nothing about these runs changes by itself any more."""
+    return not any(run.live for run in runs)
+
+
+def now() -> float:
+    """Seconds since 1970."""
+    return time.time()

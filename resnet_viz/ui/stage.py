@@ -1,0 +1,74 @@
+"""The stage: the twins' charts and their slider, one component that stays mounted while a run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from resnet_viz.figures.payload import pack
+from resnet_viz.record import Record
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the viewer did: the block whose arc was clicked just now (and at which step of the slider), the tab in view."""
+
+    tab: str
+    arc: int | None = None
+    step: int | None = None
+
+
+def stage(
+    records: Sequence[Record],
+    *,
+    key: str,
+    live: bool = False,
+    lecture: bool = False,
+    ghost: Sequence[Record] = (),
+    bet: float | None = None,
+    on_arc: Callable[[int], None] | None = None,
+) -> Shown:
+    """Draw the records: net pictures, gradient fan, loss, accuracy, slider, and the tabs History and Engineer.
+
+    The same ``key`` at every run keeps the plots, their zoom and the slider's place; ``live`` follows the newest step until
+    the viewer scrubs back. ``on_arc`` is called with the number of a block whose skip was clicked, before the page runs.
+    ``ghost`` and ``bet`` are drawn into the loss (see `figures.divergence`). A tab's data is sent while it is in view.
+    """
+    state: Any = st.session_state.get(key) or {}
+    tab = state.get("tab") or "twins"
+
+    def clicked() -> None:
+        arc = st.session_state[key].get("arc")
+        if on_arc and arc:
+            on_arc(int(arc["block"]))
+
+    result = _component()(
+        key=key,
+        data=pack(records, tabs=(tab,), live=live, lecture=lecture, ghost=ghost, bet=bet),
+        on_arc_change=clicked,
+        on_tab_change=lambda: None,
+    )
+    arc = result.get("arc") or {}
+    return Shown(tab=tab, arc=arc.get("block"), step=arc.get("step"))
+
+
+def _component() -> Any:
+    # Registered once for each runtime; its files are read at every start of the server.
+    return _registered((HERE / "stage.js").stat().st_mtime_ns, (HERE / "stage.css").stat().st_mtime_ns)
+
+
+@cache
+def _registered(*_changed: int) -> Any:
+    return st.components.v2.component(
+        "resnet_viz_stage",
+        js=(HERE / "stage.js").read_text(),
+        css=(HERE / "stage.css").read_text(),
+        isolate_styles=False,  # Plotly's own style rules live in the document
+    )
