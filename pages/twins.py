@@ -46,18 +46,18 @@ def shown_runs():
 
 
 def say(sentence: str, aside: str) -> None:
-    st.html(f'<p class="rv-verdict" role="status">{sentence} <small>{aside}</small></p>')
+    """The page's answer, first and large."""
+    st.html(f'<h1 role="status">{sentence} <small>{aside}</small></h1>')
 
 
 def draw(group: str, lecture: bool) -> None:
     """The sentence, the stage, and how far the runs are."""
-    tab = st.session_state.get("stage", {}).get("tab", "fan")
+    tab = (st.session_state.get("stage") or {}).get("tab")
     bet = st.session_state.get("bet_value") if st.session_state.get("bet_on") else None
     pairs = recorded()
     if not group:
-        seeds = len({r.spec.train.seed for r in pairs})
-        say(verdict(pairs[:2]), f"Recorded, seed 0; bands: {seeds} seeds.")
-        stage(pairs[:2], key="stage", on_arc=arc, lecture=lecture, seeds=pairs, bet=bet)
+        say(verdict(pairs), "Recorded.")
+        stage(pairs, key="stage", on_arc=controls.toggle_skip, lecture=lecture, bet=bet)
         return
     runs = store.runs(group)
     if not runs:
@@ -67,9 +67,8 @@ def draw(group: str, lecture: bool) -> None:
     going = not live.settled(runs)
     say(verdict(records), f"Seed {runs[0].spec.train.seed}." + (" Live." if going else ""))
     same = controls.values_of(runs[0].spec) | {"seed": 0} == controls.values_of(pairs[0].spec)
-    stage(
-        records, key="stage", on_arc=arc, lecture=lecture, live=going, bet=bet, ghosts=pairs[:2] if same else (),
-    )  # fmt: skip
+    ghost = pairs[:2] if same else ()
+    stage(records, key="stage", live=going, lecture=lecture, ghost=ghost, bet=bet, on_arc=controls.toggle_skip)
     columns = st.columns(len(runs) + 1, vertical_alignment="bottom")
     for column, run in zip(columns, runs, strict=False):
         with column:
@@ -79,13 +78,6 @@ def draw(group: str, lecture: bool) -> None:
     if going != st.session_state.get("going", False):
         st.session_state["going"] = going
         st.rerun()
-
-
-def arc() -> None:
-    """A click on a block: its skip off, or on again, in the net that is trained next."""
-    block = st.session_state["stage"].get("arc")
-    if block is not None:
-        controls.toggle_skip(int(block))
 
 
 def costs() -> str:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from resnet_viz.record import Record
 from resnet_viz.spec import RunSpec
 
@@ -97,35 +95,3 @@ def verdict(records: Sequence[Record]) -> str:
         sentence += f" Test accuracy {' / '.join(_spread(t, _percent) for t in tests)}."
     seeds = {r.spec.train.seed for r in records}
     return sentence + (f" {len(seeds)} seeds." if len(seeds) > 1 else "")
-
-
-def smooth(values: np.ndarray) -> np.ndarray:
-    """A curve's exponential mean, (N,) float32, its window growing with the curve: 3 values, or 1/50 of them."""
-    window = max(3.0, len(values) / 50)
-    length = min(len(values), int(6 * window))
-    kernel = (1 - 1 / window) ** np.arange(length)
-    finite = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
-    weights = np.convolve(np.isfinite(values).astype(float), kernel)[: len(values)]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.convolve(finite, kernel)[: len(values)] / weights
-    return np.where(np.isfinite(values), mean, np.nan).astype(np.float32)
-
-
-def apart(records: Sequence[Record]) -> int | None:
-    """The step from which the residual net's smoothed training loss stays at least a tenth below the plain net's.
-
-    None where it never does, where one of the two is missing, or where they have not stayed apart for a tenth of the run yet.
-    """
-    pair = [next((r for r in records if r.spec.model.residual == kind), None) for kind in (True, False)]
-    if pair[0] is None or pair[1] is None:
-        return None
-    length = min(len(r.get("loss")[0]) for r in pair if r)
-    if length < 3:
-        return None
-    residual, plain = (smooth(r.get("loss")[1][:length]) for r in pair if r)
-    below = residual < 0.9 * plain
-    if not below[-1]:
-        return None
-    start = int(np.flatnonzero(~below)[-1]) + 1 if not below.all() else 0
-    steps = pair[0].get("loss")[0]
-    return int(steps[start]) if length - start >= 0.1 * length else None

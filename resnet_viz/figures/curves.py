@@ -68,7 +68,7 @@ def divergence(
             )  # fmt: skip
         curves = [thin(*_smoothed(record)) for record in net.records]
         if curve := _band(figure, net, curves):
-            _main(figure, net, number, curve, lecture, f"<b>{net.label}</b> {curve[1][-1]:.2f}")
+            _main(figure, net, number, curve, lecture, f"<b>{net.label}</b> {_loss(curve[1][-1])}")
     _mark_apart(figure, found)
     return figure
 
@@ -100,6 +100,10 @@ def accuracy(records: Sequence[Record], lecture: bool = False) -> go.Figure:
             at_end = f"test {100 * np.mean(test):.0f} %" if test else f"{curve[1][-1]:.0f} %"
             _main(figure, net, number, curve, lecture, f"<b>{net.label}</b><br>{at_end}", dots=len(curve[0]) <= 40)
     return figure
+
+
+def _loss(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.005 else "&lt;0.01"
 
 
 def _small(values: np.ndarray) -> np.ndarray:

@@ -40,7 +40,7 @@ def fan(records: Sequence[Record], lecture: bool = False) -> go.Figure:
     figure.update_layout(
         barmode="overlay",
         xaxis={"range": [1 - 0.15 * count - 0.5, count + 0.12 * count + 0.5], "showgrid": False, "anchor": "y",
-               "tickvals": _ticks(found, count), "title": {"text": "block"}},
+               "tickvals": _ticks(found, count), "ticktext": [f"{'block ' if t == 1 else ''}{t}" for t in _ticks(found, count)]},
         yaxis={"range": [-limit, limit], "domain": [0, split - 0.03], "tickvals": [-limit, 0, limit],
                "ticktext": [f"×10{superscript(-limit)}", "×1", f"×10{superscript(limit)}"]},
         yaxis2={"range": [-rows + 0.45, 0.75], "domain": [split, 1], "visible": False, "fixedrange": True, "anchor": "x"},

@@ -114,7 +114,7 @@ def frame(title: str, hint: str, lecture: bool = False) -> go.Figure:
     )
     axis = {
         "gridcolor": GRID, "zeroline": False, "showline": False, "ticks": "", "automargin": False, "fixedrange": False,
-        "title": {"standoff": 4},
+        "title": {"standoff": 2, "font": {"size": TEXT_LECTURE if lecture else TEXT}},
     }  # fmt: skip
     figure.update_xaxes(axis)
     figure.update_yaxes(axis)

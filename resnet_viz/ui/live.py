@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from resnet_viz import engine
-from resnet_viz.figures import ENGINEER
+from resnet_viz.figures.depth import ENGINEER
 from resnet_viz.record import Record, Series
 from resnet_viz.store import RESUMABLE, Run, Store
 from resnet_viz.verdict import called
@@ -52,7 +51,7 @@ def record(run: Run, metrics: Iterable[str]) -> Record:
     return replace(fresh, series={m: series[m] for m in metrics if m in series})
 
 
-def metrics_for(tab: str) -> tuple[str, ...]:
+def metrics_for(tab: str | None) -> tuple[str, ...]:
     """What the stage needs for its open tab."""
     return (*CURVES, *ENGINEER) if tab == "engineer" else CURVES
 
@@ -122,8 +121,3 @@ def buttons(runs: Sequence[Run]) -> None:
 def settled(runs: Sequence[Run]) -> bool:
     """Whether nothing about these runs changes by itself any more."""
     return not any(run.live for run in runs)
-
-
-def now() -> float:
-    """Seconds since 1970."""
-    return time.time()

@@ -290,12 +290,19 @@ class Stage {
         if (lifted) note.font.color = lifted;
       }
     }
+    for (const trace of view.traces) this.hollow(trace);
     this[name](view);
     window.Plotly.react(node, view.traces, layout, CONFIG);
     if (!node.dataset.heard) {
       node.dataset.heard = "true";
       node.on("plotly_click", ({ points }) => this.click(name, points[0]));
     }
+  }
+
+  // An open marker is filled with the page's colour, so that no line shows through it.
+  hollow(trace) {
+    if (!trace.marker?.symbol?.endsWith?.("-open")) return;
+    trace.marker = { ...trace.marker, symbol: trace.marker.symbol.replace("-open", ""), color: this.theme.background };
   }
 
   click(name, point) {
@@ -347,7 +354,7 @@ class Stage {
       }
     }
     const ticks = Math.max(...layout.yaxis.ticktext.map((t) => measure(t, size, this.theme.font)));
-    layout.margin = { l: ticks + 8, r: 4, t: 2, b: size * 2.9 };
+    layout.margin = { l: ticks + 8, r: 4, t: 2, b: size * 1.7 };
     const blocks = layout.xaxis.tickvals.at(-1);
     const inner = width - layout.margin.l - layout.margin.r;
     const unit = Math.max(2, inner - rooms.left - rooms.right) / blocks;
@@ -366,7 +373,7 @@ class Stage {
       layout.yaxis.range = [Math.log10(low), Math.log10(layout.yaxis.range[1])];
       Object.assign(layout.yaxis, { type: "log", tickvals: [0.001, 0.01, 0.1, 1], ticktext: ["0.001", "0.01", "0.1", "1"] });
     }
-    this.curves(view, (value) => ` ${value.toFixed(2)}`, 1.3);
+    this.curves(view, (value) => (value < 0.005 ? " &lt;0.01" : ` ${value.toFixed(2)}`), 1.3);
   }
 
   accuracy(view) {
@@ -396,7 +403,7 @@ class Stage {
     layout.margin = {
       l: measure(layout.yaxis.ticktext?.[0] ?? "00", size, this.theme.font) + 12,
       r: Math.max(...names.map((n) => measure(n.text, size, this.theme.font)), 20) + 16,
-      t: 10, b: size * 2.9,
+      t: 10, b: size * 2.8,
     };
     layout.xaxis.title.standoff = 2;
     const pixels = height - layout.margin.t - layout.margin.b, [low, high] = layout.yaxis.range;
@@ -446,7 +453,7 @@ let context;
 function measure(text, size, font) {
   context ??= document.createElement("canvas").getContext("2d");
   context.font = `600 ${size}px ${font}`;
-  const plain = text.replace(/<\/?b>/g, "").split("<br>");
+  const plain = text.replace(/<\/?b>/g, "").replace("&lt;", "<").split("<br>");
   return Math.ceil(Math.max(...plain.map((line) => context.measureText(line).width)));
 }
 
