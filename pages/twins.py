@@ -1,15 +1,12 @@
 """Twins: a residual and a plain network trained side by side, and what that shows."""
 
-import functools
-
 import streamlit as st
 
 from resnet_viz import arch, datasets, engine, record
 from resnet_viz.spec import SpecError
-from resnet_viz.store import StoreError
 from resnet_viz.ui import controls, live
 from resnet_viz.ui.frame import ROOT, frame
-from resnet_viz.ui.own import own_data_popover
+from resnet_viz.ui.own import own_data
 from resnet_viz.ui.stage import stage
 from resnet_viz.verdict import verdict
 
@@ -23,26 +20,30 @@ def recorded():
     return record.load(ROOT / "assets" / "twins" / "digits-56.npz")
 
 
-def train() -> None:
-    """Start what the controls say."""
-    try:
-        ids = engine.start(store, controls.chosen(controls.current()))
-    except (SpecError, datasets.DataError) as error:
-        st.session_state["complaint"] = str(error)
-        return
-    st.session_state["show"] = store.run(ids[0]).group
-
-
-def shown_runs():
-    """The runs on the stage: those of the URL's group, or of the last click; none while the recorded twins are shown."""
-    group = st.session_state.get("show", st.query_params.get("show", ""))
-    if st.session_state.get("show") is None and group:
-        st.session_state["show"] = group
+def shown_group() -> str:
+    """The group of runs on the stage, kept in the session and in the URL; "" for the recorded twins."""
+    group = st.session_state.setdefault("show", st.query_params.get("show", ""))
     if group:
         st.query_params["show"] = group
     else:
         st.query_params.pop("show", None)
-    return store.runs(group) if group else []
+    return group
+
+
+def train() -> None:
+    """Start what the controls say."""
+    try:
+        ids = engine.start(store, controls.chosen(controls.current()))
+        st.session_state["show"] = store.run(ids[0]).group
+    except (SpecError, datasets.DataError) as error:
+        st.session_state["complaint"] = str(error)
+
+
+def preset() -> None:
+    """Set the controls to what a preset says, and say what it shows."""
+    if name := st.session_state["preset"]:
+        st.session_state["preset_says"], changes = controls.PRESETS[name]
+        controls.apply(changes)
 
 
 def say(sentence: str, aside: str) -> None:
@@ -50,34 +51,37 @@ def say(sentence: str, aside: str) -> None:
     st.html(f'<h1 role="status">{sentence} <small>{aside}</small></h1>')
 
 
-def draw(group: str, lecture: bool) -> None:
-    """The sentence, the stage, and how far the runs are."""
-    tab = (st.session_state.get("stage") or {}).get("tab")
-    bet = st.session_state.get("bet_value") if st.session_state.get("bet_on") else None
-    pairs = recorded()
-    if not group:
-        say(verdict(pairs), "Recorded.")
-        stage(pairs, key="stage", on_arc=controls.toggle_skip, lecture=lecture, bet=bet)
+def how_far(runs) -> None:
+    """Each net's progress, and the buttons; nothing once all have finished as planned."""
+    if all(run.status == "finished" for run in runs):
         return
-    runs = store.runs(group)
-    if not runs:
-        st.warning("These runs have been deleted.")
-        return
-    records = [live.record(run, live.metrics_for(tab)) for run in runs]
-    going = not live.settled(runs)
-    say(verdict(records), f"Seed {runs[0].spec.train.seed}." + (" Live." if going else ""))
-    same = controls.values_of(runs[0].spec) | {"seed": 0} == controls.values_of(pairs[0].spec)
-    ghost = pairs[:2] if same else ()
-    stage(records, key="stage", live=going, lecture=lecture, ghost=ghost, bet=bet, on_arc=controls.toggle_skip)
-    columns = st.columns(len(runs) + 1, vertical_alignment="bottom")
-    for column, run in zip(columns, runs, strict=False):
+    *bars, last = st.columns([3] * len(runs) + [2], vertical_alignment="center", gap="medium")
+    for column, run in zip(bars, runs, strict=True):
         with column:
             live.progress(run)
-    with columns[-1]:
+    with last:
         live.buttons(runs)
-    if going != st.session_state.get("going", False):
-        st.session_state["going"] = going
-        st.rerun()
+
+
+def answer(group: str, lecture: bool) -> None:
+    """The sentence, how far the runs are, and the stage. Called again at every tick of a live run."""
+    tab = (st.session_state.get("stage") or {}).get("tab")
+    bet = st.session_state.get("bet") if st.session_state.get("bet_on") else None
+    shipped = recorded()
+    runs = store.runs(group) if group else []
+    if not runs:
+        say(verdict(shipped), "Recorded." if not group else "Those runs were deleted; this pair is recorded.")
+        stage(shipped, key="stage", lecture=lecture, bet=bet, on_arc=controls.toggle_skip)
+        return
+    going = not live.settled(runs)
+    records = [live.record(run, live.metrics_for(tab)) for run in runs]
+    say(verdict(records), f"Seed {runs[0].spec.train.seed}." + (" Live." if going else ""))
+    how_far(runs)
+    alike = controls.values_of(runs[0].spec) | {"seed": 0} == controls.values_of(shipped[0].spec)
+    ghost = shipped[:2] if alike else ()
+    stage(records, key="stage", live=going, lecture=lecture, ghost=ghost, bet=bet, on_arc=controls.toggle_skip)
+    if going != st.session_state["going"]:
+        st.rerun()  # the whole page, so that it ticks from now on, or no longer
 
 
 def costs() -> str:
@@ -88,66 +92,60 @@ def costs() -> str:
     # Weights, gradients and momentum in float32, and what a batch keeps for the backward pass.
     memory = 12 * parameters + batch * arch.activation_bytes(model)
     seconds = engine.expected_seconds(store, specs)
-    time = f"about {live.duration(seconds)}" if seconds else "time: unknown until this machine has trained once"
+    time = f"about {live.duration(seconds)}" if seconds else "time unknown until this machine has trained once"
     return f"{parameters:,} parameters · {arch.multiply_adds(model) / 1e6:,.1f} M multiply-adds · {memory / 1e6:,.0f} MB · {time}"
 
 
 def form() -> None:
     """The right column: what to train, and the button."""
     controls.draw_main()
-    off = controls.current()["off"]
-    if off:
-        st.caption(f"Skips off at block {off.replace('.', ', ')}; click a block to switch it on again.")
-    with st.popover("More", width="stretch"):
+    left, right = st.columns(2)
+    with left.popover("More", width="stretch"):
         controls.draw_more()
-    own_data_popover(store)
+    with right.popover("Your data", width="stretch"):
+        own_data()
+    if off := controls.current()["off"]:
+        st.caption(f"Skip off at block {off.replace('.', ', ')}; click a block to switch its skip.")
     try:
         st.caption(costs())
+        complaint = st.session_state.pop("complaint", None)
         fine = True
     except (SpecError, datasets.DataError) as error:
-        st.error(str(error))
-        fine = False
-    if complaint := st.session_state.pop("complaint", None):
+        complaint, fine = str(error), False
+    if complaint:
         st.error(complaint)
-    words = {"both": "Train both", "residual": "Train the residual net", "plain": "Train the plain net"}
-    label = words[controls.current()["nets"]]
-    st.button(label, type="primary", width="stretch", on_click=train, disabled=not fine, key="train")
+    label = {"both": "Train both", "residual": "Train the residual net", "plain": "Train the plain net"}
+    nets = controls.current()["nets"]
+    st.button(label[nets], type="primary", width="stretch", on_click=train, disabled=not fine, key="train")
     with st.popover("Place your bet", width="stretch"):
-        st.slider("Where will the plain net's training loss end?", 0.0, 3.0, 1.0, 0.1, key="bet_value")
-        st.toggle("Show my bet in chart B", key="bet_on")
-    st.caption("Presets")
-    with st.container(horizontal=True, gap="small"):
-        for label, (what, changes) in controls.PRESETS.items():
-            st.button(
-                label, help=what, on_click=controls.apply, args=(changes,), key=f"preset {label}", type="tertiary"
-            )
-    if st.session_state.get("show"):
-        st.button(
-            "Show the recorded twins", on_click=functools.partial(st.session_state.update, show=""), width="stretch"
+        st.slider(
+            "Where will the plain net's training loss end?", 0.0, 3.0, 1.0, 0.1, key="bet", persist_state="session"
         )
+        st.toggle("Show my bet in the picture", key="bet_on", persist_state="session")
+    st.pills("Presets", list(controls.PRESETS), key="preset", on_change=preset)
+    if what := st.session_state.get("preset_says"):
+        st.caption(what)
+    if st.session_state["show"]:
+        st.button("Back to the recorded twins", on_click=st.session_state.update, kwargs={"show": ""}, width="stretch")
 
 
-lecture = st.session_state.get("lecture", st.query_params.get("lecture") == "true")
-try:
-    runs = shown_runs()
-except StoreError as error:
-    st.error(str(error))
-    runs = []
-going = bool(runs) and not live.settled(runs)
+def lecture_switch() -> bool:
+    """Lecture mode: controls hidden, thick lines, large type."""
+    tip = "Controls hidden, thick lines, large type; the keys ← → move along the steps."
+    return st.toggle("Lecture mode", key="lecture", bind="query-params", help=tip)
+
+
+group = shown_group()
+going = bool(group) and not live.settled(store.runs(group))
 st.session_state["going"] = going
-body = st.fragment(run_every=live.TICK if going else None)(draw)
-group = runs[0].group if runs else ""
-if lecture:
+body = st.fragment(run_every=live.TICK if going else None)(answer)
+if st.session_state.get("lecture", st.query_params.get("lecture") == "true"):
     body(group, True)
+    lecture_switch()
 else:
     left, right = st.columns([0.77, 0.23], gap="medium")
     with right:
         form()
+        lecture_switch()
     with left:
         body(group, False)
-st.toggle(
-    "Lecture mode",
-    key="lecture",
-    bind="query-params",
-    help="Controls hidden, thick lines, large type; ← → move the scrubber.",
-)

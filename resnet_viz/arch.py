@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from resnet_viz.spec import ModelSpec, stage_lengths
 
 
 @dataclass(frozen=True)
 class Conv:
-    """A convolution (or, with ``kernel`` 0, a linear layer) and the norm behind or before it, if any."""
+    """A convolution (or, with ``kernel`` 0, a linear layer) and the norm behind or before it, if any.
+
+    ``size_out``: rows (= columns) of its output, in pixels. ``name`` is that of its parameters, such as "layer1.0.conv1".
+    """
 
     name: str
     cin: int
@@ -27,6 +31,7 @@ class Conv:
 
     @property
     def parameters(self) -> int:
+        """Trainable ones, its norm's scale and shift included."""
         weights = self.cin * self.cout * max(1, self.kernel) ** 2 + self.bias * self.cout
         return weights + 2 * self.norm_channels
 
@@ -35,19 +40,18 @@ class Conv:
         """Per picture; a norm's are not counted."""
         return self.cin * self.cout * max(1, self.kernel) ** 2 * self.size_out**2
 
-    @property
-    def activations(self) -> int:
-        """Numbers kept for the backward pass, per picture: its output, and its norm's."""
-        return self.cout * self.size_out**2 * (2 if self.norm else 1)
-
 
 @dataclass(frozen=True)
 class Block:
-    """One residual (or plain) block. ``shortcut`` is what this very block has: "none" in a plain net or where switched off."""
+    """One residual (or plain) block: ``cin`` channels of ``size_in``² pixels in, ``cout`` of ``size_out``² out.
+
+    ``shortcut`` and ``init`` are what this very block has: "none" and "he" in a plain net or where the skip is switched off,
+    "identity" where nothing changes shape and so needs no projection or pooling.
+    """
 
     number: int  # from 1
-    name: str
-    stage: int
+    name: str  # of its module, such as "layer1.0"
+    stage: int  # from 1
     cin: int
     cout: int
     stride: int
@@ -64,26 +68,50 @@ class Block:
 
     @property
     def has_skip(self) -> bool:
+        """Whether anything bypasses the branch."""
         return self.shortcut != "none"
 
     @property
-    def parameters(self) -> int:
-        scale = self.init in ("skipinit", "fixup")
-        # The article's block has a second norm, after the addition.
-        after = 2 * self.cout * (self.order == "article" and self.norm != "none")
-        return sum(c.parameters for c in self.layers) + scale + after
-
-    @property
     def layers(self) -> tuple[Conv, ...]:
+        """The branch's convolutions, then the shortcut's own."""
         return (*self.convs, self.side) if self.side else self.convs
 
     @property
+    def scaled(self) -> bool:
+        """Whether the branch ends in a trainable scalar (SkipInit, Fixup)."""
+        return self.init in ("skipinit", "fixup")
+
+    @property
+    def parameters(self) -> int:
+        """Trainable ones."""
+        # The article's block has a second norm, after the addition.
+        after = 2 * self.cout * (self.order == "article" and self.norm != "none")
+        return sum(c.parameters for c in self.layers) + self.scaled + after
+
+    @property
     def multiply_adds(self) -> int:
+        """Per picture, convolutions alone."""
         return sum(c.multiply_adds for c in self.layers)
 
     @property
     def activations(self) -> int:
-        return sum(c.activations for c in self.layers)
+        """Numbers kept for the backward pass, per picture: what norms, ReLUs and joins remember, each tensor once."""
+        x, out, pair = self.cin * self.size_in**2, self.cout * self.size_out**2, 1 + (self.norm != "none")
+        if self.order == "original":  # what the norm gets and what its ReLU gives, behind each convolution
+            kept = pair * sum(c.cout * c.size_out**2 for c in self.convs)
+        elif self.order == "preact":  # the same, before each convolution
+            kept = pair * (x + out)
+        else:  # ReLU before the convolution; norm and ReLU behind the addition
+            kept = x + pair * out
+        kept += self.scaled * out
+        if self.shortcut == "projection":
+            kept += out * (self.side is not None and bool(self.side.norm))
+        elif self.shortcut == "concat":
+            kept += (self.cin + self.cout) * self.size_out**2
+        elif self.shortcut.startswith("gate"):  # g, 1 − g, x where padded (or in no one else's keeping), F where gated
+            kept += out * (2 + (self.shortcut == "gate_exclusive") + (self.cin != self.cout))
+            kept += x * (self.order == "preact" and self.norm == "none")
+        return kept
 
 
 def _channels(spec: ModelSpec) -> tuple[int, ...]:
@@ -119,28 +147,20 @@ def _branch(spec: ModelSpec, name: str, cin: int, planes: int, cout: int, stride
     for number, (a, b, kernel, step) in enumerate(shapes, 1):
         size = _halved(size, step)
         channels = b if spec.order == "original" else a
-        convs.append(
-            Conv(
-                f"{name}.conv{number}",
-                a,
-                b,
-                kernel,
-                step,
-                size,
-                bias,
-                f"{name}.bn{number}" if normed else "",
-                channels * normed,
-            )
-        )
+        norm = f"{name}.bn{number}" if normed else ""
+        convs.append(Conv(f"{name}.conv{number}", a, b, kernel, step, size, bias, norm, channels * normed))
     return tuple(convs)
 
 
 def _side(spec: ModelSpec, kind: str, name: str, cin: int, cout: int, stride: int, size_out: int) -> Conv | None:
-    """The shortcut's own 1x1 convolution, if its kind has one."""
+    """The shortcut's own 1x1 convolution, if its kind has one.
+
+    A projection has a norm of its own in the original order (He 2015), none in pre-activation (He 2016, as its authors coded it).
+    """
     if kind == "projection":
-        normed = spec.norm != "none"
+        normed = spec.norm != "none" and spec.order == "original"
         return Conv(
-            f"{name}.downsample.0", cin, cout, 1, stride, size_out, not normed,
+            f"{name}.downsample.0", cin, cout, 1, stride, size_out, spec.norm == "none",
             f"{name}.downsample.1" if normed else "", cout * normed,
         )  # fmt: skip
     if kind.startswith("gate"):
@@ -150,8 +170,13 @@ def _side(spec: ModelSpec, kind: str, name: str, cin: int, cout: int, stride: in
     return None
 
 
+@lru_cache(maxsize=32)
 def blocks(spec: ModelSpec) -> tuple[Block, ...]:
-    """The network's blocks in order (He 2015, section 3.3, 4.2 and table 1; the article's network)."""
+    """The network's blocks in order (He 2015, sections 3.3 and 4.2, table 1; the article's network).
+
+    The width factor scales the planes, not the bottleneck's expansion of 4. Keep probabilities are Huang 2016's
+    1 − (l/L)(1 − p_L), l counting all blocks.
+    """
     expansion = 4 if spec.family == "imagenet" and spec.depth >= 50 else 1
     size = stem(spec).size_out
     if spec.family == "imagenet":
@@ -163,14 +188,16 @@ def blocks(spec: ModelSpec) -> tuple[Block, ...]:
     for stage, (length, planes) in enumerate(zip(lengths, _channels(spec), strict=True), 1):
         for place in range(length):
             number, name = len(found) + 1, f"layer{stage}.{place}"
-            # The article strides in its second block; the others in the first of each stage but the first.
+            # The article strides in its second block alone (and never below 1 pixel); the others where a stage begins,
+            # the first stage excepted.
             strided = (place == 1 and size > 1) if spec.family == "article" else (place == 0 and stage > 1)
             stride = 2 if strided else 1
             cout, size_out = planes * expansion, _halved(size, stride)
             kind = "none" if number in spec.no_skip else spec.shortcut
-            if kind in ("projection", "projection_all"):
-                changes = stride != 1 or cin != cout
-                kind = "projection" if changes or kind == "projection_all" else "identity"
+            if kind == "projection_all":
+                kind = "projection"
+            elif kind in ("projection", "maxpool") and stride == 1 and cin == cout:
+                kind = "identity"
             found.append(
                 Block(
                     number, name, stage, cin, cout, stride, size, size_out, spec.order, spec.norm, kind,
@@ -193,30 +220,36 @@ def head(spec: ModelSpec) -> Conv:
     return Conv("fc", features, spec.classes, 0, 1, 1, True, "bn1" if normed else "", last.cout * normed)
 
 
-def convs(spec: ModelSpec) -> tuple[Conv, ...]:
-    """Every convolution and the classifier, in forward order, a block's shortcut after its branch."""
-    return (stem(spec), *(conv for block in blocks(spec) for conv in block.layers), head(spec))
-
-
 def layers(spec: ModelSpec) -> tuple[str, ...]:
-    """Parameter names of all convolution and linear weights, in forward order."""
-    return tuple(f"{conv.name}.weight" for conv in convs(spec))
-
-
-def _sum(spec: ModelSpec, what: str) -> int:
-    return sum(getattr(part, what) for part in (stem(spec), *blocks(spec), head(spec)))
+    """Parameter names of all convolution and linear weights in forward order, a block's shortcut after its branch."""
+    convs = (stem(spec), *(conv for block in blocks(spec) for conv in block.layers), head(spec))
+    return tuple(f"{conv.name}.weight" for conv in convs)
 
 
 def parameters(spec: ModelSpec) -> int:
     """Trainable parameters; a 56-layer CIFAR net with option A has 853,018."""
-    return _sum(spec, "parameters")
+    return sum(part.parameters for part in (stem(spec), *blocks(spec), head(spec)))
 
 
 def multiply_adds(spec: ModelSpec) -> int:
-    """Multiply-adds of one picture's forward pass, convolutions and classifier."""
-    return _sum(spec, "multiply_adds")
+    """Multiply-adds of one picture's forward pass: convolutions and classifier; norms, ReLUs and joins are not counted."""
+    return sum(part.multiply_adds for part in (stem(spec), *blocks(spec), head(spec)))
 
 
 def activation_bytes(spec: ModelSpec, itemsize: int = 4) -> int:
-    """Bytes kept for the backward pass of one picture: the outputs of convolutions and of norms."""
-    return _sum(spec, "activations") * itemsize
+    """Bytes that one picture keeps for the backward pass, itself included, ``itemsize`` a number, each tensor once.
+
+    Left out: norms' statistics, max-pooling's indices and the loss, a few hundredths of it.
+    """
+    first, found, pair = stem(spec), blocks(spec), 1 + (spec.norm != "none")
+    start, last = found[0], found[-1]
+    kept = spec.channels * spec.size**2 + sum(block.activations for block in found)
+    if spec.order == "original":
+        kept += pair * first.cout * first.size_out**2 + last.cout  # the pooled features, which the classifier gets
+    elif spec.order == "preact":
+        kept += pair * last.cout * last.size_out**2 + last.cout
+    else:
+        kept += (pair - 1) * first.cout * first.size_out**2
+    if spec.family == "imagenet":
+        kept += start.cin * start.size_in**2  # what the max-pool gives
+    return kept * itemsize

@@ -73,8 +73,10 @@ class Pictures:
 
 def moments(pictures: np.ndarray) -> tuple[Tensor, Tensor]:
     """Mean and std per channel of (N, H, W, C) uint8, in grey levels 0 to 255, exact; a constant channel gets std 1."""
-    channels = pictures.reshape(-1, pictures.shape[-1])
-    counts = np.stack([np.bincount(channels[:, c], minlength=256) for c in range(channels.shape[1])])
+    counts = np.zeros((pictures.shape[-1], 256), np.int64)
+    for first in range(0, len(pictures), 512):  # a part at a time: bincount makes 64-bit copies
+        for channel, count in enumerate(counts):
+            count += np.bincount(pictures[first : first + 512, ..., channel].ravel(), minlength=256)
     levels, total = np.arange(256.0), counts.sum(1)
     mean = counts @ levels / total
     std = np.sqrt(np.maximum(counts @ levels**2 / total - mean**2, 0))

@@ -1,17 +1,24 @@
 """Which data sets there are, how large they are, and how they are split: without torch, for pages need it.
 
 Built in: scikit-learn's digits. By download, found again offline: MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100, read by
-torchvision. The user's own: see `own_data`.
+torchvision. The user's own: kept by `own_data.import_own`, found and read here.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import http.client
+import json
 import os
-import urllib.error
+import re
+import shutil
 import urllib.request
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,13 +49,22 @@ class Facts:
 _TEN = tuple("0123456789")
 _FASHION = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_CIFAR100 = tuple(
+    "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle "
+    "caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant "
+    "flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man "
+    "maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree "
+    "plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper "
+    "snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train "
+    "trout tulip turtle wardrobe whale willow_tree wolf woman worm".split()  # noqa: SIM905
+)
 
 BUILT_IN = {
     "digits": Facts("Digits (8×8, built in)", 1, 8, _TEN, 1797),
     "mnist": Facts("MNIST", 1, 28, _TEN, 60_000, 10_000, ("crop",)),
     "fashion": Facts("Fashion-MNIST", 1, 28, _FASHION, 60_000, 10_000, ("flip", "crop")),
     "cifar10": Facts("CIFAR-10", 3, 32, _CIFAR10, 50_000, 10_000, ("flip", "crop")),
-    "cifar100": Facts("CIFAR-100", 3, 32, tuple(map(str, range(100))), 50_000, 10_000, ("flip", "crop")),
+    "cifar100": Facts("CIFAR-100", 3, 32, _CIFAR100, 50_000, 10_000, ("flip", "crop")),
 }
 
 
@@ -59,18 +75,35 @@ def home() -> Path:
 
 def facts(spec: DataSpec) -> Facts:
     """What the data set of a spec is. Raises DataError where the user's own data is no longer there."""
-    if spec.name == "own":
-        from resnet_viz import own_data
+    if spec.name != "own":
+        return BUILT_IN[spec.name]
+    try:
+        values: dict[str, Any] = json.loads(own_file(spec, ".json").read_text(encoding="utf-8"))
+        return Facts(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _lost(spec) from error
 
-        return own_data.facts(spec)
-    return BUILT_IN[spec.name]
+
+def own_file(spec: DataSpec, suffix: str) -> Path:
+    """Where the user's own data is kept: its pictures (".npz": x, y, x_test, y_test) and its Facts (".json")."""
+    if not re.fullmatch("[0-9a-f]{64}", spec.hash):  # it may come from a URL, and becomes a file name
+        raise DataError(f"{spec.hash!r} is not the hash of a data set; choose one from the list.")
+    return home() / "own" / f"{spec.hash}{suffix}"
 
 
 def own_data() -> list[DataSpec]:
     """The data sets that users have brought to this machine, newest first."""
-    from resnet_viz import own_data
+    specs = []
+    for path in sorted((home() / "own").glob("*.json"), key=lambda p: p.stat().st_mtime, reverse=True):
+        with contextlib.suppress(DataError):  # another file, or a damaged one
+            spec = DataSpec("own", hash=path.stem)
+            specs.append(replace(spec, label=facts(spec).label))
+    return specs
 
-    return own_data.listed()
+
+def _lost(spec: DataSpec) -> DataError:
+    name = spec.label or spec.hash[:8]
+    return DataError(f"Your data set {name!r} is no longer whole in {home() / 'own'}; bring its file or folder again.")
 
 
 def split_sizes(spec: DataSpec) -> tuple[int, int, int]:
@@ -147,9 +180,11 @@ def load(spec: DataSpec, progress: Progress | None = None) -> Splits:
 def _read(spec: DataSpec, progress: Progress) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """All pictures (N, H, W, C) uint8 and labels, and those of the data set's own test split (empty where it has none)."""
     if spec.name == "own":
-        from resnet_viz import own_data
-
-        return own_data.read(spec)
+        try:
+            with np.load(own_file(spec, ".npz"), allow_pickle=False) as file:
+                return file["x"], file["y"], file["x_test"], file["y_test"]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise _lost(spec) from error
     if spec.name == "digits":
         from sklearn.datasets import load_digits
 
@@ -158,79 +193,111 @@ def _read(spec: DataSpec, progress: Progress) -> tuple[np.ndarray, np.ndarray, n
         x = (x * (255 / 16)).round().astype(np.uint8).reshape(-1, 8, 8, 1)
         return x, y.astype(np.int64), x[:0], y[:0].astype(np.int64)
     both = []
-    for train in (True, False):
-        data = _torchvision(spec.name, train, progress)
+    for data in _torchvision(spec.name, progress):
         x = np.asarray(data.data)
         both += [x if x.ndim == 4 else x[..., None], np.asarray(data.targets, np.int64)]
     return both[0], both[1], both[2], both[3]
 
 
-_CLASSES = {"mnist": "MNIST", "fashion": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
-# What says that a data set is there, below home().
+# What says that a data set is there, below home(): torchvision's files, or the archive they come in.
 _FILES = {
-    "mnist": "MNIST/raw/train-images-idx3-ubyte",
-    "fashion": "FashionMNIST/raw/train-images-idx3-ubyte",
-    "cifar10": "cifar-10-batches-py/data_batch_1",
-    "cifar100": "cifar-100-python/train",
+    "mnist": ("MNIST/raw/train-images-idx3-ubyte", "MNIST/raw/train-images-idx3-ubyte.gz"),
+    "fashion": ("FashionMNIST/raw/train-images-idx3-ubyte", "FashionMNIST/raw/train-images-idx3-ubyte.gz"),
+    "cifar10": ("cifar-10-batches-py/data_batch_1", "cifar-10-python.tar.gz"),
+    "cifar100": ("cifar-100-python/train", "cifar-100-python.tar.gz"),
 }
 
 
 def available(name: str) -> bool:
-    """Whether a data set can be used without a network."""
-    return name not in _FILES or (home() / _FILES[name]).exists()
+    """Whether a data set can be used without a network, as far as a look at its files can tell."""
+    return name not in _FILES or any((home() / file).exists() for file in _FILES[name])
 
 
-def _torchvision(name: str, train: bool, progress: Progress):
-    """torchvision's data set, from disk, or downloaded first."""
+def _torchvision(name: str, progress: Progress) -> list[Any]:
+    """torchvision's training and test set, from disk, or downloaded first. Raises DataError."""
     import torchvision
 
-    kind = getattr(torchvision.datasets, _CLASSES[name])
-    label = BUILT_IN[name].label
+    kind = getattr(torchvision.datasets, {"mnist": "MNIST", "fashion": "FashionMNIST"}.get(name, name.upper()))
+    label, root = BUILT_IN[name].label, home()
+
+    def read() -> list[Any]:
+        return [kind(str(root), train=train) for train in (True, False)]
+
+    not_there = contextlib.suppress(RuntimeError)  # which is how torchvision says it, also of files that are not whole
     try:
-        return kind(str(home()), train=train)
-    except RuntimeError:
-        pass  # not there, or not whole
-    try:
-        _fetch(kind, label, progress)
-        return kind(str(home()), train=train, download=True)
-    except (OSError, RuntimeError) as error:
+        with not_there:
+            return read()
+        root.mkdir(parents=True, exist_ok=True)
+        with _alone(root / f".{name}.lock", lambda: progress(f"Waiting for {label}, which another run fetches", 0, 0)):
+            with not_there:
+                return read()
+            _fetch(kind, label, progress)
+            return read()
+    except (OSError, RuntimeError, http.client.HTTPException) as error:
         raise DataError(
-            f"{label} is not on this machine and could not be downloaded ({error}); "
-            f"train on the built-in digits or your own data, or put its files into {home()}."
+            f"{label} is not on this machine and could not be downloaded ({getattr(error, 'reason', error)}); train on "
+            f"the built-in digits or your own .npz, which need no network, or put {_FILES[name][1]} into {root}."
         ) from error
+    except (AssertionError, ValueError) as error:  # what torchvision's readers make of a file cut short
+        raise DataError(f"The files of {label} in {root} are damaged; delete them and start again.") from error
 
 
-def _fetch(kind: type, label: str, progress: Progress) -> None:
-    """Fetch a data set's archives to where torchvision looks for them; it checks their md5 and unpacks."""
+@contextlib.contextmanager
+def _alone(path: Path, wait: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock between processes, for twins ask for the same data at the same time; ``wait`` is called each second."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            wait()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _fetch(kind: Any, label: str, progress: Progress) -> None:
+    """Fetch the archives of one of torchvision's data sets to where it looks for them, and unpack them there."""
+    from torchvision.datasets.utils import check_integrity, extract_archive
+
     if hasattr(kind, "mirrors"):
         folder = home() / kind.__name__ / "raw"
-        files = [(name, [mirror + name for mirror in kind.mirrors]) for name, _ in kind.resources]
+        files = [(name, md5, [mirror + name for mirror in kind.mirrors]) for name, md5 in kind.resources]
     else:
-        folder, files = home(), [(kind.filename, [kind.url])]
+        folder, files = home(), [(kind.filename, kind.tgz_md5, [kind.url])]
     folder.mkdir(parents=True, exist_ok=True)
-    for name, addresses in files:
-        if (folder / name).exists():
-            continue
-        failure: Exception | None = None
-        for address in addresses:
-            try:
-                _download(address, folder / name, label, progress)
-                break
-            except OSError as error:
-                failure = error
+    for name, md5, addresses in files:
+        target = folder / name
+        if not check_integrity(target, md5):
+            part = target.with_name(f"{name}.part")
+            _download(addresses, part, label, progress)
+            if not check_integrity(part, md5):
+                part.unlink()
+                raise OSError(f"{name} arrived damaged")
+            part.replace(target)  # whole or not at all
+        progress(f"Unpacking {label}", 0, 0)
+        if name.endswith(".tar.gz"):
+            extract_archive(target, folder)  # torchvision checks the files inside by their md5 when it reads them
         else:
-            reason = getattr(failure, "reason", failure)
-            raise OSError(f"no network: {reason}")
+            part = target.with_suffix(".part")
+            with gzip.open(target) as packed, part.open("wb") as unpacked:
+                shutil.copyfileobj(packed, unpacked)
+            part.replace(target.with_suffix(""))
 
 
-def _download(address: str, target: Path, label: str, progress: Progress) -> None:
-    part = target.with_name(target.name + ".part")
-    with urllib.request.urlopen(address, timeout=15) as source, part.open("wb") as sink:
-        total = int(source.headers.get("Content-Length") or 0)
-        while chunk := source.read(1 << 18):
-            sink.write(chunk)
-            progress(f"Downloading {label}", sink.tell(), total)
-    if total and part.stat().st_size != total:
-        part.unlink()
-        raise urllib.error.URLError(f"{address} broke off")
-    part.replace(target)  # whole or not at all
+def _download(addresses: list[str], part: Path, label: str, progress: Progress) -> None:
+    """Fetch a file from the first of its addresses that answers. Raises OSError, the last one's."""
+    for number, address in enumerate(addresses, 1):
+        try:
+            with urllib.request.urlopen(address, timeout=15) as source, part.open("wb") as sink:
+                total = int(source.headers.get("Content-Length") or 0)
+                while chunk := source.read(1 << 18):
+                    sink.write(chunk)
+                    progress(f"Downloading {label}", sink.tell(), total)
+            return
+        except (OSError, http.client.HTTPException):
+            if number == len(addresses):
+                raise

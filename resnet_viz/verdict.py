@@ -14,11 +14,12 @@ ENDED = ("finished", "diverged", "stopped", "failed", "lost")
 
 
 def _loss(value: float) -> str:
-    return f"{value:.2f}" if value < 0.995 else f"{value:.1f}"
+    return "<0.01" if value < 0.005 else f"{value:.2f}" if value < 0.995 else f"{value:.1f}"
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    """Whole per cents, but 100 % is said of all alone."""
+    return f"{100 * share:.1f} %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
 
 def _spread(values: Sequence[float], show: object) -> str:

@@ -68,7 +68,9 @@ def divergence(
             )  # fmt: skip
         curves = [thin(*_smoothed(record)) for record in net.records]
         if curve := _band(figure, net, curves):
-            _main(figure, net, number, curve, lecture, f"<b>{net.label}</b> {_loss(curve[1][-1])}")
+            diverged = net.first.status == "diverged"
+            words = f"diverged<br>at step {net.first.step:,}" if diverged else _loss(curve[1][-1])
+            _main(figure, net, number, curve, lecture, f"<b>{net.label}</b> {words}")
     _mark_apart(figure, found)
     return figure
 
@@ -103,7 +105,7 @@ def accuracy(records: Sequence[Record], lecture: bool = False) -> go.Figure:
 
 
 def _loss(value: float) -> str:
-    return f"{value:.2f}" if value >= 0.005 else "&lt;0.01"
+    return "over 100" if value > 100 else f"{value:.2f}" if value >= 0.005 else "&lt;0.01"
 
 
 def _small(values: np.ndarray) -> np.ndarray:
@@ -158,6 +160,7 @@ def _band(figure: go.Figure, net: Net, curves: Sequence[Curve]) -> Curve | None:
 def _main(figure: go.Figure, net: Net, number: int, curve: Curve, lecture: bool, text: str, dots: bool = False) -> None:
     """The net's main line, the marker where it is now, and its label there."""
     x, y = _small(curve[0]), _small(curve[1])
+    at = min(float(y[-1]), figure.layout.yaxis.range[1])
     marker = {"symbol": net.symbol, "color": net.colour, "line": {"width": 2, "color": net.colour}}
     figure.add_scatter(
         x=x, y=y, mode="lines+markers" if dots else "lines", name=net.label,
@@ -165,10 +168,10 @@ def _main(figure: go.Figure, net: Net, number: int, curve: Curve, lecture: bool,
         meta={"role": "line", "net": number}, hovertemplate="%{y:.3g} at step %{x}<extra>" + net.label + "</extra>",
     )  # fmt: skip
     figure.add_scatter(
-        x=x[-1:], y=y[-1:], mode="markers", marker={**marker, "size": 13 if lecture else 10}, hoverinfo="skip", cliponaxis=False,
+        x=x[-1:], y=[at], mode="markers", marker={**marker, "size": 13 if lecture else 10}, hoverinfo="skip", cliponaxis=False,
         meta={"role": "now", "net": number},
     )  # fmt: skip
-    end_label(figure, net, number, float(x[-1]), float(y[-1]), text)
+    end_label(figure, net, number, float(x[-1]), at, text)
 
 
 def _mark_apart(figure: go.Figure, found: Sequence[Net]) -> None:

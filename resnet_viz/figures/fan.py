@@ -31,7 +31,7 @@ def fan(records: Sequence[Record], lecture: bool = False) -> go.Figure:
     found = nets(records)
     figure = frame(
         "Gradient at each block, against the last block",
-        "It enters at the loss, on the right, and travels left.",
+        "It enters at the loss and travels left. Boxes: green is louder, purple fainter.",
         lecture,
     )
     count, limit = max((block_count(net.first.spec.model) for net in found), default=1), span(found)
@@ -97,9 +97,9 @@ def _fan(figure: go.Figure, net: Net, number: int, limit: int, lecture: bool) ->
         hovertemplate="block %{x}: ×%{customdata:.3g}<extra>" + net.label + "</extra>",
         customdata=10.0 ** now.astype(np.float32),
     )  # fmt: skip
-    text = f"<b>{net.label}</b><br>{loudness(now[0])}"
-    if np.isfinite(now[0]):
-        end_label(figure, net, number, 1, float(np.clip(now[0], -limit, limit)), text, side="right")
+    if len(steps):
+        y = float(np.clip(now[0], -limit, limit)) if np.isfinite(now[0]) else limit
+        end_label(figure, net, number, 1, y, f"<b>{net.label}</b><br>{loudness(now[0])}", side="right")
     return len(steps) > 0
 
 
@@ -109,13 +109,14 @@ def _picture(figure: go.Figure, net: Net, number: int, limit: int) -> None:
     count = len(blocks)
     x = np.array([b.number for b in blocks], np.int16)
     strip = {"yaxis": "y2", "hoverinfo": "skip"}
+    wide = 0.6 * min(1, (count + 4) / 16)
+    between = np.arange(0.5, count + 1)  # a line from box to box
+    dashes = np.stack([between - 0.5 + wide / 2, between + 0.5 - wide / 2, np.full(count + 1, np.nan)], 1)
+    dashes[0, 0], dashes[-1, 1] = 0.35, count + 0.65
     figure.add_scatter(
-        x=[0.35, count + 0.65],
-        y=[-number, -number],
-        mode="lines",
-        line={"color": faint(net.colour, 0.6), "width": 1.5},
-        **strip,
-    )
+        x=dashes.ravel().astype(np.float32), y=np.full(3 * count + 3, -number, np.float32), mode="lines",
+        line={"color": net.colour, "width": 1.5}, **strip,
+    )  # fmt: skip
     for on in (True, False):
         mine = [b.number for b in blocks if b.has_skip == on]
         if net.skips and mine:
@@ -128,7 +129,7 @@ def _picture(figure: go.Figure, net: Net, number: int, limit: int) -> None:
     else:
         marker = {"color": "rgba(128,128,128,0.25)"}
     figure.add_bar(
-        x=x, y=[0.44] * count, base=-number - 0.22, width=0.6 * min(1, (count + 4) / 16),
+        x=x, y=[0.44] * count, base=-number - 0.22, width=wide,
         marker={**marker, "line": {"color": net.colour, "width": 1.4 if count <= 60 else 0.5}, "cornerradius": 2},
         yaxis="y2", meta={"role": "box", "net": number, "skips": net.skips}, customdata=x, name=net.label,
         hovertext=[_about(b, net.skips) for b in blocks] if count <= 200 else None, hovertemplate="%{hovertext}<extra></extra>",

@@ -86,9 +86,9 @@ def apart(a: Record, b: Record) -> int | None:
 
 
 def loudness(log10: float) -> str:
-    """A gradient's ratio in words, its logarithm given: "×2,600, too loud", "÷60,000, lost", "×4, intact"."""
+    """A gradient's ratio in words, its logarithm given: "×2,600, too loud", "÷60,000, lost", "×4.1, intact"."""
     if not math.isfinite(log10):
-        return ""
+        return "not finite"
     word = "intact" if abs(log10) < 1 else "too loud" if log10 > 0 else "lost"
     sign = "×" if log10 >= 0 else "÷"
     size = 10 ** min(abs(log10), 300)

@@ -12,7 +12,7 @@ from resnet_viz.figures.curves import accuracy, divergence, planned, steps_per_e
 from resnet_viz.figures.depth import ENGINEER, ENGINEER_MOMENTS, engineer, history
 from resnet_viz.figures.fan import fan
 from resnet_viz.figures.numbers import MOMENTS, log_ratio, log_values, loudness, moments
-from resnet_viz.figures.style import LIFTED, Net, nets
+from resnet_viz.figures.style import LIFTED, SCALE_DARK, Net, nets
 from resnet_viz.record import Record
 
 TABS = {"twins": "Twins", "history": "History", "engineer": "Engineer"}
@@ -73,6 +73,7 @@ def pack(
         "live": live,
         "lecture": lecture,
         "lifted": LIFTED,
+        "scaleDark": SCALE_DARK,
     }
     text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (len(text) % 2)

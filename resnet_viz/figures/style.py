@@ -26,6 +26,9 @@ SCALE = [
     [0.6, "#d9f0d3"], [0.7, "#a6dba0"], [0.85, "#5aae61"], [1.0, "#1b7837"],
 ]  # fmt: skip
 
+# The same on a dark page, where white boxes would glare: the middle is grey.
+SCALE_DARK = [[0.0, "#c58be0"], [0.3, "#80639a"], [0.5, "#474e58"], [0.7, "#4f8560"], [1.0, "#63d17c"]]
+
 LINE, LINE_LECTURE = 3.0, 5.0  # px
 TEXT, TEXT_LECTURE = 13, 20  # px
 

@@ -30,7 +30,6 @@ from resnet_viz.spec import (
 DEPTHS = (*range(8, 111, 6), 164, 302, 602, 1202)
 NETS = {"both": "Both", "residual": "Residual", "plain": "Plain"}
 FAMILIES = {"cifar": "CIFAR (6n+2)", "imagenet": "ImageNet (18–152)", "article": "the article's"}
-LABELS = {"mnist": "MNIST", "fashion": "Fashion-MNIST", "cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 
 DEFAULTS: dict[str, Any] = {
     "depth": 56,
@@ -199,8 +198,7 @@ def _number(label: str, key: str, **more: Any) -> None:
 
 def data_names() -> dict[str, str]:
     """Data sets to choose from, with labels: the built-in ones and what the user has brought."""
-    names = {"digits": "Digits (8×8, built in)"}
-    names |= {n: f"{label}{'' if datasets.available(n) else ' (download)'}" for n, label in LABELS.items()}
+    names = {n: about.label + ("" if datasets.available(n) else " ↓") for n, about in datasets.BUILT_IN.items()}
     return names | {f"own:{spec.hash}": spec.label or spec.hash[:8] for spec in datasets.own_data()}
 
 
@@ -213,9 +211,11 @@ def draw_main() -> None:
         "Depth", depths, DEFAULTS["depth"] if DEFAULTS["depth"] in depths else depths[0], **_bound("depth")
     )
     names = data_names()
+    if new := st.session_state.pop("new_data", None):
+        st.session_state["data"] = new
     left, right = st.columns(2)
     with left:
-        _select("Data", "data", names)
+        _select("Data", "data", names, help="↓: downloaded when first used.")
         _select("Norm", "norm", NORMS, help="BatchNorm keeps norms healthy; without it plain gradients vanish.")
     with right:
         _select("Nets", "nets", NETS)

@@ -16,6 +16,7 @@ CSS = """
 [data-testid="stMainBlockContainer"] { padding: 3.6rem 1.6rem 0.6rem; max-width: 1900px; }
 [data-testid="stVerticalBlock"] { gap: 0.6rem; }
 [data-testid="stMainBlockContainer"] h1 { font-size: 1.75rem; font-weight: 600; line-height: 1.25; padding: 0 0 0.5rem; }
+[data-testid="stMainBlockContainer"] h1 small { font-size: 0.55em; font-weight: 400; opacity: 0.65; }
 @media (max-width: 700px) {
   [data-testid="stMainBlockContainer"] { padding: 3.6rem 0.8rem 0.6rem; }
   [data-testid="stMainBlockContainer"] h1 { font-size: 1.3rem; }
@@ -25,7 +26,7 @@ CSS = """
 
 def frame(title: str) -> None:
     """Begin a page. Call it first: sets the title, the wide layout and the style that all pages share."""
-    st.set_page_config(page_title=f"{title} · ResNet Viz", page_icon=":material/compare_arrows:", layout="wide")
+    st.set_page_config(page_title=f"{title} · ResNet Viz", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
     st.html(f"<style>{CSS}</style>")
     serve_plotly()
 

@@ -273,10 +273,10 @@ class Stage {
   plot(name) {
     const { node, title, hint, section } = this.plots[name];
     const figure = this.data.figures[name], layout = structuredClone(figure.layout);
-    const box = node.getBoundingClientRect();
-    if (box.width < 50 || box.height < 50) return;
     title.textContent = layout.meta.title;
     hint.textContent = layout.meta.hint;
+    const box = node.getBoundingClientRect();
+    if (box.width < 50 || box.height < 50) return;
     section.setAttribute("aria-label", layout.meta.title);
     const view = { layout, traces: figure.data.map((t) => ({ ...t })), width: box.width, height: box.height };
     Object.assign(layout, { width: box.width, height: box.height });
@@ -285,6 +285,10 @@ class Stage {
     if (box.width < 480 && !this.data.lecture) layout.font.size = 12;
     view.size = layout.font.size;
     if (this.theme.dark) {
+      if (layout.coloraxis) layout.coloraxis.colorscale = this.data.scaleDark;
+      for (const trace of view.traces) {
+        if (trace.marker?.colorscale) trace.marker = { ...trace.marker, colorscale: this.data.scaleDark };
+      }
       for (const note of layout.annotations ?? []) {
         const lifted = this.data.lifted[note.font?.color];
         if (lifted) note.font.color = lifted;
@@ -334,9 +338,8 @@ class Stage {
     for (const note of notes) {
       const number = note.name?.startsWith("net-") ? +note.name.slice(4) : -1;
       if (number < 0 || !now[number]?.row) continue;
-      note.y = clip(now[number].row[0], limit);
+      note.y = clip(now[number].row[0] ?? limit, limit);
       note.text = `<b>${this.data.nets[number].label}</b><br>${now[number].words}`;
-      note.visible = note.y !== null;
       labels.push(note);
     }
     // Room beside the blocks, in pixels, for what is written there.
@@ -344,15 +347,14 @@ class Stage {
     const rooms = { left: 10, right: 10 };
     if (!narrow) {
       rooms.left = Math.max(...notes.filter((n) => n.name === "strip-right" || labels.includes(n)).map(textWidth), 40) + 20;
-      rooms.right = Math.max(...notes.filter((n) => n.name === "strip-left").map(textWidth), 40) + 14;
     } else {
-      rooms.right = 50;
       for (const note of notes) {
         if (note.name === "strip-right") note.visible = false;
-        if (note.name === "strip-left") note.text = note.text.replace("loss", "");
+        if (note.name === "strip-left") note.text = note.text.replace("loss", "").trim();
         if (labels.includes(note)) Object.assign(note, { xanchor: "left", xshift: 8, align: "left" });
       }
     }
+    rooms.right = Math.max(...notes.filter((n) => n.name === "strip-left").map(textWidth), 40) + 14;
     const ticks = Math.max(...layout.yaxis.ticktext.map((t) => measure(t, size, this.theme.font)));
     layout.margin = { l: ticks + 8, r: 4, t: 2, b: size * 1.7 };
     const blocks = layout.xaxis.tickvals.at(-1);
@@ -365,6 +367,7 @@ class Stage {
 
   loss(view) {
     const { layout } = view;
+    layout.meta.top = layout.yaxis.range[1];
     if (this.log) {
       const low = 0.001;
       for (const note of layout.annotations ?? []) {
@@ -373,10 +376,11 @@ class Stage {
       layout.yaxis.range = [Math.log10(low), Math.log10(layout.yaxis.range[1])];
       Object.assign(layout.yaxis, { type: "log", tickvals: [0.001, 0.01, 0.1, 1], ticktext: ["0.001", "0.01", "0.1", "1"] });
     }
-    this.curves(view, (value) => (value < 0.005 ? " &lt;0.01" : ` ${value.toFixed(2)}`), 1.3);
+    this.curves(view, (value) => (value > 100 ? " over 100" : value < 0.005 ? " &lt;0.01" : ` ${value.toFixed(2)}`), 1.3);
   }
 
   accuracy(view) {
+    view.layout.meta.top = 100;
     this.curves(view, (value) => `<br>${value.toFixed(0)} %`, 2.5);
   }
 
@@ -392,10 +396,11 @@ class Stage {
       note.visible = index >= 0;
       dot.visible = index >= 0;
       if (index < 0) continue;
-      note.room = measure(note.text, size, this.theme.font);
-      [dot.x, dot.y] = [[line.x[index]], [line.y[index]]];
-      note.x = line.x[index];
-      note.y = this.log && layout.yaxis.type === "log" ? Math.log10(Math.max(line.y[index], 1e-3)) : line.y[index];
+      const value = Math.min(line.y[index], layout.meta.top);
+      [dot.x, dot.y] = [[line.x[index]], [value]];
+      note.x = Math.max(line.x[index], Math.min(this.step, this.data.end));
+      note.y = this.log && layout.yaxis.type === "log" ? Math.log10(Math.max(value, 1e-3)) : value;
+      if (this.step < this.data.newest) note.bgcolor = this.theme.veil;
       if (index < line.x.length - 1) note.text = `${note.text.slice(0, note.text.indexOf("</b>") + 4)}${words(line.y[index])}`;
       labels.push(note);
     }
@@ -408,7 +413,6 @@ class Stage {
     layout.xaxis.title.standoff = 2;
     const pixels = height - layout.margin.t - layout.margin.b, [low, high] = layout.yaxis.range;
     spread(labels, (y) => (pixels * (high - y)) / (high - low), pixels, lines * size, 0);
-    for (const note of labels) delete note.room;
     this.cursor(layout, this.data.end, true);
   }
 
