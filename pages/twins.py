@@ -122,7 +122,7 @@ def form() -> None:
             "Where will the plain net's training loss end?", 0.0, 3.0, 1.0, 0.1, key="bet", persist_state="session"
         )
         st.toggle("Show my bet in the picture", key="bet_on", persist_state="session")
-    st.pills("Presets", list(controls.PRESETS), key="preset", on_change=preset)
+    st.pills("Presets", list(controls.PRESETS), key="preset", on_change=preset, wrap=True)
     if what := st.session_state.get("preset_says"):
         st.caption(what)
     if st.session_state["show"]:

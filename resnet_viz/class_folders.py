@@ -5,9 +5,10 @@ The files are untrusted: a picture's size is checked before its pixels are read,
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,17 +47,22 @@ class Item:
     bytes: int
     open: Callable[[], Any]
 
-    def picture(self) -> Image.Image:
+    @contextlib.contextmanager
+    def picture(self) -> Iterator[Image.Image]:
         """The picture, its pixels not yet read. Raises whatever Pillow makes of it, ValueError where it is too large."""
         if self.bytes > FILE:
             raise ValueError(f"its file is over {FILE >> 20} MiB")
-        image = Image.open(self.open(), formats=sorted(set(FORMATS.values())))
-        if image.width * image.height > PIXELS:
-            raise ValueError(f"{image.width}×{image.height} pixels are more than {PIXELS // 10**6} million")
-        return image
+        with self.open() as file, Image.open(file, formats=sorted(set(FORMATS.values()))) as image:
+            if image.width * image.height > PIXELS:
+                raise ValueError(f"{image.width}×{image.height} pixels are more than {PIXELS // 10**6} million")
+            yield image
 
 
-def read(name: str, items: list[Item], progress: Progress) -> Pile:
+def read_class_folders(name: str, items: list[Item], progress: Progress) -> Pile:
+    """The pictures of all class folders, square, of one size and of one or three channels; ``name`` is what errors call it.
+
+    Their order, and so the content's hash, depends on their paths below the class folders alone. Raises DataError.
+    """
     items = [i for i in items if Path(i.parts[-1]).suffix.lower() in FORMATS and not _hidden(i.parts)]
     if not items:
         raise DataError(
@@ -90,7 +96,8 @@ def read(name: str, items: list[Item], progress: Progress) -> Pile:
         sizes = Counter(size for *_, size, _ in headers)
         channels = 1 if all(mode in ("1", "L") or mode.startswith("I") for *_, mode in headers) else 3
         side = _side(sizes, channels)
-        x, kept = np.empty((len(headers), side, side, channels), np.uint8), []
+        x = np.empty((len(headers), side, side, channels), np.uint8)
+        kept: list[tuple[bool, int]] = []
         for i, (split, label_number, item, _, _) in enumerate(headers):
             if i % 64 == 0:
                 progress("Reading the pictures", i, len(headers))

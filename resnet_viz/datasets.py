@@ -50,13 +50,13 @@ _TEN = tuple("0123456789")
 _FASHION = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _CIFAR100 = tuple(
-    "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle "
+    "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle "  # noqa: SIM905
     "caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant "
     "flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man "
     "maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree "
     "plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper "
     "snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train "
-    "trout tulip turtle wardrobe whale willow_tree wolf woman worm".split()  # noqa: SIM905
+    "trout tulip turtle wardrobe whale willow_tree wolf woman worm".split()
 )
 
 BUILT_IN = {
@@ -78,8 +78,9 @@ def facts(spec: DataSpec) -> Facts:
     if spec.name != "own":
         return BUILT_IN[spec.name]
     try:
-        values: dict[str, Any] = json.loads(own_file(spec, ".json").read_text(encoding="utf-8"))
-        return Facts(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        read = json.loads(own_file(spec, ".json").read_text(encoding="utf-8"))
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in read.items()}
+        return Facts(**values)
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise _lost(spec) from error
 

@@ -13,16 +13,18 @@ import json
 import os
 import stat
 import struct
+import uuid
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
 import numpy as np
 
-from resnet_viz import class_folders
+from resnet_viz.class_folders import Item, Pile, read_class_folders
 from resnet_viz.datasets import DataError, Facts, Progress, own_file
 from resnet_viz.spec import DataSpec
 
@@ -40,6 +42,10 @@ def import_own(
     and ``test``. What had to be changed is said in the notes of `datasets.facts`. Raises DataError.
     """
     told = progress or (lambda text, done, total: None)
+    if isinstance(source, Path):
+        source = source.expanduser().resolve()
+        if not source.exists():
+            raise DataError(f"There is no file or folder {str(source)!r}; check how it is spelled.")
     name = source.name if isinstance(source, Path) else source[0]
     try:
         if isinstance(source, Path) and source.is_dir():
@@ -48,7 +54,9 @@ def import_own(
             with _opened(source) as file:
                 pile = _file(name, file, told)
         told("Checking the pictures", 0, 0)
-        return _keep(_checked(pile, name), label or Path(name).stem)
+        return _keep(
+            _checked(pile, name), label or (name if isinstance(source, Path) and source.is_dir() else Path(name).stem)
+        )
     except OSError as error:
         raise DataError(
             f"{name!r} could not be read or kept ({error}); look at its rights and at the free disk space."
@@ -66,7 +74,7 @@ def _opened(source: Path | tuple[str, bytes | BinaryIO]) -> contextlib.AbstractC
     return io.BytesIO(content) if isinstance(content, bytes) else contextlib.nullcontext(content)
 
 
-def _file(name: str, file: BinaryIO, progress: Progress) -> class_folders.Pile:
+def _file(name: str, file: BinaryIO, progress: Progress) -> Pile:
     suffix = Path(name).suffix.lower()
     if suffix == ".npz":
         return _npz(name, file)
@@ -74,33 +82,25 @@ def _file(name: str, file: BinaryIO, progress: Progress) -> class_folders.Pile:
         raise DataError(f"{name!r} is neither an .npz nor a .zip; bring one of these, or name a folder.")
     with _archive(name, file) as archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
-        items = [
-            class_folders.Item(PurePosixPath(i.filename).parts, i.file_size, lambda i=i: archive.open(i)) for i in infos
-        ]  # type: ignore[misc]
-        return class_folders.read(name, items, progress)
+        items = [Item(PurePosixPath(i.filename).parts, i.file_size, partial(archive.open, i)) for i in infos]
+        return read_class_folders(name, items, progress)
 
 
-def _folder(folder: Path, progress: Progress) -> class_folders.Pile:
+def _folder(folder: Path, progress: Progress) -> Pile:
     arrays = sorted(folder.glob("*.npz"))
     if not arrays:
-        items = []
-        for path in _walk(folder):
-            items.append(
-                class_folders.Item(
-                    path.relative_to(folder).parts, path.stat().st_size, lambda path=path: path.open("rb")
-                )
-            )  # type: ignore[misc]
-            if len(items) > ENTRIES:
-                raise DataError(
-                    f"{folder.name!r} holds more than {ENTRIES:,} files; name the folder of the pictures alone."
-                )
-        return class_folders.read(folder.name, items, progress)
-    piles = []
+        files = [Item(p.relative_to(folder).parts, p.stat().st_size, partial(p.open, "rb")) for p in _walk(folder)]
+        return read_class_folders(folder.name, files, progress)
+    piles: list[tuple[bool, Pile]] = []
     for number, path in enumerate(arrays):
         progress(f"Reading {path.name}", number, len(arrays))
         if path.name.lower().startswith(("train", "test")):
             with path.open("rb") as file:
                 piles.append((path.name.lower().startswith("test"), _npz(path.name, file)))
+        if sum(pile.x.nbytes for _, pile in piles) > UNPACKED:
+            raise DataError(
+                f"The .npz files in {folder.name!r} hold over {UNPACKED >> 30} GiB of pictures; bring fewer."
+            )
     train, test = ([pile for is_test, pile in piles if is_test == wanted] for wanted in (False, True))
     if not train:
         raise DataError(
@@ -111,12 +111,8 @@ def _folder(folder: Path, progress: Progress) -> class_folders.Pile:
         raise DataError(
             f"The .npz files in {folder.name!r} hold pictures of different shapes: {shapes[0]} and {shapes[1]}."
         )
-    if sum(pile.x.nbytes for _, pile in piles) > UNPACKED:
-        raise DataError(
-            f"The .npz files in {folder.name!r} hold more than {UNPACKED >> 30} GiB of pictures; bring fewer."
-        )
     first = train[0]
-    return class_folders.Pile(
+    return Pile(
         np.concatenate([pile.x for pile in train]),
         np.concatenate([pile.y for pile in train]),
         np.concatenate([pile.x for pile in test] or [first.x_test]),
@@ -126,8 +122,14 @@ def _folder(folder: Path, progress: Progress) -> class_folders.Pile:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
+    count = 0
     for place, _, names in os.walk(folder):  # does not follow links to folders, which may go in circles
-        yield from (Path(place, name) for name in names if Path(name).suffix.lower() in class_folders.FORMATS)
+        count += len(names)
+        if count > ENTRIES:
+            raise DataError(
+                f"{folder.name!r} holds more than {ENTRIES:,} files; name the folder of the pictures alone."
+            )
+        yield from (path for name in names if (path := Path(place, name)).is_file())
 
 
 # --- archives --------------------------------------------------------------------------------------------------------
@@ -182,7 +184,7 @@ def _directory_bytes(file: BinaryIO) -> int:
 # --- arrays ----------------------------------------------------------------------------------------------------------
 
 
-def _npz(name: str, file: BinaryIO) -> class_folders.Pile:
+def _npz(name: str, file: BinaryIO) -> Pile:
     with _archive(name, file) as archive:
         there = {info.removesuffix(".npy") for info in archive.namelist()}
     if missing := [key for key in ("x", "y") if key not in there]:
@@ -211,7 +213,7 @@ def _npz(name: str, file: BinaryIO) -> class_folders.Pile:
                 f"{name!r}: pictures of x_test have shape {test[0].shape[1:]}, those of x {x.shape[1:]}; make them equal."
             )
     classes = tuple(str(c) for c in arrays["classes"].ravel().tolist()) if "classes" in arrays else None
-    return class_folders.Pile(x, y, *test, classes)
+    return Pile(x, y, *test, classes)
 
 
 def _pair(name: str, x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -253,7 +255,7 @@ def _pair(name: str, x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> 
 # --- checking and keeping --------------------------------------------------------------------------------------------
 
 
-def _checked(pile: class_folders.Pile, name: str) -> class_folders.Pile:
+def _checked(pile: Pile, name: str) -> Pile:
     """The pile with square pictures and labels from 0 without gaps. Raises DataError."""
     used, y = np.unique(pile.y, return_inverse=True)
     counts = np.bincount(y, minlength=len(used))
@@ -266,19 +268,19 @@ def _checked(pile: class_folders.Pile, name: str) -> class_folders.Pile:
             )
         names = tuple(pile.classes[label] for label in used.tolist())
     if len(used) < 2:
-        raise DataError(
-            f"{name!r} holds {len(y):,} training pictures of {len(used)} class; there must be 2 classes or more."
-        )
+        found = f"only one class, {names[0]!r}" if names else "no training pictures"
+        raise DataError(f"{name!r} holds {found}; a classifier needs pictures of 2 classes or more.")
     if counts.min() < 3:
-        rare = int(counts.argmin())
+        rare, few = names[counts.argmin()], counts.min()
         raise DataError(
-            f"{name!r}: class {names[rare]!r} has {counts[rare]} training pictures; each needs 3 or more, to train, validate and test."
+            f"{name!r}: class {rare!r} has {few} training pictures; each needs 3, for training, validation and test."
         )
     if len(strange := np.setdiff1d(pile.y_test, used)):
-        raise DataError(f"{name!r}: the test split has class {strange[0]}, of which there is no training picture.")
+        what = pile.classes[strange[0]] if pile.classes and 0 <= strange[0] < len(pile.classes) else strange[0]
+        raise DataError(f"{name!r}: the test split has class {str(what)!r}, of which there is no training picture.")
     if used[0] != 0 or used[-1] != len(used) - 1:
         notes += (
-            f"labels {used[0]} to {used[-1]} have gaps or do not start at 0, and were counted anew from 0 to {len(used) - 1}",
+            f"labels {used[0]} to {used[-1]}, which don't count from 0 without gaps, became 0 to {len(used) - 1}",
         )
     height, width = pile.x.shape[1:3]
     x, x_test = pile.x, pile.x_test
@@ -299,7 +301,7 @@ def _checked(pile: class_folders.Pile, name: str) -> class_folders.Pile:
     )
 
 
-def _keep(pile: class_folders.Pile, label: str) -> DataSpec:
+def _keep(pile: Pile, label: str) -> DataSpec:
     """Write the pile under the hash of its content: first the pictures, then the facts that say they are whole."""
     arrays = {k: np.ascontiguousarray(getattr(pile, k)) for k in ("x", "y", "x_test", "y_test")}
     classes = pile.classes or ()
@@ -311,12 +313,11 @@ def _keep(pile: class_folders.Pile, label: str) -> DataSpec:
         spec.label, arrays["x"].shape[3], arrays["x"].shape[1], classes, len(pile.y), len(pile.y_test), notes=pile.notes
     )
     own_file(spec, "").parent.mkdir(parents=True, exist_ok=True)
-    part = own_file(spec, f".{os.getpid()}.part")
+    part = own_file(spec, f".{uuid.uuid4().hex}.part")
     try:
-        if not own_file(spec, ".npz").exists():
-            with part.open("wb") as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]
-            part.replace(own_file(spec, ".npz"))
+        with part.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+        part.replace(own_file(spec, ".npz"))
         part.write_text(json.dumps(asdict(facts), ensure_ascii=False), encoding="utf-8")
         part.replace(own_file(spec, ".json"))
     finally:

@@ -87,7 +87,7 @@ def progress(run: Run) -> None:
         else:
             st.progress(share, f"{name}: {100 * share:.0f} % · {_left(run) or 'starting'}")
     elif run.status == "queued":
-        st.progress(share, f"{name}: waiting for a worker")
+        st.progress(share, f"{name}: waiting for a worker (the first one takes some seconds to warm up)")
     elif run.status == "paused":
         st.progress(share, f"{name}: paused at step {run.step:,}")
     elif run.message:

@@ -1,0 +1,97 @@
+"""The main job in a real browser: open, train both, watch, leave and return, reload, scrub, stop."""
+
+import re
+import time
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+STEP = re.compile(r"Step ([\d,]+) of")
+
+
+def headline(page) -> str:
+    return page.locator("h1[role=status]").inner_text()
+
+
+def wait_for(page, what, seconds: float = 90):
+    """Until ``what()`` is true; returns it."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, f"waited {seconds} s; the page says: {headline(page)}"
+        page.wait_for_timeout(100)
+    return found
+
+
+def step(page) -> int:
+    found = STEP.search(headline(page))
+    return int(found[1].replace(",", "")) if found else 0
+
+
+def points(page) -> int:
+    """Points of the residual net's smoothed loss curve in chart B."""
+    return page.evaluate("""
+        () => Math.max(0, ...[...document.querySelectorAll('.rv-stage .js-plotly-plot')]
+            .flatMap(p => p.data).filter(t => t.meta?.role === 'raw').map(t => t.x.length))""")
+
+
+def test_first_screen_shows_recorded_twins_without_a_click(page) -> None:
+    page.wait_for_selector(".rv-stage .main-svg")
+    assert "training loss" in headline(page)
+    assert "Recorded" in headline(page)
+    # Nothing to scroll at 1440 x 810 but the page's own padding.
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight") <= 850
+
+
+def test_train_both_watch_leave_return_reload_scrub_stop(page) -> None:
+    page.wait_for_selector(".rv-stage .main-svg")
+    page.get_by_role("button", name="Train both").click()
+    wait_for(page, lambda: step(page) >= 1)
+    page.evaluate("document.querySelectorAll('.rv-stage .js-plotly-plot').forEach((p, i) => (p.tagged = i))")
+    seen, ticks = step(page), 0
+    while ticks < 20 and "Test accuracy" not in headline(page):
+        wait_for(page, lambda: step(page) != seen or "Test accuracy" in headline(page))
+        seen, ticks = step(page), ticks + 1
+    assert ticks >= 15, "the run must be watched for many ticks"
+    tags = page.evaluate("[...document.querySelectorAll('.rv-stage .js-plotly-plot')].map(p => p.tagged)")
+    assert tags
+    assert all(tag is not None for tag in tags), "a plot was mounted anew"
+
+    page.get_by_role("link", name="Runs").click()
+    page.wait_for_selector("[data-testid=stDataFrame]")
+    page.get_by_role("link", name="Twins").click()
+    page.wait_for_selector(".rv-stage .main-svg")
+    assert "Recorded" not in headline(page)
+    page.reload()
+    page.wait_for_selector(".rv-stage .main-svg")
+    wait_for(page, lambda: "Test accuracy" in headline(page))
+    assert "with skips" in headline(page)
+
+    slider = page.locator(".rv-stage input[type=range]")
+    slider.evaluate("node => { node.value = 1; node.dispatchEvent(new Event('input', {bubbles: true})); }")
+    wait_for(page, lambda: "step 1" in page.locator(".rv-stage .rv-bar").inner_text())
+
+
+def test_stop_leaves_a_run_that_can_be_resumed(page) -> None:
+    page.wait_for_selector(".rv-stage .main-svg")
+    page.get_by_role("button", name="Train both").click()
+    wait_for(page, lambda: step(page) >= 3)
+    page.get_by_role("button", name="Stop").click()
+    wait_for(page, lambda: headline(page).count("Stopped"))
+    page.get_by_role("button", name="Resume").click()
+    at = step(page)
+    wait_for(page, lambda: step(page) > at)
+    page.get_by_role("button", name="Stop").click()
+    wait_for(page, lambda: headline(page).count("Stopped"))
+
+
+def test_a_click_on_an_arc_switches_the_skip_off(page) -> None:
+    page.wait_for_selector(".rv-stage .main-svg")
+    box = page.locator(".rv-stage .js-plotly-plot").first.bounding_box()
+    # Where block 14 of 27 is, from plotly's own axes.
+    x, y = page.evaluate("""
+        () => { const p = document.querySelector('.rv-stage .js-plotly-plot'), l = p._fullLayout;
+                return [l.xaxis._offset + l.xaxis.c2p(14), l.yaxis2._offset + l.yaxis2.c2p(0)]; }""")
+    page.mouse.click(box["x"] + x, box["y"] + y)
+    page.get_by_text("Skip off at block 14").wait_for()
+    assert "off=14" in page.url
