@@ -1,48 +1,16 @@
 """Runs: everything that was trained here; compare, rename, export, train again, delete."""
 
-import datetime
-
 import streamlit as st
 
 from resnet_viz import export, figures
-from resnet_viz.spec import DataSpec
 from resnet_viz.store import Run, StoreError
 from resnet_viz.ui import controls, live
-from resnet_viz.ui.frame import chart, frame
+from resnet_viz.ui.frame import frame
+from resnet_viz.ui.runs_table import COLUMNS, row
 
 frame("Runs")
 store = live.store()
 CURVES = ("loss", "val_accuracy", "test_accuracy")
-
-
-def row(run: Run) -> dict:
-    """A run as a line of the table."""
-    data: DataSpec = run.spec.data
-    return {
-        "name": run.name,
-        "status": run.status,
-        "done": run.step / max(1, run.steps),
-        "train loss": run.result.get("train_loss"),
-        "test": (100 * run.result["test_accuracy"]) if run.result.get("test_accuracy") is not None else None,
-        "data": data.label or data.name,
-        "depth": run.spec.model.depth,
-        "shortcut": run.spec.model.shortcut,
-        "rate": run.spec.train.rate,
-        "seed": run.spec.train.seed,
-        "started": datetime.datetime.fromtimestamp(run.created),
-        "MB": run.bytes / 1e6,
-        "note": run.note,
-    }
-
-
-COLUMNS = {
-    "done": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
-    "train loss": st.column_config.NumberColumn(format="%.3f", width="small"),
-    "test": st.column_config.NumberColumn("test, %", format="%.1f", width="small"),
-    "rate": st.column_config.NumberColumn(format="%g", width="small"),
-    "started": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
-    "MB": st.column_config.NumberColumn(format="%.1f", width="small"),
-}
 
 
 @st.dialog("Delete for good?")
@@ -78,13 +46,24 @@ def one(run: Run) -> None:
         st.json({"id": run.id, "made with": run.versions, "result": run.result, "spec": export.spec_table(run.spec)})
 
 
+def curves(records) -> None:
+    """Loss and accuracy of some runs, overlaid."""
+    left, right = st.columns(2)
+    with left:
+        live.chart(figures.divergence(records), key="overlay loss")
+    with right:
+        live.chart(figures.accuracy(records), key="overlay accuracy")
+
+
 @st.fragment(run_every=2.0 if any(run.live for run in store.runs()) else None)
 def page() -> None:
     runs = store.runs()
     if not runs:
         st.subheader("Nothing trained here yet.")
-        st.write("Open **Twins** and click **Train both**: eleven seconds later there are two runs to compare.")
-        st.page_link("pages/twins.py", label="To Twins", icon=":material/compare_arrows:")
+        st.write(
+            "On **Twins**, click **Train both**: some seconds later there are two runs to compare, like this recorded pair."
+        )
+        curves(live.recorded()[:2])
         return
     chosen = st.dataframe(
         [row(run) for run in runs],
@@ -97,16 +76,10 @@ def page() -> None:
     ).selection.rows
     picked = [runs[i] for i in chosen if i < len(runs)]
     if not picked:
-        st.caption("Tick runs on the left to overlay them; runs that differ in the seed alone become one band.")
-        picked_or_latest = store.runs(runs[0].group)
-    else:
-        picked_or_latest = picked
-    records = [store.record(run.id, CURVES) for run in picked_or_latest]
-    left, right = st.columns(2)
-    with left:
-        chart(figures.divergence(records), key="overlay loss")
-    with right:
-        chart(figures.accuracy(records), key="overlay accuracy")
+        st.caption(
+            "Tick runs on the left to overlay them; runs that differ in the seed alone become one band. Below: the latest."
+        )
+    curves([store.record(run.id, CURVES) for run in picked or store.runs(runs[0].group)])
     if picked:
         with st.container(horizontal=True):
             if st.button("Open on Twins", icon=":material/open_in_new:"):

@@ -2,22 +2,16 @@
 
 import streamlit as st
 
-from resnet_viz import arch, datasets, engine, record
+from resnet_viz import datasets, engine
 from resnet_viz.spec import SpecError
 from resnet_viz.ui import controls, live
-from resnet_viz.ui.frame import ROOT, frame
+from resnet_viz.ui.frame import frame
 from resnet_viz.ui.own import own_data
 from resnet_viz.ui.stage import stage
 from resnet_viz.verdict import verdict
 
 frame("Twins")
 store = live.store()
-
-
-@st.cache_data(show_spinner=False)
-def recorded():
-    """The twins that ship with the app: the first pair whole, then the curves of more seeds."""
-    return record.load(ROOT / "assets" / "twins" / "digits-56.npz")
 
 
 def shown_group() -> str:
@@ -67,7 +61,7 @@ def answer(group: str, lecture: bool) -> None:
     """The sentence, how far the runs are, and the stage. Called again at every tick of a live run."""
     tab = (st.session_state.get("stage") or {}).get("tab")
     bet = st.session_state.get("bet") if st.session_state.get("bet_on") else None
-    shipped = recorded()
+    shipped = live.recorded()
     runs = store.runs(group) if group else []
     if not runs:
         say(verdict(shipped), "Recorded." if not group else "Those runs were deleted; this pair is recorded.")
@@ -84,18 +78,6 @@ def answer(group: str, lecture: bool) -> None:
         st.rerun()  # the whole page, so that it ticks from now on, or no longer
 
 
-def costs() -> str:
-    """Parameters, multiply-adds, memory and expected time of what would be trained."""
-    specs = controls.chosen(controls.current())
-    model, batch = specs[0].model, specs[0].train.batch
-    parameters = arch.parameters(model)
-    # Weights, gradients and momentum in float32, and what a batch keeps for the backward pass.
-    memory = 12 * parameters + batch * arch.activation_bytes(model)
-    seconds = engine.expected_seconds(store, specs)
-    time = f"about {live.duration(seconds)}" if seconds else "time unknown until this machine has trained once"
-    return f"{parameters:,} parameters · {arch.multiply_adds(model) / 1e6:,.1f} M multiply-adds · {memory / 1e6:,.0f} MB · {time}"
-
-
 def form() -> None:
     """The right column: what to train, and the button."""
     controls.draw_main()
@@ -107,7 +89,7 @@ def form() -> None:
     if off := controls.current()["off"]:
         st.caption(f"Skip off at block {off.replace('.', ', ')}; click a block to switch its skip.")
     try:
-        st.caption(costs())
+        st.caption(controls.costs(store))
         complaint = st.session_state.pop("complaint", None)
         fine = True
     except (SpecError, datasets.DataError) as error:

@@ -226,14 +226,18 @@ def layers(spec: ModelSpec) -> tuple[str, ...]:
     return tuple(f"{conv.name}.weight" for conv in convs)
 
 
+def _parts(spec: ModelSpec) -> tuple[Conv | Block, ...]:
+    return (stem(spec), *blocks(spec), head(spec))
+
+
 def parameters(spec: ModelSpec) -> int:
     """Trainable parameters; a 56-layer CIFAR net with option A has 853,018."""
-    return sum(part.parameters for part in (stem(spec), *blocks(spec), head(spec)))
+    return sum(part.parameters for part in _parts(spec))
 
 
 def multiply_adds(spec: ModelSpec) -> int:
     """Multiply-adds of one picture's forward pass: convolutions and classifier; norms, ReLUs and joins are not counted."""
-    return sum(part.multiply_adds for part in (stem(spec), *blocks(spec), head(spec)))
+    return sum(part.multiply_adds for part in _parts(spec))
 
 
 def activation_bytes(spec: ModelSpec, itemsize: int = 4) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from resnet_viz.datasets import DataError, Progress
 
@@ -74,7 +74,7 @@ def read_class_folders(name: str, items: list[Item], progress: Progress) -> Pile
             f"{name!r} holds {len(items):,} pictures but no class folders; put them into one folder for each class."
         )
     if loose:
-        notes.append(f"{loose:,} pictures outside the class folders were left out")
+        notes.append(f"pictures outside the class folders were left out: {loose:,}")
     classes = tuple(sorted({label for _, label, _ in found}, key=lambda c: c.zfill(20) if c.isdecimal() else c))
     number = {label: i for i, label in enumerate(classes)}
 
@@ -90,7 +90,7 @@ def read_class_folders(name: str, items: list[Item], progress: Progress) -> Pile
                 with item.picture() as image:
                     headers.append((split, number[label], item, image.size, image.mode))
             except Exception as error:  # Pillow raises of every kind for a broken file
-                bad.append(f"{'/'.join(item.parts)!r}: {error}")
+                bad.append(f"{'/'.join(item.parts)!r}: {_reason(error)}")
         if not headers:
             raise DataError(f"None of the {len(found):,} pictures in {name!r} can be read (such as {bad[0]}).")
         sizes = Counter(size for *_, size, _ in headers)
@@ -106,7 +106,7 @@ def read_class_folders(name: str, items: list[Item], progress: Progress) -> Pile
                     x[len(kept)] = _pixels(image, side, channels)
                 kept.append((split == "test", label_number))
             except Exception as error:
-                bad.append(f"{'/'.join(item.parts)!r}: {error}")
+                bad.append(f"{'/'.join(item.parts)!r}: {_reason(error)}")
     if not kept:
         raise DataError(f"None of the {len(found):,} pictures in {name!r} can be read (such as {bad[0]}).")
     if bad:
@@ -121,6 +121,10 @@ def read_class_folders(name: str, items: list[Item], progress: Progress) -> Pile
     if not test.any():
         return Pile(x, labels, x[:0], labels[:0], classes, tuple(notes))
     return Pile(x[~test], labels[~test], x[test], labels[test], classes, tuple(notes))
+
+
+def _reason(error: Exception) -> str:
+    return "not a picture" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())
 
 
 def _hidden(parts: tuple[str, ...]) -> bool:

@@ -110,8 +110,8 @@ def augment(x: Tensor, names: tuple[str, ...], generator: torch.Generator) -> Te
         outside |= ((y < 0) | (y >= height))[:, :, None] | ((z < 0) | (z >= width))[:, None, :]
     if "cutout" in names:
         half = height // 4
-        near = (rows - draw(0, height - 1)).abs() < half, (columns - draw(0, width - 1)).abs() < half
-        outside |= near[0][:, :, None] & near[1][:, None, :]
+        down, right = rows - draw(0, height - 1), columns - draw(0, width - 1)  # from the square's centre
+        outside |= ((-half <= down) & (down < half))[:, :, None] & ((-half <= right) & (right < half))[:, None, :]
     picture = torch.arange(count, device=device)[:, None, None]
     # Indexing with the channels last copies whole pixels.
     taken = x.permute(0, 2, 3, 1)[picture, y.clamp(0, height - 1)[:, :, None], z.clamp(0, width - 1)[:, None, :]]

@@ -13,8 +13,10 @@ import json
 import os
 import re
 import shutil
+import tarfile
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,8 +79,9 @@ def facts(spec: DataSpec) -> Facts:
     """What the data set of a spec is. Raises DataError where the user's own data is no longer there."""
     if spec.name != "own":
         return BUILT_IN[spec.name]
+    path = own_file(spec, ".json")
     try:
-        read = json.loads(own_file(spec, ".json").read_text(encoding="utf-8"))
+        read = json.loads(path.read_text(encoding="utf-8"))
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in read.items()}
         return Facts(**values)
     except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -181,10 +184,11 @@ def load(spec: DataSpec, progress: Progress | None = None) -> Splits:
 def _read(spec: DataSpec, progress: Progress) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """All pictures (N, H, W, C) uint8 and labels, and those of the data set's own test split (empty where it has none)."""
     if spec.name == "own":
+        path = own_file(spec, ".npz")
         try:
-            with np.load(own_file(spec, ".npz"), allow_pickle=False) as file:
+            with np.load(path, allow_pickle=False) as file:
                 return file["x"], file["y"], file["x_test"], file["y_test"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise _lost(spec) from error
     if spec.name == "digits":
         from sklearn.datasets import load_digits
@@ -234,13 +238,15 @@ def _torchvision(name: str, progress: Progress) -> list[Any]:
                 return read()
             _fetch(kind, label, progress)
             return read()
-    except (OSError, RuntimeError, http.client.HTTPException) as error:
-        raise DataError(
-            f"{label} is not on this machine and could not be downloaded ({getattr(error, 'reason', error)}); train on "
-            f"the built-in digits or your own .npz, which need no network, or put {_FILES[name][1]} into {root}."
-        ) from error
-    except (AssertionError, ValueError) as error:  # what torchvision's readers make of a file cut short
+    except (gzip.BadGzipFile, zlib.error, tarfile.TarError, EOFError, AssertionError, ValueError) as error:
+        # What unpackers and torchvision's readers make of a file that was cut short.
         raise DataError(f"The files of {label} in {root} are damaged; delete them and start again.") from error
+    except (OSError, RuntimeError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise DataError(
+            f"{label} is not on this machine and could not be downloaded ({reason}); train on the built-in digits or your own "
+            f".npz, which need no network, or put its archives, such as {_FILES[name][1]}, into {root}."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -272,7 +278,7 @@ def _fetch(kind: Any, label: str, progress: Progress) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, md5, addresses in files:
         target = folder / name
-        if not check_integrity(target, md5):
+        if not target.exists():  # else it was checked below, or the user put it there
             part = target.with_name(f"{name}.part")
             _download(addresses, part, label, progress)
             if not check_integrity(part, md5):

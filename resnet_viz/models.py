@@ -7,7 +7,8 @@ One `Block` serves every family. Every use of ReLU is a module of its own and no
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -28,10 +29,11 @@ def _conv(conv: arch.Conv) -> nn.Conv2d:
 
 
 class Block(nn.Module):
-    """One block: x → shortcut(x) + F(x), or F(x) alone where it has no skip.
+    """One block: x and F(x), joined as its shortcut says; F(x) alone where it has no skip.
 
-    F(x), after any scale and before the addition, passes through ``branch_out``, so a hook there sees it. ``survives`` is this
-    step's draw of stochastic depth.
+    For hooks: F(x), any scale included, comes out of ``branch_out``; what it is joined with (the strided, padded, pooled or
+    projected x, before a gate or a 0.5) out of ``shortcut_out``, which a block without a skip has not. ``survives`` is this
+    step's draw of stochastic depth (`set_survival`).
     """
 
     # There where the block has them.
@@ -39,86 +41,96 @@ class Block(nn.Module):
     gate: nn.Conv2d
     joint: nn.Conv2d
     scale: nn.Parameter
-    relu: nn.ReLU
 
     def __init__(self, block: arch.Block) -> None:
         super().__init__()
         self.arch, self.has_skip, self.survives = block, block.has_skip, True
+        path: list[str] = []  # the branch's modules, in order
         for number, conv in enumerate(block.convs, 1):
             setattr(self, f"conv{number}", _conv(conv))
+            setattr(self, f"relu{number}", nn.ReLU())
             if conv.norm:
                 setattr(self, f"bn{number}", _norm(block.norm, conv.norm_channels))
-            setattr(self, f"relu{number}", nn.ReLU())
-        if block.order == "article" and block.norm != "none":
-            self.bn2 = _norm(block.norm, block.cout)
-        if block.order != "preact":
-            self.relu = nn.ReLU()
+            names = [f"bn{number}"] * bool(conv.norm) + [f"relu{number}"]
+            path += [f"conv{number}", *names] if block.order == "original" else [*names, f"conv{number}"]
         if block.order == "original":
-            delattr(self, f"relu{len(block.convs)}")  # the last one comes after the addition
-        if block.init in ("skipinit", "fixup"):
+            delattr(self, path.pop())  # its last ReLU waits for the addition
+        self.path = tuple(path)
+        # In pre-activation a projection gets what the branch's first convolution gets, as He's own code has it
+        # (resnet-1k-layers); an identity is x itself, in the first block too.
+        self.shared = path.index("conv1") if block.order == "preact" and block.shortcut == "projection" else 0
+        after = ["bn2"] * (block.order == "article" and block.norm != "none") + ["relu"] * (block.order != "preact")
+        if "bn2" in after:
+            self.bn2 = _norm(block.norm, block.cout)
+        if "relu" in after:
+            self.relu = nn.ReLU()
+        self.after = tuple(after)
+        if block.scaled:
             self.scale = nn.Parameter(torch.zeros(()))
-        if block.side:
-            side = _conv(block.side)
-            if block.shortcut == "projection":
-                norm = [_norm(block.norm, block.cout)] if block.side.norm else []
-                self.downsample = nn.Sequential(side, *norm)
-            else:
-                setattr(self, block.side.name.rpartition(".")[2], side)
+        if block.side and block.shortcut == "projection":
+            norm = [_norm(block.norm, block.cout)] if block.side.norm else []
+            self.downsample = nn.Sequential(_conv(block.side), *norm)
+        elif block.side:
+            setattr(self, block.side.name.rpartition(".")[2], _conv(block.side))
         self.branch_out = nn.Identity()
+        if block.has_skip:
+            self.shortcut_out = nn.Identity()
+
+    def _run(self, names: Sequence[str], x: Tensor) -> Tensor:
+        for name in names:
+            x = getattr(self, name)(x)
+        return x
 
     def _branch(self, x: Tensor) -> Tensor:
         """F(x): (B, Cin, H, W) → (B, Cout, H', W')."""
-        last = len(self.arch.convs)
-        for number in range(1, last + 1):
-            conv, norm = getattr(self, f"conv{number}"), getattr(self, f"bn{number}", nn.Identity())
-            relu = getattr(self, f"relu{number}", None)
-            if self.arch.order == "original":
-                x = norm(conv(x))
-                x = relu(x) if relu else x
-            else:
-                x = conv(relu(norm(x)))
-        return x
+        branch = self._run(self.path[self.shared :], x)
+        if self.arch.scaled:
+            branch = self.scale * branch
+        if self.training:
+            branch = branch if self.survives else 0 * branch
+        elif self.arch.keep < 1:
+            branch = self.arch.keep * branch
+        return self.branch_out(branch)
 
-    def _identity(self, x: Tensor) -> Tensor:
-        """x in the shape of F(x): strided, and zeros for new channels on both sides (option A)."""
+    def _shortcut(self, x: Tensor) -> Tensor:
+        """x: (B, Cin, H, W), in the shape of F(x): (B, Cout, H', W'); for concatenation (B, Cin, H', W')."""
         block = self.arch
-        if block.shortcut == "maxpool" and block.stride == 2:
-            x = F.max_pool2d(x, 2, ceil_mode=True)
-        elif block.stride != 1:
+        if block.shortcut == "projection":
+            return self.downsample(x)
+        if block.shortcut == "maxpool":
+            return F.max_pool2d(x, 2, ceil_mode=True)
+        if block.stride != 1:
             x = x[:, :, :: block.stride, :: block.stride]
         new = block.cout - block.cin
-        return F.pad(x, (0, 0, 0, 0, new // 2, new - new // 2)) if new else x
+        if not new or block.shortcut == "concat":
+            return x
+        # Option A: zeros for the new channels, half on each side as in the best known public CIFAR nets.
+        return F.pad(x, (0, 0, 0, 0, new // 2, new - new // 2))
 
-    def _add(self, x: Tensor, branch: Tensor) -> Tensor:
-        """The shortcut's value and the branch, joined as the kind of shortcut says (He 2015, 3.3; He 2016, 3.1)."""
+    def _join(self, x: Tensor, shortcut: Tensor, branch: Tensor) -> Tensor:
+        """(B, Cout, H', W'), as the kind of shortcut says (He 2015, section 3.3; He 2016, section 3.1)."""
         kind = self.arch.shortcut
-        if kind == "projection":
-            return self.downsample(x) + branch
         if kind == "concat":
-            strided = x[:, :, :: self.arch.stride, :: self.arch.stride]
-            return self.joint(torch.cat([strided, branch], 1))
-        identity = self._identity(x)
+            return self.joint(torch.cat([shortcut, branch], 1))
         if kind == "scaling":
-            return 0.5 * identity + 0.5 * branch
+            return 0.5 * shortcut + 0.5 * branch
         if kind.startswith("gate"):
             gate = torch.sigmoid(self.gate(x))
-            return (1 - gate) * identity + (gate * branch if kind == "gate_exclusive" else branch)
-        return identity + branch
+            return (1 - gate) * shortcut + (gate * branch if kind == "gate_exclusive" else branch)
+        return shortcut + branch
 
     def forward(self, x: Tensor) -> Tensor:
-        branch = self._branch(x)
+        x = self._run(self.path[: self.shared], x)
+        out = self._branch(x)
         if self.has_skip:
-            if self.arch.init in ("skipinit", "fixup"):
-                branch = self.scale * branch
-            if self.training:
-                branch = branch if self.survives else 0 * branch
-            elif self.arch.keep < 1:
-                branch = self.arch.keep * branch
-        branch = self.branch_out(branch)
-        out = self._add(x, branch) if self.has_skip else branch
-        if self.arch.order == "article":
-            out = getattr(self, "bn2", nn.Identity())(out)
-        return out if self.arch.order == "preact" else self.relu(out)
+            out = self._join(x, self.shortcut_out(self._shortcut(x)), out)
+        return self._run(self.after, out)
+
+
+def _stages(spec: ModelSpec) -> Iterator[tuple[str, nn.Sequential]]:
+    """(layer1, its blocks), (layer2, its blocks), ..."""
+    for stage, found in groupby(arch.blocks(spec), lambda block: block.stage):
+        yield f"layer{stage}", nn.Sequential(*map(Block, found))
 
 
 class CifarNet(nn.Module):
@@ -126,51 +138,46 @@ class CifarNet(nn.Module):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
-        self.order, self.flatten = spec.order, spec.family == "article"
         stem, head = arch.stem(spec), arch.head(spec)
         self.conv1 = _conv(stem)
-        norm_channels = stem.norm_channels or head.norm_channels  # pre-activation: its one free norm ends the net
-        if norm_channels:
-            self.bn1 = _norm(spec.norm, norm_channels)
-        if self.order != "article":
+        norm = ["bn1"] * bool(stem.norm or head.norm)
+        if norm:  # pre-activation: its one free norm ends the net
+            self.bn1 = _norm(spec.norm, stem.norm_channels or head.norm_channels)
+        if spec.order != "article":
             self.relu = nn.ReLU()
-        for stage in range(1, len(_stages(spec)) + 1):
-            setattr(self, f"layer{stage}", nn.Sequential(*(Block(b) for b in arch.blocks(spec) if b.stage == stage)))
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        stages = []
+        for name, blocks in _stages(spec):
+            setattr(self, name, blocks)
+            stages.append(name)
+        if spec.order != "article":
+            self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(head.cin, head.cout)
+        self.path = {
+            "original": ("conv1", *norm, "relu", *stages, "avgpool"),
+            "preact": ("conv1", *stages, *norm, "relu", "avgpool"),
+            "article": ("conv1", *stages),
+        }[spec.order]
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → logits (B, classes)."""
-        norm = getattr(self, "bn1", nn.Identity())
-        x = self.conv1(x)
-        if self.order == "original":
-            x = self.relu(norm(x))
-        for stage in range(1, 4):
-            x = getattr(self, f"layer{stage}")(x) if hasattr(self, f"layer{stage}") else x
-        if self.order == "preact":
-            x = self.relu(norm(x))
-        x = x if self.flatten else self.avgpool(x)
+        for name in self.path:
+            x = getattr(self, name)(x)
         return self.fc(torch.flatten(x, 1))
 
 
-def _stages(spec: ModelSpec) -> set[int]:
-    return {b.stage for b in arch.blocks(spec)}
-
-
 def _imagenet(spec: ModelSpec) -> nn.Module:
-    """torchvision's own ResNet, whose blocks are ours."""
+    """torchvision's own ResNet and its forward, with our blocks in it."""
     from torchvision.models.resnet import BasicBlock, ResNet
 
-    lengths = [sum(b.stage == s for b in arch.blocks(spec)) for s in sorted(_stages(spec))]
-    net = ResNet(BasicBlock, lengths, num_classes=spec.classes)
+    with torch.device("meta"):  # all of its weights are replaced here
+        net = ResNet(BasicBlock, [1, 1, 1, 1])
     stem, head = arch.stem(spec), arch.head(spec)
-    net.conv1 = nn.Conv2d(stem.cin, stem.cout, 7, 2, 3, bias=stem.bias)
+    net.conv1 = _conv(stem)
     net.bn1 = _norm(spec.norm, stem.cout) if stem.norm else nn.Identity()
     net.relu = nn.ReLU()
     net.fc = nn.Linear(head.cin, head.cout)
-    for block in arch.blocks(spec):
-        stage, place = block.name.split(".")
-        getattr(net, stage)[int(place)] = Block(block)
+    for name, blocks in _stages(spec):
+        setattr(net, name, blocks)
     return net
 
 
@@ -182,13 +189,19 @@ def build(spec: ModelSpec, seed: int = 0) -> nn.Module:
     spec.validate()
     with torch.random.fork_rng(devices=[]):  # what the constructors draw is overwritten below, and disturbs nobody
         model = _imagenet(spec) if spec.family == "imagenet" else CifarNet(spec)
+    model.spec = spec  # type: ignore[assignment]
     start(model, spec, seed)
     return model
 
 
 @torch.no_grad()
 def start(model: nn.Module, spec: ModelSpec, seed: int) -> None:
-    """Give every parameter its initial value (He 2015b eq. 10; Goyal 2017; De & Smith 2020; Zhang 2019)."""
+    """Give every parameter its initial value.
+
+    Convolutions: normal, std sqrt(2 / fan_in) (He 2015, arXiv 1502.01852, eq. 10). Classifier: uniform within 1 / sqrt(fan_in).
+    Biases 0, a gate's ``gate_bias``; norms 1 and 0. On blocks with a skip alone: zero-gamma (Goyal 2017, section 5.1),
+    SkipInit (De & Smith 2020), Fixup (Zhang 2019; our convolutions' biases stand for its scalar ones).
+    """
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             generator = torch.Generator().manual_seed(seed_from(seed, f"{name}.weight"))
@@ -199,13 +212,13 @@ def start(model: nn.Module, spec: ModelSpec, seed: int) -> None:
                 module.weight.copy_((torch.rand(module.weight.shape, generator=generator) * 2 - 1) / math.sqrt(fan_in))
             if module.bias is not None:
                 module.bias.zero_()
-    residual = [b for b in blocks(model) if b.has_skip]
+    residual = [b for b in blocks(model) if b.has_skip]  # Fixup's L
     for block in residual:
         _start_branch(block, len(residual))
-        if hasattr(block, "gate"):
-            block.gate.bias.fill_(block.arch.gate_bias)
+        if block.arch.shortcut.startswith("gate"):
+            nn.init.constant_(block.get_parameter("gate.bias"), block.arch.gate_bias)
     if residual and spec.init == "fixup":
-        model.get_submodule("fc").weight.zero_()  # type: ignore[operator,union-attr]
+        model.get_parameter("fc.weight").zero_()
 
 
 def _start_branch(block: Block, count: int) -> None:
@@ -230,31 +243,25 @@ def blocks(model: nn.Module) -> list[Block]:
 def response_modules(model: nn.Module) -> dict[str, nn.Module]:
     """For the stem and each convolution of a branch, the module whose output is its response before any nonlinearity.
 
-    That is its norm where one follows it (He 2015, fig. 7), else the convolution itself.
+    That is its norm where one follows it (He 2015, fig. 7), else the convolution itself. ``model`` is one that `build` made.
     """
-    found: dict[str, nn.Module] = {}
-    for name, module in model.named_modules():
-        where, _, last = name.rpartition(".")
-        if last.startswith("conv"):
-            parent: Any = model.get_submodule(where)
-            after = (
-                parent.arch.order == "original"
-                if isinstance(parent, Block)
-                else getattr(parent, "order", "original") == "original"
-            )
-            norm = getattr(parent, last.replace("conv", "bn"), None) if after else None
-            found[name] = norm if norm is not None and not isinstance(norm, nn.Identity) else module
-    return found
+    spec: Any = model.spec
+    convs = (arch.stem(spec), *(conv for block in arch.blocks(spec) for conv in block.convs))
+    return {c.name: model.get_submodule(c.norm if c.norm and spec.order == "original" else c.name) for c in convs}
 
 
 def set_survival(model: nn.Module, generator: torch.Generator) -> None:
-    """Draw which branches are kept in this step (stochastic depth, Huang 2016): one draw a block, from the generator alone."""
-    residual = blocks(model)
-    draws = torch.rand(len(residual), generator=generator).tolist()
-    for block, draw in zip(residual, draws, strict=True):
+    """Draw which branches are kept in this step (stochastic depth, Huang 2016): one draw a block, from the generator alone.
+
+    A dropped branch counts 0 and gets gradient 0 in training; in evaluation each counts with its keep probability.
+    """
+    found = blocks(model)
+    draws = torch.rand(len(found), generator=generator).tolist()
+    for block, draw in zip(found, draws, strict=True):
         block.survives = draw < block.arch.keep
 
 
 def normalise_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict in this project's names: `module.` (DataParallel) taken off, `linear` called `fc`."""
-    return {k.removeprefix("module.").replace("linear.", "fc."): v for k, v in state.items()}
+    """A state dict in this project's names: `module.` (DataParallel) taken off, a classifier `linear` called `fc`."""
+    plain = {name.removeprefix("module."): value for name, value in state.items()}
+    return {name.replace("linear.", "fc.") if name.startswith("linear.") else name: v for name, v in plain.items()}

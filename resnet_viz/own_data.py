@@ -138,7 +138,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 def _archive(name: str, file: BinaryIO) -> zipfile.ZipFile:
     """Open a zip (an .npz is one too) after checking all that its directory says. Raises DataError."""
     try:
-        if _directory_bytes(file) > ENTRIES * 256:  # before zipfile makes an object of each entry
+        if _entries(file) > ENTRIES:  # before zipfile makes an object of each entry
             raise DataError(f"{name!r} lists more than {ENTRIES:,} files; bring a smaller archive.")
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError) as error:
@@ -168,8 +168,8 @@ def _archive(name: str, file: BinaryIO) -> zipfile.ZipFile:
     return archive
 
 
-def _directory_bytes(file: BinaryIO) -> int:
-    """Size of a zip's directory by its end record (and zip64's), 0 where there is none."""
+def _entries(file: BinaryIO) -> int:
+    """How many entries a zip's end record (or zip64's) states, or its directory's size suggests; 0 where there is none."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - 65_536 - 98))
     tail = file.read()
@@ -177,8 +177,10 @@ def _directory_bytes(file: BinaryIO) -> int:
     end, end64 = tail.rfind(b"PK\5\6"), tail.rfind(b"PK\6\6")
     if end < 0:
         return 0
-    stated: int = struct.unpack_from("<I", tail, end + 12)[0]
-    return struct.unpack_from("<Q", tail, end64 + 40)[0] if stated == 0xFFFFFFFF and end64 >= 0 else stated
+    count, directory = struct.unpack_from("<HI", tail, end + 10)
+    if end64 >= 0 and (count == 0xFFFF or directory == 0xFFFFFFFF):
+        count, directory = struct.unpack_from("<QQ", tail, end64 + 32)
+    return max(count, directory // 256)  # zipfile goes by the size, and few entries take more than 256 bytes
 
 
 # --- arrays ----------------------------------------------------------------------------------------------------------
@@ -273,7 +275,7 @@ def _checked(pile: Pile, name: str) -> Pile:
     if counts.min() < 3:
         rare, few = names[counts.argmin()], counts.min()
         raise DataError(
-            f"{name!r}: class {rare!r} has {few} training pictures; each needs 3, for training, validation and test."
+            f"{name!r}: class {rare!r} has too few training pictures, {few}; each needs 3, to train, validate and test."
         )
     if len(strange := np.setdiff1d(pile.y_test, used)):
         what = pile.classes[strange[0]] if pile.classes and 0 <= strange[0] < len(pile.classes) else strange[0]

@@ -197,18 +197,9 @@ class Store:
                     "INSERT INTO runs (id, grp, kind, name, owner, spec, spec_version, data_hash, created, steps)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     # A microsecond apart, so that the order of creation is the order of the list.
-                    (
-                        run,
-                        group,
-                        kind,
-                        describe(spec),
-                        owner,
-                        to_json(spec),
-                        SPEC_VERSION,
-                        spec.data.hash or spec.data.name,
-                    )
-                    + (time.time() + number * 1e-6, steps),
-                )
+                    (run, group, kind, describe(spec), owner, to_json(spec), SPEC_VERSION, spec.data.hash or spec.data.name,
+                     time.time() + number * 1e-6, steps),
+                )  # fmt: skip
         return ids
 
     def runs(self, group: str | None = None, limit: int = 10_000) -> list[Run]:

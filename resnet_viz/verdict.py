@@ -17,7 +17,7 @@ def _loss(value: float) -> str:
     return "<0.01" if value < 0.005 else f"{value:.2f}" if value < 0.995 else f"{value:.1f}"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """Whole per cents, but 100 % is said of all alone."""
     return f"{100 * share:.1f} %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
@@ -93,6 +93,6 @@ def verdict(records: Sequence[Record]) -> str:
 
     tests = [[v for r in g if (v := r.result.get("test_accuracy")) is not None] for g, _ in groups]
     if all(tests):
-        sentence += f" Test accuracy {' / '.join(_spread(t, _percent) for t in tests)}."
+        sentence += f" Test accuracy {' / '.join(_spread(t, percent) for t in tests)}."
     seeds = {r.spec.train.seed for r in records}
     return sentence + (f" {len(seeds)} seeds." if len(seeds) > 1 else "")

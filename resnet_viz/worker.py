@@ -100,7 +100,7 @@ def _follow(
     word: Status | None = None
     written = 0.0
     snapped = time.monotonic()
-    say: str | None = None
+    wanted = Wanted("run", 0)
 
     def write(status: str = "running") -> Wanted:
         nonlocal word, written
@@ -111,10 +111,9 @@ def _follow(
 
     while True:
         try:
-            event = events.send(say) if say else next(events)
+            event = next(events)
         except StopIteration:
             raise RuntimeError("the job ended without a result") from None
-        say = None
         if isinstance(event, Status):
             word = event
         elif isinstance(event, Point):
@@ -122,11 +121,13 @@ def _follow(
         elif isinstance(event, Snapshot):
             write()
             store.save(run.id, run.attempt, event)
-            snapped = time.monotonic()
+            if event.full:
+                snapped = time.monotonic()
         elif isinstance(event, Result):
             write()
             return store.end(run.id, run.attempt, event.status, event.message, event.values)
-        if time.monotonic() - written < WRITE_EVERY:
+        # One that is paused and may go one step further is looked at after that step.
+        if wanted.what == "run" and time.monotonic() - written < WRITE_EVERY:
             continue
         wanted = write()
         if wanted.what == "run" and time.monotonic() - snapped < SNAPSHOT_EVERY:

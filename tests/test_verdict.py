@@ -18,7 +18,8 @@ def run(spec: RunSpec = SPEC, status: str = "finished", step: int = 132, **resul
 def test_a_finished_pair_names_its_conditions_and_leads_with_the_training_loss() -> None:
     pair = [run(train_loss=0.012, test_accuracy=0.98), run(SPEC.twin(), train_loss=1.31, test_accuracy=0.441)]
     assert verdict(pair) == (
-        "Same data, seed and weights. 12 epochs at rate 0.05: training loss 0.01 with skips, 1.3 without. Test accuracy 98 % / 44 %."
+        "Same data, seed and weights. 12 epochs at rate 0.05: training loss 0.01 with skips, 1.3 without."
+        " Test accuracy 98 % / 44 %."
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from resnet_viz.figures.numbers import apart, finite, smooth, thin
-from resnet_viz.figures.style import QUIET, Net, end_label, faint, frame, nets, width
+from resnet_viz.figures.style import QUIET, Drawing, Net, faint, nets
 from resnet_viz.record import Record
+from resnet_viz.verdict import percent
 
 Curve = tuple[np.ndarray, np.ndarray]
 
@@ -34,74 +35,63 @@ def divergence(
     ghost: Sequence[Record] = (),
     bet: float | None = None,
     lecture: bool = False,
-) -> go.Figure:
+) -> Drawing:
     """Training loss: raw faint, smoothed on top, "guessing" at ln(classes), and the step from which two nets are apart.
 
     ``ghost``: recorded runs drawn behind, faint. ``bet``: the final loss of the plain net someone bet on, in nats.
     Several seeds of a net become a band with thin lines. Traces that the scrubber reads carry ``meta`` {"role", "net"}.
     """
     found, end = nets(records), planned(records)
-    figure = frame("Training loss", "nats; thick: smoothed", lecture)
-    classes = records[0].spec.model.classes if records else 10
-    guess = math.log(classes)
-    _time_axis(figure, end, max(7.0, 2 * guess), [])
-    figure.update_xaxes(title_text="step", nticks=6)
-    _level(figure, guess, f"guessing {guess:.2f}", end, upward=True)
+    drawing = Drawing("Training loss", "nats; thick: smoothed", lecture)
+    guess = math.log(records[0].spec.model.classes if records else 10)
+    drawing.axis("xaxis", "step", range=[0, end], showgrid=False, nticks=6)
+    drawing.axis("yaxis", range=[0, max(7.0, 2 * guess)], nticks=5)
+    drawing.layout["margin"] = {"l": 44, "r": 112, "t": 10, "b": 34}
+    _level(drawing, guess, f"guessing {guess:.2f}", end)
     for net in nets(ghost):
-        x, y = thin(*_smoothed(net.first))
-        figure.add_scatter(
-            x=_small(x), y=_small(y), mode="lines", line={"color": faint(net.colour, 0.25), "width": width(lecture), "dash": net.dash},
-            hoverinfo="skip", meta={"role": "ghost"},
-        )  # fmt: skip
+        x, y = thin(*_smoothed(net.first), 200)
+        line = {"color": faint(net.colour, 0.15), "width": drawing.line, "dash": net.dash}
+        _quiet(drawing, x, y, line, meta={"role": "ghost"})
     if bet is not None:
-        figure.add_scatter(
-            x=[0.72 * end, end], y=[bet, bet], mode="lines+markers+text", text=["your bet", ""], textposition="top center",
-            line={"color": QUIET, "width": width(lecture), "dash": "dot"},
-            marker={"symbol": "diamond", "size": [0, 9], "color": QUIET}, textfont_color=QUIET, hoverinfo="skip", cliponaxis=False,
-        )  # fmt: skip
+        _bet(drawing, bet, end)
     for number, net in enumerate(found):
         if len(net.records) == 1:
-            x, y = thin(*finite(net.first.get("loss")))
-            figure.add_scatter(
-                x=_small(x), y=_small(y), mode="lines", line={"color": faint(net.colour, 0.25), "width": 1.2}, hoverinfo="skip",
-                meta={"role": "raw", "net": number},
-            )  # fmt: skip
-        curves = [thin(*_smoothed(record)) for record in net.records]
-        if curve := _band(figure, net, curves):
+            line = {"color": faint(net.colour, 0.25), "width": 1.2}
+            _quiet(drawing, *thin(*finite(net.first.get("loss"))), line, meta={"role": "raw", "net": number})
+        if curve := _band(drawing, net, [thin(*_smoothed(record)) for record in net.records]):
             diverged = net.first.status == "diverged"
             words = f"diverged<br>at step {net.first.step:,}" if diverged else _loss(curve[1][-1])
-            _main(figure, net, number, curve, lecture, f"<b>{net.label}</b> {words}")
-    _mark_apart(figure, found)
-    return figure
+            _main(drawing, net, number, curve, f"<b>{net.label}</b> {words}")
+    _mark_apart(drawing, found)
+    return drawing
 
 
-def accuracy(records: Sequence[Record], lecture: bool = False) -> go.Figure:
+def accuracy(records: Sequence[Record], lecture: bool = False) -> Drawing:
     """Validation accuracy in % at every epoch, chance as a dotted line, the test accuracy in the label at the end."""
     found, end = nets(records), planned(records)
-    figure = frame("Accuracy", "validation, after each epoch", lecture)
-    _time_axis(figure, end, 100, [0, 50, 100])
-    figure.update_yaxes(range=[0, 103], ticktext=["0 %", "50 %", "100 %"])
-    per_epoch = steps_per_epoch(records[0]) if records else 0
-    if per_epoch:
+    drawing = Drawing("Accuracy", "validation, after each epoch", lecture)
+    drawing.axis("yaxis", range=[0, 103], tickvals=[0, 50, 100], ticktext=["0 %", "50 %", "100 %"])
+    drawing.layout["margin"] = {"l": 50, "r": 112, "t": 10, "b": 34}
+    if per_epoch := steps_per_epoch(records[0]) if records else 0:
         epochs = max(1, end // per_epoch)
-        stride = max(1, math.ceil(epochs / 6))
-        ticks = np.arange(0, epochs + 1, stride)
-        figure.update_xaxes(tickvals=ticks * per_epoch, ticktext=[f"{t:,}" for t in ticks], title_text="epoch")
+        ticks = range(0, epochs + 1, math.ceil(epochs / 6))
+        places, words = [t * per_epoch for t in ticks], [f"{t:,}" for t in ticks]
+        drawing.axis("xaxis", "epoch", range=[0, end], showgrid=False, tickvals=places, ticktext=words)
     else:
-        figure.update_xaxes(title_text="step", nticks=6)
+        drawing.axis("xaxis", "step", range=[0, end], showgrid=False, nticks=6)
     if records:
         chance = 100 / records[0].spec.model.classes
-        _level(figure, chance, f"chance {chance:.2g} %", end, upward=False)
+        _level(drawing, chance, f"chance {chance:.2g} %", end)
     for number, net in enumerate(found):
         curves = []
         for record in net.records:
             steps, share = finite(record.get("val_accuracy"))
             curves.append(thin(steps, 100 * share.astype(np.float32), 200))
-        if curve := _band(figure, net, curves):
+        if curve := _band(drawing, net, curves):
             test = [v for r in net.records if (v := r.result.get("test_accuracy", r.last("test_accuracy"))) is not None]
-            at_end = f"test {100 * np.mean(test):.0f} %" if test else f"{curve[1][-1]:.0f} %"
-            _main(figure, net, number, curve, lecture, f"<b>{net.label}</b><br>{at_end}", dots=len(curve[0]) <= 40)
-    return figure
+            at_end = f"test {percent(float(np.mean(test)))}" if test else f"{curve[1][-1]:.0f} %"
+            _main(drawing, net, number, curve, f"<b>{net.label}</b><br>{at_end}", dots=len(curve[0]) <= 40)
+    return drawing
 
 
 def _loss(value: float) -> str:
@@ -109,8 +99,10 @@ def _loss(value: float) -> str:
 
 
 def _small(values: np.ndarray) -> np.ndarray:
-    """Half the bytes on the wire: float32, or int32."""
-    return values.astype(np.int32 if np.issubdtype(values.dtype, np.integer) else np.float32)
+    """Fewer bytes on the wire: float32, or int32 (int16 where that holds them)."""
+    if np.issubdtype(values.dtype, np.integer):
+        return values.astype(np.int16 if values[-1:].max(initial=0) < 2**15 else np.int32)
+    return values.astype(np.float32)
 
 
 def _smoothed(record: Record) -> Curve:
@@ -118,78 +110,64 @@ def _smoothed(record: Record) -> Curve:
     return steps, smooth(loss, record.steps)
 
 
-def _time_axis(figure: go.Figure, end: int, top: float, ticks: list[float]) -> None:
-    figure.update_layout(
-        xaxis={"range": [0, end], "showgrid": False},
-        yaxis={"range": [0, top], "rangemode": "tozero", **({"tickvals": ticks} if ticks else {"nticks": 5})},
-        margin={"l": 44, "r": 112, "t": 10, "b": 34},
-    )
+def _quiet(drawing: Drawing, x: np.ndarray, y: np.ndarray, line: dict[str, Any], **more: Any) -> None:
+    """A line that says nothing when pointed at."""
+    drawing.trace(x=_small(x), y=_small(y), mode="lines", line=line, hoverinfo="skip", **more)
 
 
-def _level(figure: go.Figure, y: float, text: str, end: int, upward: bool) -> None:
+def _level(drawing: Drawing, y: float, text: str, end: int) -> None:
     """A dotted level with its name in small letters at the right."""
-    figure.add_scatter(
-        x=[0, end],
-        y=[y, y],
-        mode="lines",
-        line={"color": QUIET, "width": 1.5, "dash": "dot"},
-        hoverinfo="skip",
-        meta={"role": "level"},
-    )
-    figure.add_annotation(
-        name="level", x=end, y=y, text=text, showarrow=False, xanchor="right", yanchor="bottom" if upward else "top",
-        font_color=QUIET,
+    line = {"color": QUIET, "width": 1.5, "dash": "dot"}
+    drawing.trace(x=[0, end], y=[y, y], mode="lines", line=line, hoverinfo="skip", meta={"role": "level"})
+    drawing.note(text, name="level", x=end, y=y, xanchor="right", yanchor="bottom")
+
+
+def _bet(drawing: Drawing, bet: float, end: int) -> None:
+    drawing.trace(
+        x=[0.72 * end, end], y=[bet, bet], mode="lines+markers+text", text=["your bet", ""], textposition="top center",
+        line={"color": QUIET, "width": drawing.line, "dash": "dot"}, textfont={"color": QUIET}, hoverinfo="skip",
+        marker={"symbol": "diamond", "size": [0, 9], "color": QUIET}, cliponaxis=False, meta={"role": "bet"},
     )  # fmt: skip
 
 
-def _band(figure: go.Figure, net: Net, curves: Sequence[Curve]) -> Curve | None:
+def _band(drawing: Drawing, net: Net, curves: Sequence[Curve]) -> Curve | None:
     """The curve itself, or over several seeds their mean, with the band from least to most and a thin line for each."""
     curves = [c for c in curves if len(c[0])]
     if len(curves) < 2:
         return curves[0] if curves else None
     x = min((c[0] for c in curves), key=lambda steps: steps[-1])
     all_y = np.stack([np.interp(x, *c) for c in curves])
-    quiet = {"x": _small(x), "mode": "lines", "hoverinfo": "skip"}
-    figure.add_scatter(**quiet, y=_small(all_y.min(0)), line_width=0)
-    figure.add_scatter(**quiet, y=_small(all_y.max(0)), line_width=0, fill="tonexty", fillcolor=faint(net.colour, 0.16))
+    _quiet(drawing, x, all_y.min(0), {"width": 0})
+    _quiet(drawing, x, all_y.max(0), {"width": 0}, fill="tonexty", fillcolor=faint(net.colour, 0.16))
     for y in all_y:
-        figure.add_scatter(**quiet, y=_small(y), line={"color": faint(net.colour, 0.4), "width": 1})
+        _quiet(drawing, x, y, {"color": faint(net.colour, 0.4), "width": 1})
     return x, all_y.mean(0)
 
 
-def _main(figure: go.Figure, net: Net, number: int, curve: Curve, lecture: bool, text: str, dots: bool = False) -> None:
+def _main(drawing: Drawing, net: Net, number: int, curve: Curve, text: str, dots: bool = False) -> None:
     """The net's main line, the marker where it is now, and its label there."""
     x, y = _small(curve[0]), _small(curve[1])
-    at = min(float(y[-1]), figure.layout.yaxis.range[1])
+    at = min(float(y[-1]), drawing.layout["yaxis"]["range"][1])
     marker = {"symbol": net.symbol, "color": net.colour, "line": {"width": 2, "color": net.colour}}
-    figure.add_scatter(
+    drawing.trace(
         x=x, y=y, mode="lines+markers" if dots else "lines", name=net.label,
-        line={"color": net.colour, "width": width(lecture), "dash": net.dash}, marker={**marker, "size": 6},
+        line={"color": net.colour, "width": drawing.line, "dash": net.dash}, marker={**marker, "size": 6},
         meta={"role": "line", "net": number}, hovertemplate="%{y:.3g} at step %{x}<extra>" + net.label + "</extra>",
     )  # fmt: skip
-    figure.add_scatter(
-        x=x[-1:], y=[at], mode="markers", marker={**marker, "size": 13 if lecture else 10}, hoverinfo="skip", cliponaxis=False,
-        meta={"role": "now", "net": number},
+    drawing.trace(
+        x=[int(x[-1])], y=[at], mode="markers", marker={**marker, "size": drawing.size - 3}, hoverinfo="skip",
+        cliponaxis=False, meta={"role": "now", "net": number},
     )  # fmt: skip
-    end_label(figure, net, number, float(x[-1]), at, text)
+    drawing.end_label(net, number, float(x[-1]), at, text)
 
 
-def _mark_apart(figure: go.Figure, found: Sequence[Net]) -> None:
+def _mark_apart(drawing: Drawing, found: Sequence[Net]) -> None:
     """Where the first residual and the first plain net part for good, if they do."""
     residual, plain = ([net for net in found if net.skips is skips] for skips in (True, False))
     step = apart(residual[0].first, plain[0].first) if residual and plain else None
-    if step is not None:
-        figure.add_shape(
-            name="apart",
-            type="line",
-            x0=step,
-            x1=step,
-            yref="y domain",
-            y0=0,
-            y1=0.9,
-            line={"color": QUIET, "width": 1, "dash": "dot"},
-        )
-        figure.add_annotation(
-            name="apart", x=step, yref="y domain", y=1, yanchor="top", xanchor="left", xshift=3, text=f"apart from step {step}",
-            showarrow=False, font_color=QUIET,
-        )  # fmt: skip
+    if step is None:
+        return
+    line = {"color": QUIET, "width": 1, "dash": "dot"}
+    drawing.shape(name="apart", type="line", x0=step, x1=step, yref="y domain", y0=0, y1=0.9, line=line)
+    where = {"x": step, "yref": "y domain", "y": 1, "yanchor": "top", "xanchor": "left", "xshift": 3}
+    drawing.note(f"apart from step {step}", name="apart", **where)

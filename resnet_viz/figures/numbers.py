@@ -9,25 +9,31 @@ from tsdownsample import MinMaxLTTBDownsampler
 
 from resnet_viz.record import Record, Series
 
-POINTS = 1000  # at most so many points a curve
-MOMENTS = 150  # at most so many steps at which a vector is kept
+POINTS = 600  # at most so many points a curve
+MOMENTS = 150  # at most so many steps at which a vector is sent
+VALUES = 12_000  # and of a long vector fewer, so that a net's vectors hold about so many values
 APART = 0.1  # nats between two smoothed losses that count as apart
 APART_STEPS = 5  # and for at least so many steps
 
 
-def log_ratio(record: Record) -> Series:
+def log_ratio(record: Record, kept: bool = False) -> Series:
     """log10 of ‖∂L/∂h_b‖ over the last block's, for steps (N,) and blocks (N, B); the last block's is 0.
 
-    Not a number where the last block's gradient is zero or not finite.
+    Not a number where the last block's gradient is zero or not finite. ``kept``: only at the `moments` that are sent.
     """
-    steps, values = record.get("grad_block")
-    return steps, _log10(values) - _log10(values[:, -1:]) if len(steps) else values.reshape(0, 0)
+    steps, logs = log_values(record, "grad_block", MOMENTS if kept else None)
+    return steps, logs - logs[:, -1:]
 
 
-def log_values(record: Record, metric: str) -> Series:
-    """log10 of a vector metric (N, K); not a number where the value is not finite or below 0, −30 at exactly 0."""
+def log_values(record: Record, metric: str, limit: int | None = None) -> Series:
+    """log10 of a vector metric (N, K), at most ``limit`` steps of it; not a number where it is not finite, −30 at exactly 0."""
     steps, values = record.get(metric)
-    return steps, _log10(values) if len(steps) else values.reshape(0, 0)
+    if not len(steps):
+        return steps, values.reshape(0, 0)
+    if limit:
+        keep = moments(len(steps), max(12, min(limit, VALUES // values.shape[1])))
+        steps, values = steps[keep], values[keep]
+    return steps, _log10(values)
 
 
 def _log10(values: np.ndarray) -> np.ndarray:

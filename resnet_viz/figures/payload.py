@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -11,8 +12,8 @@ import numpy as np
 from resnet_viz.figures.curves import accuracy, divergence, planned, steps_per_epoch
 from resnet_viz.figures.depth import ENGINEER, ENGINEER_MOMENTS, engineer, history
 from resnet_viz.figures.fan import fan
-from resnet_viz.figures.numbers import MOMENTS, log_ratio, log_values, loudness, moments
-from resnet_viz.figures.style import LIFTED, SCALE_DARK, Net, nets
+from resnet_viz.figures.numbers import log_ratio, log_values, loudness
+from resnet_viz.figures.style import LIFTED, QUIET, SCALE_DARK, Drawing, Net, nets
 from resnet_viz.record import Record
 
 TABS = {"twins": "Twins", "history": "History", "engineer": "Engineer"}
@@ -26,12 +27,11 @@ class _Blob:
         self.parts: list[np.ndarray] = []
         self.size = 0
 
-    def add(self, steps: np.ndarray, logs: np.ndarray, limit: int) -> dict[str, Any]:
-        """Keep at most ``limit`` of the rows of (N, K) logarithms. Returns where they are."""
-        keep = moments(len(steps), limit)
-        thousandths = np.round(np.clip(logs[keep] * 1000, -32000, 32000))
+    def add(self, steps: np.ndarray, logs: np.ndarray) -> dict[str, Any]:
+        """Add logarithms (N, K) of these steps (N,). Returns where they are."""
+        thousandths = np.round(np.clip(logs * 1000, -32000, 32000))
         values = np.where(np.isnan(thousandths), NOT_A_NUMBER, thousandths).astype("<i2")
-        place = {"steps": steps[keep].tolist(), "width": logs.shape[1], "at": self.size}
+        place = {"steps": steps.tolist(), "width": logs.shape[1], "at": self.size}
         self.parts.append(values.ravel())
         self.size += values.size
         return place
@@ -50,22 +50,22 @@ def pack(
 
     The JSON holds the figures and, for each net, where its vectors lie. Little endian; the vectors begin at an even byte.
     """
-    figures = {
-        "fan": fan(records, lecture),
-        "loss": divergence(records, ghost, bet, lecture),
-        "accuracy": accuracy(records, lecture),
-    }
+    figures: dict[str, Drawing] = {}
+    if "twins" in tabs:
+        figures["fan"] = fan(records, lecture)
+        figures["loss"] = divergence(records, ghost, bet, lecture)
+        figures["accuracy"] = accuracy(records, lecture)
     if "history" in tabs:
         figures["history"] = history(records, lecture)
         for heat in figures["history"].data:
-            heat.z = None  # the page has the same numbers: the fan's vectors
+            del heat["z"]  # the page has the same numbers: the fan's vectors
     if "engineer" in tabs:
         figures["engineer"] = engineer(records, lecture)
     blob = _Blob()
     head = {
         "runs": [r.id for r in records],
-        "figures": {name: json.loads(figure.to_json(validate=False)) for name, figure in figures.items()},
-        "nets": [_net(net, blob, "engineer" in tabs) for net in nets(records)],
+        "figures": {name: {"data": drawing.data, "layout": drawing.layout} for name, drawing in figures.items()},
+        "nets": [_net(net, blob, tabs) for net in nets(records)],
         "tabs": TABS,
         "end": planned(records),
         "newest": max((r.step for r in records), default=0),
@@ -74,19 +74,30 @@ def pack(
         "lecture": lecture,
         "lifted": LIFTED,
         "scaleDark": SCALE_DARK,
+        "quiet": QUIET,
     }
-    text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(head, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
     text += b" " * (len(text) % 2)
     return np.uint32(len(text)).tobytes() + text + b"".join(part.tobytes() for part in blob.parts)
 
 
-def _net(net: Net, blob: _Blob, with_engineer: bool) -> dict[str, Any]:
-    steps, ratios = log_ratio(net.first)
-    vectors = {"grad_block": blob.add(steps, ratios, MOMENTS)} if len(steps) else {}
-    # The words at the line's end, written where they are tested: the page only puts them in place.
-    words = [loudness(v) for v in ratios[moments(len(steps)), 0]] if len(steps) else []
-    for metric in ENGINEER if with_engineer else ():
-        steps, logs = log_values(net.first, metric)
+def _plain(value: Any) -> Any:
+    """Arrays as Plotly takes them in JSON: their type, their bytes in base 64."""
+    if isinstance(value, np.ndarray):
+        return {"dtype": f"{value.dtype.kind}{value.itemsize}", "bdata": base64.b64encode(value.tobytes()).decode()}
+    return value.item()
+
+
+def _net(net: Net, blob: _Blob, tabs: Collection[str]) -> dict[str, Any]:
+    """A net's label, where its vectors lie, and the words at its line's end, made where they are tested."""
+    vectors, words = {}, []
+    if "twins" in tabs or "history" in tabs:
+        steps, ratios = log_ratio(net.first, kept=True)
         if len(steps):
-            vectors[metric] = blob.add(steps, logs, ENGINEER_MOMENTS)
+            vectors["grad_block"] = blob.add(steps, ratios)
+            words = [loudness(v) for v in ratios[:, 0]]
+    for metric in ENGINEER if "engineer" in tabs else ():
+        steps, logs = log_values(net.first, metric, ENGINEER_MOMENTS)
+        if len(steps):
+            vectors[metric] = blob.add(steps, logs)
     return {"label": net.label, "words": words, "vectors": vectors}

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from resnet_viz import datasets
+from resnet_viz import arch, datasets, engine
 from resnet_viz.spec import (
     AUGMENTATIONS,
     IMAGENET_DEPTHS,
@@ -26,6 +26,8 @@ from resnet_viz.spec import (
     RunSpec,
     TrainSpec,
 )
+from resnet_viz.store import Store
+from resnet_viz.ui.live import duration
 
 DEPTHS = (*range(8, 111, 6), 164, 302, 602, 1202)
 NETS = {"both": "Both", "residual": "Residual", "plain": "Plain"}
@@ -279,6 +281,23 @@ def _family_changed() -> None:
     article = st.session_state["family"] == "article"
     shortcut = {"article": "maxpool", "imagenet": "projection"}.get(st.session_state["family"], "identity")
     st.session_state.update(order="article" if article else "original", shortcut=shortcut)
+
+
+def costs(store: Store) -> str:
+    """Parameters, multiply-adds, memory and expected time of what the controls would train. Raises SpecError, DataError."""
+    specs = chosen(current())
+    model, batch = specs[0].model, specs[0].train.batch
+    parameters = arch.parameters(model)
+    # Weights, gradients and momentum in float32, and what a batch keeps for the backward pass.
+    memory = 12 * parameters + batch * arch.activation_bytes(model)
+    seconds = engine.expected_seconds(store, specs)
+    time = f"about {duration(seconds)}" if seconds else "time unknown until this machine has trained once"
+    parts = (
+        f"{parameters:,} parameters",
+        f"{arch.multiply_adds(model) / 1e6:,.1f} M multiply-adds",
+        f"{memory / 1e6:,.0f} MB",
+    )
+    return " · ".join((*parts, time))
 
 
 def toggle_skip(block: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 from functools import cache
@@ -10,7 +11,10 @@ from pathlib import Path
 import plotly
 import streamlit as st
 
+from resnet_viz.figures import Drawing
+
 ROOT = Path(__file__).parents[2]
+STAGE = Path(__file__).parent / "stage.js"
 
 CSS = """
 [data-testid="stMainBlockContainer"] { padding: 3.6rem 1.6rem 0.6rem; max-width: 1900px; }
@@ -28,17 +32,24 @@ def frame(title: str) -> None:
     """Begin a page. Call it first: sets the title, the wide layout and the style that all pages share."""
     st.set_page_config(page_title=f"{title} · ResNet Viz", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
     st.html(f"<style>{CSS}</style>")
-    serve_plotly()
+    serve(Path(plotly.__file__).parent / "package_data" / "plotly.min.js")
+    serve(STAGE)
+
+
+def chart(drawing: Drawing, key: str, height: int = 300) -> None:
+    """A drawing of `figures` that stands still, under its own title and hint."""
+    about = drawing.layout["meta"]
+    st.markdown(f"**{about['title']}** :gray[{about['hint']}]")
+    st.plotly_chart(drawing.figure(), key=key, height=height, config={"displayModeBar": False})
 
 
 @cache
-def serve_plotly() -> None:
-    """Copy the plotly.js that ships with plotly into static/: the stage loads it from there, once, and offline too."""
-    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+def serve(source: Path) -> None:
+    """Copy a file into static/, from where a browser loads it once, and offline too: plotly.js and the stage's script."""
     target = ROOT / "static" / source.name
-    if target.exists() and target.stat().st_size == source.stat().st_size:
+    if target.exists() and filecmp.cmp(source, target):
         return
     target.parent.mkdir(exist_ok=True)
     half = target.with_suffix(f".{os.getpid()}")
-    shutil.copyfile(source, half)
+    shutil.copy2(source, half)
     half.replace(target)  # whole or not at all, whoever else is starting

@@ -11,8 +11,10 @@ import streamlit as st
 
 from resnet_viz import engine
 from resnet_viz.figures.depth import ENGINEER
-from resnet_viz.record import Record, Series
+from resnet_viz.figures.style import Drawing
+from resnet_viz.record import Record, Series, load
 from resnet_viz.store import RESUMABLE, Run, Store
+from resnet_viz.ui.frame import ROOT
 from resnet_viz.verdict import called
 
 # Seconds between two looks at a live run.
@@ -26,6 +28,12 @@ def store() -> Store:
     found = Store()
     engine.supervise(found)
     return found
+
+
+@st.cache_data(show_spinner=False)
+def recorded() -> list[Record]:
+    """The twins that ship with the app: the first pair whole, then the curves of more seeds."""
+    return load(ROOT / "assets" / "twins" / "digits-56.npz")
 
 
 def _grown(found: Series, more: Series) -> Series:
@@ -121,3 +129,10 @@ def buttons(runs: Sequence[Run]) -> None:
 def settled(runs: Sequence[Run]) -> bool:
     """Whether nothing about these runs changes by itself any more."""
     return not any(run.live for run in runs)
+
+
+def chart(drawing: Drawing, key: str) -> None:
+    """A chart outside the stage: its title over it, Streamlit's theme for its text."""
+    about = drawing.layout["meta"]
+    st.markdown(f"**{about['title']}** · {about['hint']}")
+    st.plotly_chart(drawing.figure().update_layout(height=300), key=key, config={"displayModeBar": False})

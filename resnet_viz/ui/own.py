@@ -13,8 +13,12 @@ from resnet_viz import own_data as own
 
 def _import(source: Any, label: str) -> None:
     bar = st.progress(0.0, "Reading")
+
+    def tell(text: str, done: int, total: int) -> None:
+        bar.progress(min(1.0, done / max(total, 1)), text)
+
     try:
-        spec = own.import_own(source, label, lambda text, done, total: bar.progress(done / max(total, 1), text))
+        spec = own.import_own(source, label, tell)
     except datasets.DataError as error:
         st.error(str(error))
         return

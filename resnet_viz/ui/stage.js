@@ -160,7 +160,7 @@ class Stage {
     const before = this.data;
     const data = (this.data = unpack(component.data));
     for (const name of ["loss", "accuracy"]) {
-      for (const trace of data.figures[name].data) {
+      for (const trace of data.figures[name]?.data ?? []) {
         trace.x = numbers(trace.x);
         trace.y = numbers(trace.y);
       }
@@ -255,7 +255,7 @@ class Stage {
     this.theme = readTheme(this.root);
     const { data, step } = this;
     this.slider.value = step;
-    const max = +this.slider.max, share = (v) => (max > 1 ? (100 * (v - 1)) / (max - 1) : 100);
+    const max = +this.slider.max, share = (v) => (max > 1 ? Math.max(0, (100 * (v - 1)) / (max - 1)) : 0);
     this.slider.style.setProperty("--rv-at", `${share(step)}%`);
     this.slider.style.setProperty("--rv-upto", `${share(data.newest)}%`);
     const epoch = data.perEpoch ? ` · epoch ${Math.ceil(step / data.perEpoch)}` : "";
@@ -289,10 +289,11 @@ class Stage {
       for (const trace of view.traces) {
         if (trace.marker?.colorscale) trace.marker = { ...trace.marker, colorscale: this.data.scaleDark };
       }
-      for (const note of layout.annotations ?? []) {
-        const lifted = this.data.lifted[note.font?.color];
-        if (lifted) note.font.color = lifted;
-      }
+    }
+    const written = [...(layout.annotations ?? []), ...Object.keys(layout).filter((k) => k.includes("axis")).map((k) => layout[k].title)];
+    for (const { font } of written.filter((w) => w?.font?.color)) {
+      if (this.theme.dark) font.color = this.data.lifted[font.color] ?? font.color;
+      if (font.color === this.data.quiet) font.color = this.theme.quiet;
     }
     for (const trace of view.traces) this.hollow(trace);
     this[name](view);
@@ -311,7 +312,7 @@ class Stage {
 
   click(name, point) {
     const meta = point.data.meta ?? {};
-    if (name === "fan" && meta.skips) this.component.setTriggerValue("arc", { block: point.customdata, step: this.step });
+    if (name === "fan" && meta.skips) this.component.setTriggerValue("arc", { block: point.x, step: this.step });
     if (name === "history") {
       this.pause();
       this.seek(this.data.nets[meta.net].vectors.grad_block.steps[point.pointNumber[1]]);
@@ -330,7 +331,7 @@ class Stage {
       if (!row) continue;
       if (trace.meta.role === "line") {
         trace.y = row.map((v) => clip(v, limit));
-        trace.customdata = row.map((v) => (v === null ? null : 10 ** v));
+        trace.customdata = row;
       }
       if (trace.meta.role === "box") trace.marker = { ...trace.marker, color: row };
     }
@@ -346,7 +347,8 @@ class Stage {
     const textWidth = (note) => measure(note.text, size, this.theme.font);
     const rooms = { left: 10, right: 10 };
     if (!narrow) {
-      rooms.left = Math.max(...notes.filter((n) => n.name === "strip-right" || labels.includes(n)).map(textWidth), 40) + 20;
+      const widest = this.data.nets.map((net) => `${net.label}<br>×99,999, too loud`);
+      rooms.left = Math.max(...widest.map((text) => textWidth({ text }))) + 20;
     } else {
       for (const note of notes) {
         if (note.name === "strip-right") note.visible = false;
@@ -362,7 +364,7 @@ class Stage {
     const unit = Math.max(2, inner - rooms.left - rooms.right) / blocks;
     layout.xaxis.range = [0.5 - rooms.left / unit, blocks + 0.5 + rooms.right / unit];
     const pixels = (height - layout.margin.t - layout.margin.b) * layout.yaxis.domain[1];
-    spread(labels, (y) => pixels * (0.5 - y / (2 * limit)), pixels, 2.5 * size, narrow ? -1.6 * size : 0);
+    spread(labels, (y) => pixels * (0.5 - y / (2 * limit)), pixels, 2.9 * size, narrow ? 2 * size : 0);
   }
 
   loss(view) {
@@ -372,20 +374,21 @@ class Stage {
       const low = 0.001;
       for (const note of layout.annotations ?? []) {
         if (note.name === "level") note.y = Math.log10(note.y);
+        if (note.name === "apart") Object.assign(note, { y: 0, yanchor: "bottom" });
       }
       layout.yaxis.range = [Math.log10(low), Math.log10(layout.yaxis.range[1])];
       Object.assign(layout.yaxis, { type: "log", tickvals: [0.001, 0.01, 0.1, 1], ticktext: ["0.001", "0.01", "0.1", "1"] });
     }
-    this.curves(view, (value) => (value > 100 ? " over 100" : value < 0.005 ? " &lt;0.01" : ` ${value.toFixed(2)}`), 1.3);
+    this.curves(view, (value) => (value > 100 ? " over 100" : value < 0.005 ? " &lt;0.01" : ` ${value.toFixed(2)}`), " <0.01", 1.3);
   }
 
   accuracy(view) {
     view.layout.meta.top = 100;
-    this.curves(view, (value) => `<br>${value.toFixed(0)} %`, 2.5);
+    this.curves(view, (value) => `<br>${value.toFixed(0)} %`, "<br>test 99.9 %", 2.9);
   }
 
   // Charts over steps: strong up to the slider's step, veiled behind it, labels where the lines are now.
-  curves({ layout, traces, width, height, size }, words, lines) {
+  curves({ layout, traces, height, size }, words, widest, lines) {
     const labels = [];
     for (const note of layout.annotations ?? []) {
       if (!note.name?.startsWith("net-")) continue;
@@ -400,14 +403,14 @@ class Stage {
       [dot.x, dot.y] = [[line.x[index]], [value]];
       note.x = Math.max(line.x[index], Math.min(this.step, this.data.end));
       note.y = this.log && layout.yaxis.type === "log" ? Math.log10(Math.max(value, 1e-3)) : value;
-      if (this.step < this.data.newest) note.bgcolor = this.theme.veil;
+      if (note.x < this.data.end) note.bgcolor = this.theme.veil;
       if (index < line.x.length - 1) note.text = `${note.text.slice(0, note.text.indexOf("</b>") + 4)}${words(line.y[index])}`;
       labels.push(note);
     }
-    const names = (layout.annotations ?? []).filter((n) => n.name?.startsWith("net-"));
     layout.margin = {
-      l: measure(layout.yaxis.ticktext?.[0] ?? "00", size, this.theme.font) + 12,
-      r: Math.max(...names.map((n) => measure(n.text, size, this.theme.font)), 20) + 16,
+      l: measure((layout.yaxis.ticktext ?? ["00"]).join("<br>"), size, this.theme.font) + 8,
+      // Room for the widest label there can be, so that no axis moves when one appears.
+      r: Math.max(...this.data.nets.map((net) => measure(net.label + widest, size, this.theme.font)), 20) + 16,
       t: 10, b: size * 2.8,
     };
     layout.xaxis.title.standoff = 2;
@@ -441,10 +444,10 @@ class Stage {
   }
 }
 
-// Labels pushed apart so that none lies on another: each is `gap` pixels high and keeps inside the plot.
+// Labels pushed apart so that none lies on another: each is `gap` pixels high and keeps inside the plot; `lift` raises all.
 function spread(labels, pixel, height, gap, lift) {
   const placed = labels.filter((n) => n.visible !== false).map((note) => ({ note, want: pixel(note.y) }));
-  for (const label of placed) label.at = label.want + (label.want > -lift ? lift : -lift);
+  for (const label of placed) label.at = label.want + (label.want > lift + gap / 2 ? -lift : lift);
   placed.sort((a, b) => a.at - b.at);
   let floor = gap / 2;
   for (const label of placed) floor = (label.at = Math.max(label.at, floor)) + gap;
@@ -461,15 +464,20 @@ function measure(text, size, font) {
   return Math.ceil(Math.max(...plain.map((line) => context.measureText(line).width)));
 }
 
+function rgb(colour) {
+  context ??= document.createElement("canvas").getContext("2d");
+  context.fillStyle = colour; // any CSS colour comes back as #rrggbb
+  return [1, 3, 5].map((i) => parseInt(context.fillStyle.slice(i, i + 2), 16));
+}
+
 function readTheme(root) {
   const style = getComputedStyle(root), read = (name, fallback) => style.getPropertyValue(name).trim() || fallback;
   const background = read("--st-background-color", "#ffffff");
-  context ??= document.createElement("canvas").getContext("2d");
-  context.fillStyle = background; // any CSS colour comes back as #rrggbb
-  const [r, g, b] = [1, 3, 5].map((i) => parseInt(context.fillStyle.slice(i, i + 2), 16));
+  const text = read("--st-text-color", "#222222"), [r, g, b] = rgb(background);
   return {
     background,
-    text: read("--st-text-color", "#222"),
+    text,
+    quiet: `rgba(${rgb(text)},0.66)`,
     border: read("--st-border-color", "#ccc"),
     font: style.fontFamily,
     dark: 0.3 * r + 0.6 * g + 0.1 * b < 128,

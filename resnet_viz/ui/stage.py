@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from resnet_viz.figures.payload import pack
 from resnet_viz.record import Record
-
-HERE = Path(__file__).parent
+from resnet_viz.ui.frame import STAGE
 
 
 @dataclass(frozen=True)
@@ -59,16 +58,22 @@ def stage(
     return Shown(tab=tab, arc=arc.get("block"), step=arc.get("step"))
 
 
-def _component() -> Any:
-    # Registered once for each runtime; its files are read at every start of the server.
-    return _registered((HERE / "stage.js").stat().st_mtime_ns, (HERE / "stage.css").stat().st_mtime_ns)
+# Streamlit sends a component's script again at every refresh, so that is two lines that load the real one, once.
+LOADER = """
+const stage = import(new URL("app/static/stage.js?%s", document.baseURI));
+export default (component) => stage.then((module) => module.default(component)).catch((error) => {
+  component.parentElement.textContent =
+    `The charts could not be loaded (${error.message}): start the app from its own folder, where .streamlit/config.toml is.`;
+});
+"""
 
 
 @cache
-def _registered(*_changed: int) -> Any:
+def _component() -> Any:
+    version = hashlib.sha256(STAGE.read_bytes()).hexdigest()[:12]
     return st.components.v2.component(
         "resnet_viz_stage",
-        js=(HERE / "stage.js").read_text(),
-        css=(HERE / "stage.css").read_text(),
+        js=LOADER % version,
+        css=STAGE.with_suffix(".css").read_text(encoding="utf-8"),
         isolate_styles=False,  # Plotly's own style rules live in the document
     )

@@ -50,7 +50,7 @@ def test_train_both_watch_leave_return_reload_scrub_stop(page) -> None:
     page.evaluate("document.querySelectorAll('.rv-stage .js-plotly-plot').forEach((p, i) => (p.tagged = i))")
     seen, ticks = step(page), 0
     while ticks < 20 and "Test accuracy" not in headline(page):
-        wait_for(page, lambda: step(page) != seen or "Test accuracy" in headline(page))
+        wait_for(page, lambda seen=seen: step(page) != seen or "Test accuracy" in headline(page))
         seen, ticks = step(page), ticks + 1
     assert ticks >= 15, "the run must be watched for many ticks"
     tags = page.evaluate("[...document.querySelectorAll('.rv-stage .js-plotly-plot')].map(p => p.tagged)")

@@ -1,0 +1,82 @@
+"""The app as a user meets it: first paint of Twins and Runs, a click's first points, the server's memory, a refresh's size.
+
+ratio: seconds from the click on "Train both" (workers warm) to the first points on the screen ÷ the 2 s that are allowed.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from resnet_viz import record
+from resnet_viz.figures.payload import pack
+from resnet_viz.record import Record
+from resnet_viz.spec import ModelSpec, RunSpec
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+
+
+def refresh_sizes() -> None:
+    """Bytes of one live refresh, for the default demo and for the longest run we promise: 64,000 steps of 110 layers."""
+    demo = record.load(ROOT / "assets" / "twins" / "digits-56.npz")[:2]
+    print(f"a refresh of the demo at its last step: {len(pack(demo, live=True)) / 1024:.1f} KiB")
+    spec = RunSpec(ModelSpec(depth=110))
+    draws, steps = np.random.default_rng(0), np.arange(1, 64_001)
+    rows = np.arange(1, 4001) * 16
+    series = {
+        "loss": (steps, draws.random(64_000, np.float32)),
+        "val_accuracy": (steps[399::400], draws.random(160, np.float32)),
+        "grad_block": (rows, draws.random((4000, 54), np.float32)),
+    }
+    pair = [Record(str(i), s, "running", step=64_000, steps=64_000, series=series) for i, s in enumerate((spec, spec.twin()))]
+    start = time.perf_counter()
+    size = len(pack(pair, live=True))
+    print(f"a refresh at step 64,000 of 110 layers: {size / 1024:.1f} KiB, made in {time.perf_counter() - start:.3f} s")
+
+
+def main() -> float:
+    from conftest import FLAGS, READY, free_port, serve  # type: ignore[import-not-found]
+    from playwright.sync_api import sync_playwright
+
+    refresh_sizes()
+    clicks = []
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        server = serve(Path(folder), free_port())
+        try:
+            for path, what in (("", ".rv-stage .main-svg"), ("runs", READY)):
+                page = browser.new_page(viewport={"width": 1440, "height": 810})
+                start = time.perf_counter()
+                page.goto(f"{server.url}/{path}")
+                page.wait_for_selector(what)
+                print(f"first paint of {path or 'twins'}: {time.perf_counter() - start:.2f} s")
+                page.close()
+            status = Path(f"/proc/{server.process.pid}/status").read_text()
+            resident = next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]
+            maps = Path(f"/proc/{server.process.pid}/maps").read_text()
+            loaded = [name for name in ("libtorch", "sklearn") if name in maps]
+            print(f"server: {int(resident) / 1024:.0f} MB, heavy libraries loaded: {', '.join(loaded) or 'none'}")
+            time.sleep(20)  # the spares warm up
+            page = browser.new_page(viewport={"width": 1440, "height": 810})
+            for _ in range(5):
+                page.goto(server.url)
+                page.wait_for_selector(".rv-stage .main-svg")
+                page.wait_for_selector(READY)
+                start = time.perf_counter()
+                page.get_by_role("button", name="Train both").click()
+                page.wait_for_function("document.querySelector('h1[role=status]').innerText.includes('Step ')", polling=20)
+                clicks.append(time.perf_counter() - start)
+                page.get_by_role("button", name="Stop").click()
+                page.wait_for_function("document.querySelector('h1[role=status]').innerText.includes('Stopped')")
+            print("click to first points:", ", ".join(f"{c:.2f}" for c in clicks), "s")
+        finally:
+            server.process.terminate()
+            server.process.wait()
+            browser.close()
+    return statistics.median(clicks) / 2

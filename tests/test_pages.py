@@ -1,0 +1,95 @@
+"""The pages in Streamlit's own test frame: they draw, they start runs, and bad input gets a sentence."""
+
+import os
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from resnet_viz import engine
+from resnet_viz.spec import ModelSpec, RunSpec, TrainSpec
+from resnet_viz.store import Store
+from resnet_viz.ui import controls, live
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
+
+
+@pytest.fixture(autouse=True)
+def no_workers(monkeypatch):
+    """Pages start no worker processes here: a run stays queued."""
+    monkeypatch.setattr(engine, "supervise", lambda store, spares=2: None)
+    live.store.clear()
+    yield
+    live.store.clear()
+
+
+def page(name: str) -> AppTest:
+    return AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+
+
+def texts(at: AppTest) -> str:
+    return " ".join(str(e.proto) for e in at.get("html"))
+
+
+def test_twins_opens_on_the_recorded_pair() -> None:
+    at = page("twins").run()
+    assert not at.exception
+    assert "training loss" in texts(at)
+    assert at.button(key="train").label == "Train both"
+
+
+def test_train_both_queues_twins_that_differ_in_their_shortcut_alone() -> None:
+    at = page("twins").run()
+    at.button(key="train").click().run()
+    assert not at.exception
+    plain, residual = (run.spec for run in Store().runs())
+    assert residual.twin() == plain
+    assert residual.model == ModelSpec(channels=1, classes=10, size=8)
+
+
+@pytest.mark.parametrize("name", controls.PRESETS)
+def test_every_preset_sets_the_controls_and_trains(name) -> None:
+    at = page("twins").run()
+    at.get("button_group")[0].set_value([name]) if at.get("button_group") else None
+    at.session_state["preset"] = name
+    for key, value in (controls.DEFAULTS | controls.PRESETS[name][1]).items():
+        at.session_state[key] = value
+    at.run()
+    assert not at.exception
+    assert not at.error
+    at.button(key="train").click().run()
+    assert len(Store().runs()) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"batch": 4096}, "4,096"),
+        ({"rate": 0.0}, "learning rate of 0"),
+        ({"norm": "none", "init": "zero_gamma"}, "Zero-gamma"),
+        ({"off": "99"}, "Block 99"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_no_start(changes, words) -> None:
+    at = page("twins")
+    for key, value in changes.items():
+        at.session_state[key] = value
+    at.run()
+    assert not at.exception
+    assert [words in e.value for e in at.error] == [True]
+    assert at.button(key="train").disabled
+
+
+def test_runs_is_never_empty_and_lists_what_there_is() -> None:
+    at = page("runs").run()
+    assert not at.exception
+    assert "Nothing trained here yet" in at.subheader[0].value
+    engine.start(Store(), [RunSpec(ModelSpec(depth=8), train=TrainSpec(epochs=1))])
+    at = page("runs").run()
+    assert not at.exception
+    assert at.dataframe[0].value["name"].tolist() == ["residual-8 on digits"]
+
+
+def test_the_home_is_the_tests_own() -> None:
+    assert Path(os.environ["RESNET_VIZ_HOME"]).parent != ROOT
