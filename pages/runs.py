@@ -3,9 +3,9 @@
 import streamlit as st
 
 from resnet_viz import export, figures
-from resnet_viz.store import Run, StoreError
+from resnet_viz.store import Run, StoreError, disk_cap
 from resnet_viz.ui import controls, live
-from resnet_viz.ui.frame import frame
+from resnet_viz.ui.frame import chart, frame
 from resnet_viz.ui.runs_table import COLUMNS, row
 
 frame("Runs")
@@ -50,9 +50,9 @@ def curves(records) -> None:
     """Loss and accuracy of some runs, overlaid."""
     left, right = st.columns(2)
     with left:
-        live.chart(figures.divergence(records), key="overlay loss")
+        chart(figures.divergence(records), key="overlay loss")
     with right:
-        live.chart(figures.accuracy(records), key="overlay accuracy")
+        chart(figures.accuracy(records), key="overlay accuracy")
 
 
 @st.fragment(run_every=2.0 if any(run.live for run in store.runs()) else None)
@@ -104,13 +104,13 @@ def page() -> None:
 
 
 def disk() -> None:
-    """How much room snapshots take, and the cap."""
-    left, right = st.columns([3, 1], vertical_alignment="bottom")
-    cap = left.slider("Snapshots may take, GB", 0.1, 20.0, 2.0, 0.1, key="cap", persist_state="session")
-    used = store.disk_use()
-    right.metric("In use", f"{used / 1e6:,.0f} MB")
-    if used > cap * 1e9 and st.button("Prune: delete the oldest snapshots, never a run's last full state"):
-        st.toast(f"{store.prune(int(cap * 1e9)) / 1e6:,.0f} MB freed")
+    """How much room snapshots take, the cap, and how to get some back."""
+    used, cap = store.snapshot_bytes(), disk_cap()
+    left, right = st.columns([3, 1], vertical_alignment="center")
+    words = f"Snapshots take {used / 1e6:,.0f} MB of {cap / 1e9:g} GB; past that the oldest are deleted, never a run's last state."
+    left.progress(min(1.0, used / cap), words)
+    if right.button("Keep last states alone", help="Deletes all other snapshots of runs that have ended."):
+        st.toast(f"{store.prune(0) / 1e6:,.0f} MB freed.")
 
 
 try:

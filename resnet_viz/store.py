@@ -120,6 +120,11 @@ def default_home() -> Path:
     return Path(os.environ.get("RESNET_VIZ_HOME") or "runs").resolve()
 
 
+def disk_cap() -> float:
+    """Bytes that snapshots may take: RESNET_VIZ_DISK_GB, else 5 GB. Workers prune to it after each run."""
+    return 1e9 * float(os.environ.get("RESNET_VIZ_DISK_GB") or 5)
+
+
 _COLUMNS = """runs.*, (SELECT coalesce(sum(bytes), 0) FROM snapshots WHERE snapshots.run = runs.id) AS bytes"""
 
 
@@ -279,12 +284,16 @@ class Store:
         ]
         return [s for s in saved if full is None or s.full == full]
 
+    def snapshot_bytes(self) -> int:
+        """Bytes of all snapshots."""
+        return self._db.execute("SELECT coalesce(sum(bytes), 0) FROM snapshots").fetchone()[0]
+
     def disk_use(self) -> int:
         """Bytes of snapshots and points."""
         files = [*self.home.glob("runs.sqlite*"), *self.home.glob("snapshots/*/*")]
         return sum(f.stat().st_size for f in files if f.is_file())
 
-    def prune(self, cap: int) -> int:
+    def prune(self, cap: float) -> int:
         """Delete the oldest snapshots of runs that have ended until their sum is at most ``cap`` bytes; returns bytes freed.
 
         Weights for looking back go first, then full states; the last full state of a run is always kept.
@@ -297,8 +306,7 @@ class Store:
             " ORDER BY s.full, s.created",
             LIVE,
         ).fetchall()
-        total = self._db.execute("SELECT coalesce(sum(bytes), 0) FROM snapshots").fetchone()[0]
-        freed = 0
+        total, freed = self.snapshot_bytes(), 0
         for row in rows:
             if total - freed <= cap:
                 break

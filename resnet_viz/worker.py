@@ -21,7 +21,7 @@ from collections.abc import Callable, Generator
 from resnet_viz import __version__
 from resnet_viz.events import Event, Point, Result, Snapshot, Status
 from resnet_viz.spec import RunSpec, SpecError
-from resnet_viz.store import Run, Store, Superseded, Wanted
+from resnet_viz.store import Run, Store, Superseded, Wanted, disk_cap
 
 Job = Callable[[RunSpec, bytes | None], Generator[Event, str | None, None]]
 
@@ -213,6 +213,7 @@ def work(store: Store) -> None:
             except Superseded:
                 log.info("run %s was superseded or deleted", run.id)
             heart.run = None
+            store.prune(disk_cap())
             store.hello(worker, os.getpid())
 
 

@@ -11,7 +11,6 @@ import streamlit as st
 
 from resnet_viz import engine
 from resnet_viz.figures.depth import ENGINEER
-from resnet_viz.figures.style import Drawing
 from resnet_viz.record import Record, Series, load
 from resnet_viz.store import RESUMABLE, Run, Store
 from resnet_viz.ui.frame import ROOT
@@ -129,10 +128,3 @@ def buttons(runs: Sequence[Run]) -> None:
 def settled(runs: Sequence[Run]) -> bool:
     """Whether nothing about these runs changes by itself any more."""
     return not any(run.live for run in runs)
-
-
-def chart(drawing: Drawing, key: str) -> None:
-    """A chart outside the stage: its title over it, Streamlit's theme for its text."""
-    about = drawing.layout["meta"]
-    st.markdown(f"**{about['title']}** · {about['hint']}")
-    st.plotly_chart(drawing.figure().update_layout(height=300), key=key, config={"displayModeBar": False})
