@@ -32,7 +32,7 @@ from resnet_viz.spec import (
     SpecError,
     TrainSpec,
 )
-from resnet_viz.store import LIVE, Run, Store, StoreError
+from resnet_viz.store import LIVE, Run, Store, StoreError, disk_cap
 
 _CHOICES: dict[str, Any] = {
     "family": FAMILIES,
@@ -195,13 +195,13 @@ def _runs(options: argparse.Namespace) -> int:
 
 def _prune(options: argparse.Namespace) -> int:
     store = Store()
-    freed = store.prune(int(options.cap * 1e9))
+    freed = store.prune(options.cap * 1e9)
     print(f"{freed / 1e6:.1f} MB freed; {store.disk_use() / 1e6:.1f} MB in use below {store.home}.")
     return 0
 
 
 def _export(options: argparse.Namespace) -> int:
-    from resnet_viz import export
+    from resnet_viz import export  # plotly takes a second to import
 
     store = Store()
     records = [store.record(run) for run in options.runs]
@@ -290,7 +290,7 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(call=_export)
 
     command = commands.add_parser("prune", help="delete old snapshots until they fit")
-    command.add_argument("--cap", type=float, default=2.0, metavar="GB", help="default: 2 GB")
+    command.add_argument("--cap", type=float, default=disk_cap() / 1e9, metavar="GB", help="default: %(default)g GB")
     command.set_defaults(call=_prune)
 
     command = commands.add_parser("record", help="train the twins that ship with the app again")

@@ -141,6 +141,14 @@ def test_concatenation_is_built_with_the_articles_count() -> None:
     assert _count(models.build(ModelSpec(depth=56, shortcut="concat"))) == 947_226
 
 
+@pytest.mark.parametrize("spec", GRID, ids=_name)
+def test_convolutions_have_biases_where_no_norm_shifts_for_them(spec: ModelSpec) -> None:
+    for name, module in models.build(spec).named_modules():
+        if isinstance(module, nn.Conv2d):
+            bias = name.endswith("gate") or (spec.norm == "none" and not name.endswith("joint"))
+            assert (module.bias is not None) == bias, name
+
+
 def test_a_spec_that_means_nothing_is_refused() -> None:
     with pytest.raises(SpecError, match="nearest are 50 and 56"):
         models.build(ModelSpec(depth=51))

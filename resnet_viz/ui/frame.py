@@ -12,13 +12,15 @@ import plotly
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from resnet_viz.figures import Drawing
+
 ROOT = Path(__file__).parents[2]
 STAGE = Path(__file__).parent / "stage.js"
 
 CSS = """
 [data-testid="stMainBlockContainer"] { padding: 3.6rem 1.6rem 0.6rem; max-width: 1900px; }
 [data-testid="stVerticalBlock"] { gap: 0.6rem; }
-[data-testid="stMainBlockContainer"] h1 { font-size: 1.75rem; font-weight: 600; line-height: 1.25; margin: 0; padding: 0 0 0.4rem; }
+[data-testid="stMainBlockContainer"] h1 { font-size: 1.75rem; font-weight: 600; line-height: 1.25; margin: 0; padding: 0 0 6px; }
 [data-testid="stMainBlockContainer"] h1 small { font-size: 0.55em; font-weight: 400; opacity: 0.65; }
 @media (max-width: 700px) {
   [data-testid="stMainBlockContainer"] { padding: 3.6rem 0.8rem 0.6rem; }
@@ -37,6 +39,13 @@ def frame(title: str) -> None:
     st.html(f"<style>{CSS}</style>")
     serve(Path(plotly.__file__).parent / "package_data" / "plotly.min.js")
     serve(STAGE)
+
+
+def chart(drawing: Drawing, key: str, height: int = 300) -> None:
+    """A drawing of `figures` that stands still, under its own title and hint."""
+    about = drawing.layout["meta"]
+    st.markdown(f"**{about['title']}** :gray[{about['hint']}]")
+    st.plotly_chart(drawing.figure(), key=key, height=height, config={"displayModeBar": False})
 
 
 @cache

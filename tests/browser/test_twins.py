@@ -92,6 +92,8 @@ def test_a_click_on_an_arc_switches_the_skip_off(page) -> None:
     x, y = page.evaluate("""
         () => { const p = document.querySelector('.rv-stage .js-plotly-plot'), l = p._fullLayout;
                 return [l.xaxis._offset + l.xaxis.c2p(14), l.yaxis2._offset + l.yaxis2.c2p(0)]; }""")
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    page.wait_for_selector(".rv-stage .hoverlayer .hovertext")  # plotly clicks on what it hovers over
     page.mouse.click(box["x"] + x, box["y"] + y)
     page.get_by_text("Skip off at block 14").wait_for()
     assert "off=14" in page.url
