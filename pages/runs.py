@@ -107,7 +107,9 @@ def disk() -> None:
     """How much room snapshots take, the cap, and how to get some back."""
     used, cap = store.snapshot_bytes(), disk_cap()
     left, right = st.columns([3, 1], vertical_alignment="center")
-    words = f"Snapshots take {used / 1e6:,.0f} MB of {cap / 1e9:g} GB; past that the oldest go, never a run's last state."
+    words = (
+        f"Snapshots take {used / 1e6:,.0f} MB of {cap / 1e9:g} GB; past that the oldest go, never a run's last state."
+    )
     left.progress(min(1.0, used / cap), words)
     if right.button("Keep last states alone", help="Deletes all other snapshots of runs that have ended."):
         st.toast(f"{store.prune(0) / 1e6:,.0f} MB freed.")

@@ -57,6 +57,12 @@ def how_far(runs) -> None:
         live.buttons(runs)
 
 
+def draw(records, **options) -> None:
+    """The stage; after a click on a block, the whole page again, for the form says which skips are off."""
+    if stage(records, key="stage", on_arc=controls.toggle_skip, **options).arc:
+        st.rerun()
+
+
 def answer(group: str, lecture: bool) -> None:
     """The sentence, how far the runs are, and the stage. Called again at every tick of a live run."""
     tab = (st.session_state.get("stage") or {}).get("tab")
@@ -65,7 +71,7 @@ def answer(group: str, lecture: bool) -> None:
     runs = store.runs(group) if group else []
     if not runs:
         say(verdict(shipped), "Recorded." if not group else "Those runs were deleted; this pair is recorded.")
-        stage(shipped, key="stage", lecture=lecture, bet=bet, on_arc=controls.toggle_skip)
+        draw(shipped, lecture=lecture, bet=bet)
         return
     going = not live.settled(runs)
     records = [live.record(run, live.metrics_for(tab)) for run in runs]
@@ -73,7 +79,7 @@ def answer(group: str, lecture: bool) -> None:
     how_far(runs)
     alike = controls.values_of(runs[0].spec) | {"seed": 0} == controls.values_of(shipped[0].spec)
     ghost = shipped[:2] if alike else ()
-    stage(records, key="stage", live=going, lecture=lecture, ghost=ghost, bet=bet, on_arc=controls.toggle_skip)
+    draw(records, live=going, lecture=lecture, ghost=ghost, bet=bet)
     if going != st.session_state["going"]:
         st.rerun()  # the whole page, so that it ticks from now on, or no longer
 
@@ -86,8 +92,7 @@ def form() -> None:
         controls.draw_more()
     with right.popover("Your data", width="stretch"):
         own_data()
-    if off := controls.current()["off"]:
-        st.caption(f"Skip off at block {off.replace('.', ', ')}; click a block to switch its skip.")
+    controls.draw_skips()
     try:
         st.caption(controls.costs(store))
         complaint = st.session_state.pop("complaint", None)

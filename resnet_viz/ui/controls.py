@@ -224,6 +224,18 @@ def draw_main() -> None:
         _number("Rate", "rate", format="%g", step=0.01, min_value=0.0)
 
 
+def draw_skips() -> None:
+    """Which skips the next net trains without, chosen by clicks on its picture; kept in the URL like every control."""
+    off = st.session_state.setdefault("off", st.query_params.get("off", ""))
+    if not off:
+        st.query_params.pop("off", None)
+        return
+    st.query_params["off"] = off
+    left, right = st.columns([3, 1], vertical_alignment="center")
+    left.caption(f"Next net: skip off at block {off.replace('.', ', ')}")
+    right.button("All on", on_click=st.session_state.update, kwargs={"off": ""}, key="all_on", type="tertiary")
+
+
 def draw_more() -> None:
     """Everything else, for who wants it: behind "More"."""
     tabs = st.tabs(["Network", "Training", "Data", "Machine"])

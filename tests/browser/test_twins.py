@@ -95,5 +95,5 @@ def test_a_click_on_an_arc_switches_the_skip_off(page) -> None:
     page.mouse.move(box["x"] + x, box["y"] + y)
     page.wait_for_selector(".rv-stage .hoverlayer .hovertext")  # plotly clicks on what it hovers over
     page.mouse.click(box["x"] + x, box["y"] + y)
-    page.get_by_text("Skip off at block 14").wait_for()
+    page.get_by_text("skip off at block 14").wait_for()
     assert "off=14" in page.url
