@@ -1,0 +1,84 @@
+"""The command line: what it prints for programs, and one sentence for mistakes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from resnet_viz import cli
+from resnet_viz.store import Store
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--depth", "55"], "nearest are 50 and 56"),
+        (["--batch", "5000"], "larger than the 1,350 training pictures"),
+        (["--rate", "-1"], "learning rate of -1"),
+        (["--data", "nowhere.npz"], "nowhere.npz"),
+        (["--resume", "abc"], "no run abc"),
+        (["--no-skip", "28"], "blocks 1 to 27"),
+        (["--norm", "none", "--init", "zero_gamma"], "Zero-gamma"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_exit_2(arguments, words, capsys) -> None:
+    assert cli.main(["train", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert len(error.strip().splitlines()) == 1
+    assert Store().runs() == [], "nothing is queued"
+
+
+@pytest.mark.parametrize("arrays", [{"y": [0, 1]}, {"x": np.zeros((2, 8, 8), np.float32), "y": [0, 1]}])
+def test_bad_data_gets_one_sentence(arrays, tmp_path, capsys) -> None:
+    np.savez(tmp_path / "bad.npz", **arrays)
+    assert cli.main(["train", "--data", str(tmp_path / "bad.npz")]) == 2
+    assert "x" in capsys.readouterr().err
+
+
+def test_every_field_of_a_spec_is_an_option() -> None:
+    options = cli.parser().parse_args(
+        ["train", "--no-skip", "3", "9", "--augment", "flip", "--no-channels-last", "--width", "2"]
+    )
+    spec = cli._spec(options)
+    assert spec.model.no_skip == (3, 9)
+    assert spec.model.width == 2
+    assert spec.data.augment == ("flip",)
+    assert not spec.train.channels_last
+
+
+@pytest.mark.slow
+def test_twins_end_in_a_line_of_json_each() -> None:
+    """In a process of its own, as a script would call it; then listed and exported."""
+
+    def call(*arguments: str) -> str:
+        command = [sys.executable, "-m", "resnet_viz", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300).stdout
+
+    lines = [
+        json.loads(line) for line in call("train", "--twins", "--depth", "8", "--epochs", "2", "--json").splitlines()
+    ]
+    results = [line for line in lines if line["event"] == "result"]
+    assert lines[-2:] == results
+    assert [r["shortcut"] for r in results] == ["identity", "none"]
+    for result in results:
+        assert result["status"] == "finished"
+        assert result["steps"] == 22
+        assert result["depth"] == 8
+        assert 0 <= result["test_accuracy"] <= 1
+        assert {"run", "train_loss", "test_loss", "seconds"} <= result.keys()
+    assert sum(line["event"] == "epoch" for line in lines) == 4
+
+    listed = [json.loads(line)["run"] for line in call("runs", "--json").splitlines()]
+    assert set(listed) == {r["run"] for r in results}
+    table = call("export", results[0]["run"]).splitlines()
+    assert table[0] == "run,name,metric,step,index,value"
+    assert sum(",loss,2," in line for line in table) == 1
+    assert "freed" in call("prune", "--cap", "0")
+    call("runs", "--delete", results[0]["run"])
+    assert results[0]["run"] not in call("runs")
