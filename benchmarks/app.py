@@ -34,7 +34,10 @@ def refresh_sizes() -> None:
         "val_accuracy": (steps[399::400], draws.random(160, np.float32)),
         "grad_block": (rows, draws.random((4000, 54), np.float32)),
     }
-    pair = [Record(str(i), s, "running", step=64_000, steps=64_000, series=series) for i, s in enumerate((spec, spec.twin()))]
+    pair = [
+        Record(str(i), s, "running", step=64_000, steps=64_000, series=series)
+        for i, s in enumerate((spec, spec.twin()))
+    ]
     start = time.perf_counter()
     size = len(pack(pair, live=True))
     print(f"a refresh at step 64,000 of 110 layers: {size / 1024:.1f} KiB, made in {time.perf_counter() - start:.3f} s")
@@ -70,7 +73,9 @@ def main() -> float:
                 page.wait_for_selector(READY)
                 start = time.perf_counter()
                 page.get_by_role("button", name="Train both").click()
-                page.wait_for_function("document.querySelector('h1[role=status]').innerText.includes('Step ')", polling=20)
+                page.wait_for_function(
+                    "document.querySelector('h1[role=status]').innerText.includes('Step ')", polling=20
+                )
                 clicks.append(time.perf_counter() - start)
                 page.get_by_role("button", name="Stop").click()
                 page.wait_for_function("document.querySelector('h1[role=status]').innerText.includes('Stopped')")

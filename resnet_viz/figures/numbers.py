@@ -9,9 +9,9 @@ from tsdownsample import MinMaxLTTBDownsampler
 
 from resnet_viz.record import Record, Series
 
-POINTS = 600  # at most so many points a curve
+POINTS = 400  # at most so many points a curve
 MOMENTS = 150  # at most so many steps at which a vector is sent
-VALUES = 12_000  # and of a long vector fewer, so that a net's vectors hold about so many values
+VALUES = 6_000  # and of a long vector fewer, so that a net's vectors hold about so many values
 APART = 0.1  # nats between two smoothed losses that count as apart
 APART_STEPS = 5  # and for at least so many steps
 
