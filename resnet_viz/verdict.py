@@ -54,45 +54,58 @@ def conditions(record: Record) -> str:
     return f"{length} at rate {train.rate:g}"
 
 
-def _ended(records: Sequence[Record], how: str) -> str:
+def _losses(records: Sequence[Record]) -> str:
+    """The training loss of some runs that have not diverged: at their end, else now."""
+    values = [v for r in records if (v := r.result.get("train_loss", r.last("loss"))) is not None and math.isfinite(v)]
+    return _spread(values, _loss) if values else "nothing yet"
+
+
+def _diverged(records: Sequence[Record], name: str) -> str:
+    """Which nets left the finite numbers, and when."""
     diverged = [r for r in records if r.status == "diverged"]
-    if diverged:
-        return f"{how} diverged at step {diverged[0].step:,}" + (
-            f" ({len(diverged)} of {len(records)} seeds)" if len(records) > 1 else ""
-        )
-    losses = [v for r in records if (v := r.result.get("train_loss", r.last("loss"))) is not None and math.isfinite(v)]
-    return f"{_spread(losses, _loss)} {how}" if losses else f"nothing yet {how}"
+    if not diverged:
+        return ""
+    if len(records) > 1:
+        return f"The {name} net diverged in {len(diverged)} of {len(records)} seeds."
+    return f"The {name} net diverged at step {diverged[0].step:,}, at rate {diverged[0].spec.train.rate:g}."
+
+
+def _when(records: Sequence[Record]) -> str:
+    """Up to where the figures go: the whole run and its conditions, or a step."""
+    first = records[0]
+    if all(r.status == "finished" for r in records):
+        return conditions(first)
+    if any(r.status not in ENDED for r in records):
+        return f"Step {max(r.step for r in records):,} of {first.steps:,} at rate {first.spec.train.rate:g}"
+    ends = " and ".join(dict.fromkeys(r.status for r in records if r.status != "finished"))
+    step = max(r.step for r in records if r.status != "finished")
+    return f"{ends.capitalize()} at step {step:,}, at rate {first.spec.train.rate:g}"
 
 
 def verdict(records: Sequence[Record]) -> str:
-    """What the runs measured, in one or two plain sentences.
+    """What the runs measured, in a few plain sentences.
 
-    Leads with training loss (He 2015, section 4.1: degradation is not overfitting), then test accuracy, residual first.
-    Says how far a run is while it is not finished, and over how many seeds the figures range.
+    Leads with training loss (He 2015, section 4.1: degradation is not overfitting), then test accuracy, residual first. Says how
+    far a run is while it is not finished, which net diverged, and over how many seeds the figures range.
     """
-    residual = [r for r in records if r.spec.model.residual]
-    plain = [r for r in records if not r.spec.model.residual]
     if not records:
         return "Nothing trained yet."
-    groups = [(g, how) for g, how in ((residual, "with skips"), (plain, "without")) if g]
-    same = in_common(residual[0].spec, plain[0].spec) if residual and plain else ""
+    groups = [([r for r in records if called(r.spec) == name], name) for name in ("residual", "plain")]
+    groups = [(members, name) for members, name in groups if members]
+    sentences = [in_common(groups[0][0][0].spec, groups[1][0][0].spec)] if len(groups) == 2 else []
     if not any(len(r.get("loss")[1]) for r in records):
-        return " ".join(filter(None, (same, "Waiting for the first step.")))
-    first = records[0]
-    if all(r.status == "finished" for r in records):
-        head = f"{conditions(first)[0].upper()}{conditions(first)[1:]}"
-    elif any(r.status not in ENDED for r in records):
-        step = max(r.step for r in records)
-        head = f"Step {step:,} of {first.steps:,} at rate {first.spec.train.rate:g}"
-    else:
-        head = (
-            f"{' and '.join(dict.fromkeys(r.status for r in records)).capitalize()} at rate {first.spec.train.rate:g}"
-        )
-    middle = ", ".join(_ended(g, how) for g, how in groups)
-    sentence = " ".join(filter(None, (same, f"{head}: training loss {middle}.")))
+        return " ".join([*filter(None, sentences), "Waiting for the first step."])
 
-    tests = [[v for r in g if (v := r.result.get("test_accuracy")) is not None] for g, _ in groups]
-    if all(tests):
-        sentence += f" Test accuracy {' / '.join(_spread(t, percent) for t in tests)}."
+    sentences += [_diverged(members, name) for members, name in groups]
+    sound = [([r for r in members if r.status != "diverged"], name) for members, name in groups]
+    sound = [(members, name) for members, name in sound if members]
+    if sound:
+        how = {"residual": "with skips", "plain": "without" if len(groups) == 2 else "without skips"}
+        losses = ", ".join(f"{_losses(members)} {how[name]}" for members, name in sound)
+        sentences.append(f"{_when([r for members, _ in sound for r in members])}: training loss {losses}.")
+    tests = [[v for r in members if (v := r.result.get("test_accuracy")) is not None] for members, _ in sound]
+    if sound and all(tests):
+        sentences.append(f"Test accuracy {' / '.join(_spread(t, percent) for t in tests)}.")
     seeds = {r.spec.train.seed for r in records}
-    return sentence + (f" {len(seeds)} seeds." if len(seeds) > 1 else "")
+    sentences.append(f"{len(seeds)} seeds." if len(seeds) > 1 else "")
+    return " ".join(filter(None, sentences))

@@ -52,7 +52,23 @@ def test_seeds_are_counted_and_shown_as_a_range() -> None:
 
 def test_a_diverged_net_is_said_to_have_diverged() -> None:
     pair = [run(status="diverged", step=3), run(SPEC.twin(), train_loss=2.3, test_accuracy=0.1)]
-    assert "with skips diverged at step 3, 2.3 without" in verdict(pair)
+    assert verdict(pair) == (
+        "Same data, seed and weights. The residual net diverged at step 3, at rate 0.05."
+        " 12 epochs at rate 0.05: training loss 2.3 without. Test accuracy 10 %."
+    )
+
+
+def test_a_net_alone_and_a_stopped_pair() -> None:
+    assert verdict([run(SPEC.twin(), train_loss=1.3, test_accuracy=0.4)]) == (
+        "12 epochs at rate 0.05: training loss 1.3 without skips. Test accuracy 40 %."
+    )
+    pair = [run(status="stopped", step=20), run(SPEC.twin(), "stopped", step=18)]
+    assert "Stopped at step 20, at rate 0.05: training loss 0.50 with skips" in verdict(pair)
+
+
+def test_all_is_not_said_of_almost_all() -> None:
+    assert "Test accuracy 99.7 %" in verdict([run(train_loss=0.001, test_accuracy=0.997)])
+    assert "training loss <0.01" in verdict([run(train_loss=0.001, test_accuracy=1.0)])
 
 
 @pytest.mark.parametrize(

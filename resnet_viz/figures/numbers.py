@@ -11,7 +11,7 @@ from resnet_viz.record import Record, Series
 
 POINTS = 400  # at most so many points a curve
 MOMENTS = 150  # at most so many steps at which a vector is sent
-VALUES = 6_000  # and of a long vector fewer, so that a net's vectors hold about so many values
+VALUES = 5_000  # and of a long vector fewer, so that a net's vectors hold about so many values
 APART = 0.1  # nats between two smoothed losses that count as apart
 APART_STEPS = 5  # and for at least so many steps
 

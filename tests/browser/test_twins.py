@@ -43,16 +43,16 @@ def test_first_screen_shows_recorded_twins_without_a_click(page) -> None:
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight") <= 850
 
 
-def test_train_both_watch_leave_return_reload_scrub_stop(page) -> None:
+def test_train_both_watch_leave_return_reload_scrub_stop(page, server) -> None:
+    page.goto(f"{server.url}/?depth=20&epochs=24")
     page.wait_for_selector(".rv-stage .main-svg")
     page.get_by_role("button", name="Train both").click()
     wait_for(page, lambda: step(page) >= 1)
     page.evaluate("document.querySelectorAll('.rv-stage .js-plotly-plot').forEach((p, i) => (p.tagged = i))")
     seen, ticks = step(page), 0
-    while ticks < 20 and "Test accuracy" not in headline(page):
-        wait_for(page, lambda seen=seen: step(page) != seen or "Test accuracy" in headline(page))
+    while ticks < 20:
+        wait_for(page, lambda seen=seen: step(page) > seen)
         seen, ticks = step(page), ticks + 1
-    assert ticks >= 15, "the run must be watched for many ticks"
     tags = page.evaluate("[...document.querySelectorAll('.rv-stage .js-plotly-plot')].map(p => p.tagged)")
     assert tags
     assert all(tag is not None for tag in tags), "a plot was mounted anew"
