@@ -53,19 +53,22 @@ def main() -> float:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         server = serve(Path(folder), free_port())
         try:
-            for path, what in (("", ".rv-stage .main-svg"), ("runs", READY)):
+            for path, *marks in (("", "h1[role=status]", ".rv-stage .main-svg"), ("runs", "h3", READY)):
                 page = browser.new_page(viewport={"width": 1440, "height": 810})
                 start = time.perf_counter()
-                page.goto(f"{server.url}/{path}")
-                page.wait_for_selector(what)
-                print(f"first paint of {path or 'twins'}: {time.perf_counter() - start:.2f} s")
+                page.goto(f"{server.url}/{path}", wait_until="commit")
+                times = []
+                for mark in marks:
+                    page.wait_for_selector(mark)
+                    times.append(f"{time.perf_counter() - start:.2f}")
+                print(f"{path or 'twins'}: headline after {times[0]} s, all of it after {times[1]} s")
                 page.close()
             status = Path(f"/proc/{server.process.pid}/status").read_text()
             resident = next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]
             maps = Path(f"/proc/{server.process.pid}/maps").read_text()
             loaded = [name for name in ("libtorch", "sklearn") if name in maps]
             print(f"server: {int(resident) / 1024:.0f} MB, heavy libraries loaded: {', '.join(loaded) or 'none'}")
-            time.sleep(20)  # the spares warm up
+            time.sleep(25)  # the spares warm up
             page = browser.new_page(viewport={"width": 1440, "height": 810})
             for _ in range(5):
                 page.goto(server.url)

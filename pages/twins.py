@@ -131,8 +131,8 @@ if st.session_state.get("lecture", st.query_params.get("lecture") == "true"):
     lecture_switch()
 else:
     left, right = st.columns([0.77, 0.23], gap="medium")
+    with left:
+        body(group, False)
     with right:
         form()
         lecture_switch()
-    with left:
-        body(group, False)

@@ -17,6 +17,8 @@ from resnet_viz.store import Store
 
 # Idle workers that wait warm, so that twins start at once.
 SPARES = 2
+# So long after the first page was asked for; a run that is queued before gets its worker at once.
+SPARES_AFTER = 4.0
 # A worker that has not said hello so long after its start has failed to.
 STARTING = 120.0
 
@@ -114,10 +116,13 @@ def supervise(store: Store, spares: int = SPARES) -> None:
             return
         children = _watched[store.home] = _Children(store)
 
+    start = time.monotonic()
+
     def watch() -> None:
         while True:
             try:
-                children.keep(spares)
+                # Two processes that import torch would take the cores from the first page's own start.
+                children.keep(spares if time.monotonic() - start > SPARES_AFTER else 0)
             except Exception as error:  # a full disk, say: the page says so; this thread tries again
                 print(f"resnet_viz: {error}", file=sys.stderr)
                 time.sleep(5)

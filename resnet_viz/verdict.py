@@ -14,7 +14,9 @@ ENDED = ("finished", "diverged", "stopped", "failed", "lost")
 
 
 def _loss(value: float) -> str:
-    return "<0.01" if value < 0.005 else f"{value:.2f}" if value < 0.995 else f"{value:.1f}"
+    if value < 0.005:
+        return "<0.01"
+    return f"{value:.2f}" if value < 0.995 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
 def percent(share: float) -> str:
