@@ -116,23 +116,23 @@ def form() -> None:
         st.button("Back to the recorded twins", on_click=st.session_state.update, kwargs={"show": ""}, width="stretch")
 
 
-def lecture_switch() -> bool:
-    """Lecture mode: controls hidden, thick lines, large type."""
+def lecture_switch() -> None:
+    """Lecture mode: controls hidden, thick lines, large type. It stands in the app's header (see the frame's style)."""
     tip = "Controls hidden, thick lines, large type; the keys ← → move along the steps."
-    return st.toggle("Lecture mode", key="lecture", bind="query-params", help=tip)
+    with st.container(key="header"):
+        st.toggle("Lecture", key="lecture", bind="query-params", help=tip)
 
 
 group = shown_group()
 going = bool(group) and not live.settled(store.runs(group))
 st.session_state["going"] = going
 body = st.fragment(run_every=live.TICK if going else None)(answer)
-if st.session_state.get("lecture", st.query_params.get("lecture") == "true"):
+lecture_switch()
+if st.session_state["lecture"]:
     body(group, True)
-    lecture_switch()
 else:
     left, right = st.columns([0.77, 0.23], gap="medium")
     with left:
         body(group, False)
-    with right:
+    with right, st.container(key="controls"):
         form()
-        lecture_switch()

@@ -62,7 +62,7 @@ _CIFAR100 = tuple(
 )
 
 BUILT_IN = {
-    "digits": Facts("Digits (8×8, built in)", 1, 8, _TEN, 1797),
+    "digits": Facts("Digits 8×8", 1, 8, _TEN, 1797),
     "mnist": Facts("MNIST", 1, 28, _TEN, 60_000, 10_000, ("crop",)),
     "fashion": Facts("Fashion-MNIST", 1, 28, _FASHION, 60_000, 10_000, ("flip", "crop")),
     "cifar10": Facts("CIFAR-10", 3, 32, _CIFAR10, 50_000, 10_000, ("flip", "crop")),

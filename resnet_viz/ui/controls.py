@@ -201,7 +201,7 @@ def _number(label: str, key: str, **more: Any) -> None:
 def data_names() -> dict[str, str]:
     """Data sets to choose from, with labels: the built-in ones and what the user has brought."""
     names = {n: about.label + ("" if datasets.available(n) else " ↓") for n, about in datasets.BUILT_IN.items()}
-    return names | {f"own:{spec.hash}": spec.label or spec.hash[:8] for spec in datasets.own_data()}
+    return names | {f"own:{s.hash}": f"{s.label} ({s.hash[:4]})" for s in datasets.own_data()}
 
 
 def draw_main() -> None:

@@ -22,6 +22,11 @@ CSS = """
 [data-testid="stVerticalBlock"] { gap: 0.6rem; }
 [data-testid="stMainBlockContainer"] h1 { font-size: 1.75rem; font-weight: 600; line-height: 1.25; margin: 0; padding: 0 0 6px; }
 [data-testid="stMainBlockContainer"] h1 small { font-size: 0.55em; font-weight: 400; opacity: 0.65; }
+.st-key-header { position: fixed; top: 0.75rem; right: 4rem; width: auto; z-index: 999991; }
+@media (min-width: 701px) {
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-controls) { flex-wrap: nowrap; }
+  [data-testid="stColumn"]:has(.st-key-controls) { min-width: 17.5rem; }
+}
 @media (max-width: 700px) {
   [data-testid="stMainBlockContainer"] { padding: 3.6rem 0.8rem 0.6rem; }
   [data-testid="stMainBlockContainer"] h1 { font-size: 1.3rem; }
@@ -45,7 +50,8 @@ def chart(drawing: Drawing, key: str, height: int = 300) -> None:
     """A drawing of `figures` that stands still, under its own title and hint."""
     about = drawing.layout["meta"]
     st.markdown(f"**{about['title']}** :gray[{about['hint']}]")
-    st.plotly_chart(drawing.figure(), key=key, height=height, config={"displayModeBar": False})
+    figure = drawing.figure().update_layout(margin_b=48)  # Streamlit's theme sets the axis title lower
+    st.plotly_chart(figure, key=key, height=height, config={"displayModeBar": False})
 
 
 @cache
