@@ -2,10 +2,7 @@
 
 import streamlit as st
 
+# Without icons: Streamlit would fetch a page's Material icon from the network for the browser's tab.
 st.navigation(
-    [
-        st.Page("pages/twins.py", title="Twins", icon=":material/compare_arrows:", default=True),
-        st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:"),
-    ],
-    position="top",
+    [st.Page("pages/twins.py", title="Twins", default=True), st.Page("pages/runs.py", title="Runs")], position="top"
 ).run()
