@@ -71,7 +71,7 @@ def answer(group: str, lecture: bool) -> None:
     runs = store.runs(group) if group else []
     if not runs:
         say(verdict(shipped), "Recorded." if not group else "Those runs were deleted; this pair is recorded.")
-        draw(shipped, lecture=lecture, bet=bet)
+        draw(shipped, lecture=lecture, bet=bet, replay=True)
         return
     going = not live.settled(runs)
     records = [live.record(run, live.metrics_for(tab)) for run in runs]

@@ -45,6 +45,7 @@ def pack(
     lecture: bool = False,
     ghost: Sequence[Record] = (),
     bet: float | None = None,
+    replay: bool = False,
 ) -> bytes:
     """Everything the stage shows, for the tabs named (of TABS): length of the JSON (uint32), the JSON, the int16 vectors.
 
@@ -72,6 +73,7 @@ def pack(
         "perEpoch": steps_per_epoch(records[0]) if records else 0,
         "live": live,
         "lecture": lecture,
+        "replay": replay,
         "lifted": LIFTED,
         "scaleDark": SCALE_DARK,
         "quiet": QUIET,

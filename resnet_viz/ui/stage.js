@@ -175,7 +175,18 @@ class Stage {
     this.root.classList.toggle("rv-lecture", data.lecture);
     this.drawTabs();
     this.fit();
-    return loadPlotly().then(() => this.redraw());
+    return loadPlotly().then(() => {
+      this.redraw();
+      if (!before && data.replay) this.demonstrate();
+    });
+  }
+
+  // The slider shows by itself, once a visit, what it is for.
+  demonstrate() {
+    if (sessionStorage.getItem("resnet-viz-replayed") || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    sessionStorage.setItem("resnet-viz-replayed", "yes");
+    this.step = 1;
+    this.toggle();
   }
 
   drawTabs() {

@@ -32,13 +32,15 @@ def stage(
     lecture: bool = False,
     ghost: Sequence[Record] = (),
     bet: float | None = None,
+    replay: bool = False,
     on_arc: Callable[[int], None] | None = None,
 ) -> Shown:
     """Draw the records: net pictures, gradient fan, loss, accuracy, slider, and the tabs History and Engineer.
 
     The same ``key`` at every run keeps the plots, their zoom and the slider's place; ``live`` follows the newest step until
     the viewer scrubs back. ``on_arc`` is called with the number of a block whose skip was clicked, before the page runs.
-    ``ghost`` and ``bet`` are drawn into the loss (see `figures.divergence`). A tab's data is sent while it is in view.
+    ``replay`` plays the run once by itself, at first sight. ``ghost`` and ``bet`` are drawn into the loss (see
+    `figures.divergence`). A tab's data is sent while it is in view.
     """
     state: Any = st.session_state.get(key) or {}
     tab = state.get("tab") or "twins"
@@ -50,7 +52,7 @@ def stage(
 
     result = _component()(
         key=key,
-        data=pack(records, tabs=(tab,), live=live, lecture=lecture, ghost=ghost, bet=bet),
+        data=pack(records, tabs=(tab,), live=live, lecture=lecture, ghost=ghost, bet=bet, replay=replay),
         on_arc_change=clicked,
         on_tab_change=lambda: None,
     )

@@ -43,6 +43,17 @@ def test_first_screen_shows_recorded_twins_without_a_click(page) -> None:
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight") <= 850
 
 
+def test_the_recording_plays_once_by_itself(page) -> None:
+    readout = page.locator(".rv-stage output")
+    early = re.compile(r"^step ([1-9]|[1-6]\d) ")
+    wait_for(page, lambda: early.match(readout.inner_text()))
+    wait_for(page, lambda: readout.inner_text().startswith("step 132"))
+    page.reload()
+    page.wait_for_selector(".rv-stage .main-svg")
+    page.wait_for_timeout(1500)
+    assert readout.inner_text().startswith("step 132"), "once a visit"
+
+
 def test_train_both_watch_leave_return_reload_scrub_stop(page, server) -> None:
     page.goto(f"{server.url}/?depth=20&epochs=24")
     page.wait_for_selector(".rv-stage .main-svg")
