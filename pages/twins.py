@@ -5,7 +5,7 @@ import streamlit as st
 from resnet_viz import datasets, engine
 from resnet_viz.spec import SpecError
 from resnet_viz.ui import controls, live
-from resnet_viz.ui.frame import frame
+from resnet_viz.ui.frame import ROOT, frame
 from resnet_viz.ui.own import own_data
 from resnet_viz.ui.stage import stage
 from resnet_viz.verdict import verdict
@@ -84,6 +84,12 @@ def answer(group: str, lecture: bool) -> None:
         st.rerun()  # the whole page, so that it ticks from now on, or no longer
 
 
+@st.dialog("Why do the two part?", width="large")
+def why() -> None:
+    """What the charts mean, what was measured, and what was not."""
+    st.markdown((ROOT / "resnet_viz" / "ui" / "why.md").read_text())
+
+
 def form() -> None:
     """The right column: what to train, and the button."""
     controls.draw_main()
@@ -104,7 +110,10 @@ def form() -> None:
     label = {"both": "Train both", "residual": "Train the residual net", "plain": "Train the plain net"}
     nets = controls.current()["nets"]
     st.button(label[nets], type="primary", width="stretch", on_click=train, disabled=not fine, key="train")
-    with st.popover("Place your bet", width="stretch"):
+    left, right = st.columns(2)
+    if right.button("Why?", width="stretch"):
+        why()
+    with left.popover("Your bet", width="stretch"):
         st.slider(
             "Where will the plain net's training loss end?", 0.0, 3.0, 1.0, 0.1, key="bet", persist_state="session"
         )

@@ -93,3 +93,10 @@ def test_runs_is_never_empty_and_lists_what_there_is() -> None:
 
 def test_the_home_is_the_tests_own() -> None:
     assert Path(os.environ["RESNET_VIZ_HOME"]).parent != ROOT
+
+
+def test_why_explains_the_charts() -> None:
+    at = page("twins").run()
+    next(b for b in at.button if b.label == "Why?").click().run()
+    assert not at.exception
+    assert any("degradation" in m.value for m in at.markdown)
