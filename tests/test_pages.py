@@ -1,8 +1,10 @@
 """The pages in Streamlit's own test frame: they draw, they start runs, and bad input gets a sentence."""
 
+import io
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -100,3 +102,42 @@ def test_why_explains_the_charts() -> None:
     next(b for b in at.button if b.label == "Why?").click().run()
     assert not at.exception
     assert any("degradation" in m.value for m in at.markdown)
+
+
+def npz(**arrays) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def bring(name: str, content: bytes) -> AppTest:
+    at = page("twins").run()
+    at.file_uploader(key="own_upload").upload(name, content, "application/octet-stream").run()
+    return at.button(key="own_use").click().run()
+
+
+def test_ones_own_pictures_are_trained_on_after_an_upload() -> None:
+    x = np.random.default_rng(0).integers(0, 256, (90, 12, 12, 3), np.uint8)
+    at = bring("mine.npz", npz(x=x, y=np.arange(90) % 3))
+    assert not at.exception
+    assert "90 pictures of 12×12, 3 classes" in at.success[0].value
+    at.number_input(key="batch").set_value(16).run()
+    at.button(key="train").click().run()
+    assert not at.error
+    model = Store().runs()[0].spec.model
+    assert (model.channels, model.classes, model.size) == (3, 3, 12)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("mine.npz", npz(y=np.arange(9)), "x"),
+        ("mine.npz", npz(x=np.zeros((9, 8, 8), np.uint8), y=np.zeros(9, int)), "class"),
+        ("mine.npz", b"not a file of numpy's", "mine.npz"),
+        ("mine.zip", b"not a zip", "mine.zip"),
+    ],
+)
+def test_bad_uploads_get_a_sentence(name, content, words) -> None:
+    at = bring(name, content)
+    assert not at.exception
+    assert words in at.error[0].value
