@@ -173,9 +173,10 @@ class Trainer:
         return torch.lerp(x[order], x, share), y[order], share
 
     @torch.no_grad()
-    def evaluate(self, split: str) -> tuple[float, float]:
-        """Mean loss and accuracy over every picture of a split, in evaluation mode."""
+    def evaluate(self, split: str) -> Generator[Status, None, tuple[float, float]]:
+        """Mean loss and accuracy over every picture of a split, in evaluation mode; says how far it is after each batch."""
         self.model.eval()
+        total = len(self.pictures.y[split])
         loss, right, count = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
         for x, y in self.pictures.evaluation_batches(split, EVALUATION_BATCH):
             with self.autocast():
@@ -183,6 +184,7 @@ class Trainer:
             loss += F.cross_entropy(logits.float(), y, reduction="sum")
             right += (logits.argmax(1) == y).sum()
             count += len(y)
+            yield Status(f"{split} pictures", count, total)
         return loss.item() / count, right.item() / count
 
     @torch.no_grad()
@@ -255,7 +257,8 @@ def _load(spec: RunSpec) -> Generator[Status, None, data.Pictures]:
 def run(spec: RunSpec, resume: bytes | None = None) -> Generator[Event, str | None, None]:
     """Train as the spec says, from the start or from a full snapshot.
 
-    Yields Status while data is fetched; a Point a step, an epoch's last one with the validation; Snapshots; last, a Result.
+    Yields Status while data is fetched and pictures are evaluated; a Point a step, an epoch's last one with the validation;
+    Snapshots; last, a Result.
     After a Point the consumer may send("snapshot"): the next event is then a full Snapshot of that step.
     Raises SpecError or DataError, whose text is for the user.
     """
@@ -283,13 +286,13 @@ def run(spec: RunSpec, resume: bytes | None = None) -> Generator[Event, str | No
         if trainer.step % trainer.per_epoch == 0 or trainer.step == trainer.total:
             # Before the step's Point, so that a snapshot asked for there has the epoch's validation behind it.
             trainer.estimate_statistics()
-            loss, right = trainer.evaluate("validation")
+            loss, right = yield from trainer.evaluate("validation")
             point = replace(point, values=point.values | {"val_loss": loss, "val_accuracy": right})
             if trainer.step // trainer.per_epoch in keep:
                 yield trainer.snapshot(full=False)
         if (yield point) == "snapshot":
             yield trainer.snapshot(full=True)
-    loss, right = trainer.evaluate("test")
+    loss, right = yield from trainer.evaluate("test")
     yield Point(trainer.step, {"test_loss": loss, "test_accuracy": right})
     yield trainer.snapshot(full=True)
     yield Result("finished", _values(trainer, started, first) | {"test_loss": loss, "test_accuracy": right})

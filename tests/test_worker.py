@@ -15,7 +15,7 @@ import torch
 
 from resnet_viz import engine, worker
 from resnet_viz import store as store_module
-from resnet_viz.events import Point, Result, Snapshot
+from resnet_viz.events import Point, Result, Snapshot, Status
 from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, SpecError, TrainSpec
 from resnet_viz.store import Store, Superseded
 from resnet_viz.train import run as train
@@ -217,3 +217,21 @@ def test_threads_are_split_between_twins(store, monkeypatch) -> None:
 
 def test_silence_is_longer_than_a_heartbeat() -> None:
     assert store_module.SILENCE > 3
+
+
+def test_a_stop_between_steps_does_not_wait_for_the_rest(store) -> None:
+    """While pictures are evaluated, say: the run goes on from its last snapshot."""
+
+    def job(spec, resume):
+        yield Point(1, {"loss": 1.0})
+        for done in range(10**6):
+            time.sleep(0.01)
+            yield Status("validation pictures", done, 10**6)
+
+    run = claimed(store)
+    thread = in_thread(store, run, job)
+    until(lambda: "validation" in store.run(run.id).progress)
+    store.want(run.id, "stop")
+    thread.join(30)
+    assert not thread.is_alive()
+    assert store.run(run.id).status == "stopped"

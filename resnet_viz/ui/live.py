@@ -89,8 +89,8 @@ def progress(run: Run) -> None:
     if run.status == "running":
         text, done, total = json.loads(run.progress) if run.progress else ("", 0, 0)
         if text:
-            amount = f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else f"{done / 1e6:,.0f} MB"
-            st.progress(done / total if total else 0.0, f"{name}: {text} · {amount}")
+            part = done / total if total else 0.0
+            st.progress(part, f"{name}: {text} · {100 * part:.0f} %" if total else f"{name}: {text}")
         else:
             st.progress(share, f"{name}: {100 * share:.0f} % · {_left(run) or 'starting'}")
     elif run.status == "queued":
