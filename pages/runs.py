@@ -25,9 +25,8 @@ def delete(runs: list[Run]) -> None:
         st.rerun()
 
 
-def train_again(run: Run) -> None:
-    """Put a run's spec into the controls of Twins."""
-    controls.apply(controls.values_of(run.spec))
+def to_twins() -> None:
+    """Go to Twins, whose controls or group of runs have been set."""
     st.switch_page("pages/twins.py", query_params={})
 
 
@@ -84,9 +83,10 @@ def page() -> None:
         with st.container(horizontal=True):
             if st.button("Open on Twins", icon=":material/open_in_new:"):
                 st.session_state["show"] = picked[0].group
-                st.switch_page("pages/twins.py", query_params={"show": picked[0].group})
+                to_twins()
             if len(picked) == 1 and st.button("Train again, with changes", icon=":material/replay:"):
-                train_again(picked[0])
+                controls.apply(controls.values_of(picked[0].spec))
+                to_twins()
             st.download_button("CSV", lambda: export.csv([store.record(r.id) for r in picked]), "runs.csv", "text/csv")
             handout = [store.record(r.id) for r in picked] if len(picked) <= 6 else []
             st.download_button(

@@ -35,3 +35,8 @@ def test_controls_describe_a_run_and_back(spec) -> None:
 def test_nets_chosen() -> None:
     assert [s.model.residual for s in chosen(DEFAULTS)] == [True, False]
     assert [s.model.residual for s in chosen(DEFAULTS | {"nets": "plain"})] == [False]
+
+
+def test_a_plain_run_is_started_again_as_it_was() -> None:
+    plain = chosen(DEFAULTS)[1]
+    assert chosen(values_of(plain)) == [plain]

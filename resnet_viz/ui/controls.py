@@ -130,12 +130,16 @@ def residual_spec(values: Mapping[str, Any]) -> RunSpec:
 
 
 def values_of(spec: RunSpec) -> dict[str, Any]:
-    """The controls' values that describe a (residual) run: the inverse of `residual_spec`."""
+    """The controls' values that describe a run, and that start it again: the inverse of `residual_spec`.
+
+    A plain run has no shortcut to show; the family's usual one stands in its place, and "nets" says plain.
+    """
     model, data, train = spec.model, spec.data, spec.train
     return DEFAULTS | {
+        "nets": "both" if model.residual else "plain",
         "family": model.family,
         "depth": model.depth,
-        "shortcut": model.shortcut,
+        "shortcut": model.shortcut if model.residual else _usual_shortcut(model.family),
         "order": model.order,
         "norm": model.norm,
         "init": model.init,
@@ -291,8 +295,12 @@ def draw_more() -> None:
 def _family_changed() -> None:
     """The article's block and network go together; so do their shortcut and order."""
     article = st.session_state["family"] == "article"
-    shortcut = {"article": "maxpool", "imagenet": "projection"}.get(st.session_state["family"], "identity")
+    shortcut = _usual_shortcut(st.session_state["family"])
     st.session_state.update(order="article" if article else "original", shortcut=shortcut)
+
+
+def _usual_shortcut(family: str) -> str:
+    return {"article": "maxpool", "imagenet": "projection"}.get(family, "identity")
 
 
 def costs(store: Store) -> str:
