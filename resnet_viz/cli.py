@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from resnet_viz.spec import (
     SpecError,
     TrainSpec,
 )
-from resnet_viz.store import LIVE, Run, Store, StoreError, disk_cap
+from resnet_viz.store import LIVE, RESUMABLE, Run, Store, StoreError, disk_cap
 
 _CHOICES: dict[str, Any] = {
     "family": FAMILIES,
@@ -94,7 +95,9 @@ def _train(options: argparse.Namespace) -> int:
     store = Store()
     if options.resume:
         ids = [options.resume]
-        store.run(options.resume)
+        status = store.run(options.resume).status
+        if status not in (*LIVE, *RESUMABLE):
+            raise StoreError(f"Run {options.resume} has {status}: there is nothing to go on with; train a new one.")
         store.want(options.resume, "run")
     else:
         spec = _spec(options)
@@ -108,11 +111,17 @@ def _train(options: argparse.Namespace) -> int:
     ended = [store.run(run) for run in ids]
     if options.json:
         for run in ended:
-            print(json.dumps(result_line(run)), flush=True)
+            _say(result_line(run))
     for run in ended:
         if run.message and not options.json:
             print(f"{run.name}: {run.message}", file=sys.stderr)
     return int(any(run.status in ("failed", "lost") for run in ended))
+
+
+def _say(values: dict[str, Any], indent: int | None = None) -> None:
+    """Print a JSON object, on one line unless indented; JSON has no NaN or infinity, so those become null."""
+    finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
+    print(json.dumps(finite, allow_nan=False, indent=indent), flush=True)
 
 
 def result_line(run: Run) -> dict[str, Any]:
@@ -152,7 +161,7 @@ def _follow(store: Store, ids: Sequence[str], as_json: bool) -> None:
                 seen[run] = step
                 if as_json:
                     line = {"event": "epoch", "run": run, "step": step, "val_loss": loss, "val_accuracy": accuracy}
-                    print(json.dumps(line), flush=True)
+                    _say(line)
             if row.status not in LIVE:
                 waiting.discard(run)
     for bar in bars.values():
@@ -177,13 +186,12 @@ def _runs(options: argparse.Namespace) -> int:
         store.run(options.delete)
         store.delete(options.delete)
         return 0
-    for run in store.runs():
-        if options.json:
-            print(
-                json.dumps(
-                    result_line(run) | {"event": "run", "name": run.name, "group": run.group, "created": run.created}
-                )
-            )
+    for run in [store.run(options.run)] if options.run else store.runs():
+        about = {"event": "run", "name": run.name, "group": run.group, "created": run.created}
+        if options.run:
+            about |= {"note": run.note, "versions": run.versions, "spec": asdict(run.spec)}
+        if options.json or options.run:
+            _say(result_line(run) | about, indent=None if options.json else 2)
         else:
             accuracy = run.result.get("test_accuracy")
             tail = f"{100 * accuracy:5.1f} %" if accuracy is not None else "      –"
@@ -214,7 +222,7 @@ def _export(options: argparse.Namespace) -> int:
 def _work(options: argparse.Namespace) -> int:
     from resnet_viz import worker
 
-    return worker.main(Store())
+    return worker.main(Store(), options.parent)
 
 
 def _record(options: argparse.Namespace) -> int:
@@ -278,7 +286,8 @@ def parser() -> argparse.ArgumentParser:
     _add_spec_options(command)
     command.set_defaults(call=_train)
 
-    command = commands.add_parser("runs", help="list the runs, or delete one")
+    command = commands.add_parser("runs", help="list the runs, show one, or delete one")
+    command.add_argument("run", nargs="?", metavar="RUN", help="show all that is known of this one")
     command.add_argument("--json", action="store_true")
     command.add_argument("--delete", metavar="RUN")
     command.set_defaults(call=_runs)
@@ -301,7 +310,9 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("doctor", help="what this machine has, and whether a run would start").set_defaults(
         call=_doctor
     )
-    commands.add_parser("work", help="be a worker (the app starts these itself)").set_defaults(call=_work)
+    command = commands.add_parser("work", help="be a worker (the app starts these itself)")
+    command.add_argument("--parent", type=int, metavar="PID", help="leave when this process is gone; default: its own")
+    command.set_defaults(call=_work)
     return main
 
 

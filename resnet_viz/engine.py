@@ -21,6 +21,10 @@ SPARES = 2
 SPARES_AFTER = 4.0
 # A worker that has not said hello so long after its start has failed to.
 STARTING = 120.0
+# After one that failed by itself (torch is broken, say) the next is started so much later.
+PAUSE = 10.0
+# Logs of so many workers are kept.
+LOGS = 50
 
 
 def cores() -> int:
@@ -30,7 +34,7 @@ def cores() -> int:
 
 def cap() -> int:
     """How many workers may be busy at once on this machine: RESNET_VIZ_WORKERS, else half the cores and 2 at least."""
-    return int(os.environ.get("RESNET_VIZ_WORKERS") or max(2, cores() // 2))
+    return max(1, int(os.environ.get("RESNET_VIZ_WORKERS") or max(2, cores() // 2)))
 
 
 def start(store: Store, specs: Sequence[RunSpec], owner: str = "") -> list[str]:
@@ -63,24 +67,30 @@ def expected_seconds(store: Store, specs: Sequence[RunSpec]) -> float | None:
     return longest
 
 
-class _Children:
+class Children:
     """The worker processes that this process started. One a process and store, for processes are not shared."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.processes: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
+        self.paused_until = 0.0
 
     def spawn(self) -> None:
         logs = self.store.home / "logs"
         logs.mkdir(exist_ok=True)
+        for old in sorted(logs.glob("worker-*.log"))[:-LOGS]:
+            old.unlink(missing_ok=True)
         environment = os.environ | {"RESNET_VIZ_HOME": str(self.store.home), "OMP_NUM_THREADS": str(cores())}
         # From the code's own folder, so that it is found where it is not installed.
         environment["PYTHONPATH"] = os.pathsep.join(
             filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])
         )
-        with (logs / f"worker-{int(time.time() * 1000)}.log").open("wb") as file:
+        command = [sys.executable, "-m", "resnet_viz", "work"]
+        if os.name == "posix":  # elsewhere a virtual environment's python is a launcher, and the parent another
+            command += ["--parent", str(os.getpid())]
+        with (logs / f"worker-{time.time_ns()}.log").open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "resnet_viz", "work"],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
@@ -92,20 +102,23 @@ class _Children:
 
     def keep(self, spares: int) -> None:
         """Reap who has ended, mark lost runs, and start as many workers as are missing."""
+        now = time.monotonic()
         # poll() also reaps, so a killed worker leaves no zombie.
+        if any((p.poll() or 0) > 0 for p, _ in self.processes.values()):
+            print(f"resnet_viz: a worker failed; its log is in {self.store.home / 'logs'}", file=sys.stderr)
+            self.paused_until = now + PAUSE
         self.processes = {pid: (p, t) for pid, (p, t) in self.processes.items() if p.poll() is None}
         self.store.mark_lost()
         alive = self.store.workers()
         busy = sum(bool(run) for run in alive.values())
         ready = sum(not run for run in alive.values())
-        now = time.monotonic()
         ready += sum(pid not in alive and now - t < STARTING for pid, (_, t) in self.processes.items())
-        room = cap() - busy
+        room = cap() - busy if now >= self.paused_until else 0
         for _ in range(min(max(spares, self.store.waiting()), room) - ready):
             self.spawn()
 
 
-_watched: dict[Path, _Children] = {}
+_watched: dict[Path, Children] = {}
 _lock = threading.Lock()
 
 
@@ -114,7 +127,7 @@ def supervise(store: Store, spares: int = SPARES) -> None:
     with _lock:
         if store.home in _watched:
             return
-        children = _watched[store.home] = _Children(store)
+        children = _watched[store.home] = Children(store)
 
     start = time.monotonic()
 

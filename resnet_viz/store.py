@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from resnet_viz.events import Point, Snapshot, Status
+from resnet_viz.events import METRICS, Point, Snapshot, Status
 from resnet_viz.record import EMPTY, Record, Series
 from resnet_viz.spec import SPEC_VERSION, RunSpec, from_json, to_json
 
@@ -31,7 +31,8 @@ LIVE = ("queued", "running", "paused")
 RESUMABLE = ("stopped", "failed", "lost")
 # A worker's heartbeat comes each second; after so many seconds of silence it counts as gone.
 SILENCE = 6.0
-# Vectors are kept at every step up to DRAMA, and past MOST rows at every second, fourth, eighth ... step.
+# Vectors are kept at every step up to DRAMA, and past MOST rows at every second, fourth, eighth ... step after the first:
+# what is measured at steps 1, 9, 17 ... alone is among them.
 MOST, DRAMA = 4000, 256
 
 _MIGRATIONS = (
@@ -143,9 +144,14 @@ class Store:
 
     def __init__(self, home: Path | None = None) -> None:
         self.home = Path(home) if home else default_home()
-        self.home.mkdir(parents=True, exist_ok=True)
         self._local = threading.local()
-        self._migrate()
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            self._migrate()
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"Runs can't be kept in {self.home} ({error}); set RESNET_VIZ_HOME to a folder you can write to."
+            ) from error
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -231,7 +237,9 @@ class Store:
             return EMPTY
         values = np.frombuffer(b"".join(row[1] for row in rows), np.float32)
         width = len(rows[0][1]) // 4
-        return np.array([row[0] for row in rows], np.int64), values.reshape(-1, width) if width > 1 else values
+        # A network of one block has vectors of one.
+        vector = width > 1 or (metric in METRICS and METRICS[metric].axis is not None)
+        return np.array([row[0] for row in rows], np.int64), values.reshape(-1, width) if vector else values
 
     def record(self, run: str, metrics: Iterable[str] | None = None) -> Record:
         """A run with its series (all, or the metrics named)."""
@@ -358,6 +366,11 @@ class Store:
                 (now, last, now, run),
             )
             db.execute("UPDATE workers SET run = ? WHERE id = ?", (run, worker))
+        # With the forgotten rows go their files, and what a killed worker left half-written.
+        known = {saved.path for saved in self.snapshots(run)}
+        for file in (self.home / "snapshots" / run).glob("*"):
+            if file not in known:
+                file.unlink(missing_ok=True)
         return self.run(run)
 
     def _own(self, db: sqlite3.Connection, run: str, attempt: int, changes: Mapping[str, Any]) -> Wanted:
@@ -391,13 +404,13 @@ class Store:
                     (run, name, p.step, np.asarray(value, np.float32).tobytes())
                     for p in points
                     for name, value in p.values.items()
-                    if np.ndim(value) == 0 or p.step <= DRAMA or p.step % stride == 0
+                    if np.ndim(value) == 0 or p.step <= DRAMA or (p.step - 1) % stride == 0
                 ],
             )
             if points and stride > stride_at(points[0].step - 1):
-                # A row longer than a float32 is a vector; past MOST rows every second one goes.
+                # A row longer than a float32 is a vector.
                 db.execute(
-                    "DELETE FROM points WHERE run = ? AND step > ? AND step % ? != 0 AND length(value) > 4",
+                    "DELETE FROM points WHERE run = ? AND step > ? AND (step - 1) % ? != 0 AND length(value) > 4",
                     (run, DRAMA, stride),
                 )
         return wanted
@@ -444,20 +457,22 @@ class Store:
         finally:
             part.unlink(missing_ok=True)
         try:
-            self.beat(run, attempt)
+            with self._transaction() as db:
+                self._own(db, run, attempt, {})
+                db.execute(
+                    "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (run, snapshot.step, snapshot.epoch, snapshot.full, str(path), len(snapshot.data), time.time()),
+                )
+                old = db.execute(
+                    "SELECT step, path FROM snapshots WHERE run = ? AND full ORDER BY step DESC LIMIT -1 OFFSET 2",
+                    (run,),
+                ).fetchall()
+                db.executemany(
+                    "DELETE FROM snapshots WHERE run = ? AND step = ? AND full", [(run, r["step"]) for r in old]
+                )
         except Superseded:
-            (self.home / path).unlink()
+            (self.home / path).unlink(missing_ok=True)
             raise
-        with self._transaction() as db:
-            self._own(db, run, attempt, {})
-            db.execute(
-                "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (run, snapshot.step, snapshot.epoch, snapshot.full, str(path), len(snapshot.data), time.time()),
-            )
-            old = db.execute(
-                "SELECT step, path FROM snapshots WHERE run = ? AND full ORDER BY step DESC LIMIT -1 OFFSET 2", (run,)
-            ).fetchall()
-            db.executemany("DELETE FROM snapshots WHERE run = ? AND step = ? AND full", [(run, r["step"]) for r in old])
         for row in old:
             (self.home / row["path"]).unlink(missing_ok=True)
 

@@ -18,7 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 
-from resnet_viz import __version__
+from resnet_viz import __version__, datasets
 from resnet_viz.events import Event, Point, Result, Snapshot, Status
 from resnet_viz.spec import RunSpec, SpecError
 from resnet_viz.store import Run, Store, Superseded, Wanted, disk_cap
@@ -28,6 +28,10 @@ Job = Callable[[RunSpec, bytes | None], Generator[Event, str | None, None]]
 # Seconds between transactions, between looks for work or a change of mind, and between full snapshots.
 WRITE_EVERY, LOOK_EVERY = 0.25, 0.05
 SNAPSHOT_EVERY = float(os.environ.get("RESNET_VIZ_SNAPSHOT_SECONDS", "10"))
+# So long a stop waits for a step whose state can be saved.
+STOP_WITHIN = 1.0
+# So long a worker tries to say that its run failed.
+PATIENCE = 600.0
 # An idle worker outlives the process that started it by so many seconds.
 LINGER = 8.0
 
@@ -74,23 +78,32 @@ def carry_out(store: Store, run: Run, job: Job, asked_to_leave: Callable[[], boo
 
     Raises Superseded where another worker has taken the run, or somebody deleted it.
     """
-    saved = store.snapshots(run.id, full=True)
+    # Where the last state's file is gone, an older one, or the start, leads to the same points.
+    saved = [s for s in store.snapshots(run.id, full=True) if s.path.exists()]
     events = job(run.spec, saved[-1].path.read_bytes() if saved else None)
     try:
         _follow(store, run, events, asked_to_leave)
     except Stop:
         store.end(run.id, run.attempt, "stopped")
-    except SpecError as error:
-        store.end(run.id, run.attempt, "failed", str(error))
     except Superseded:
         raise
     except Exception as error:
         log.exception("run %s failed", run.id)
-        # Where even this can't be written, the heart's silence tells.
-        with contextlib.suppress(OSError, sqlite3.Error):
-            store.end(run.id, run.attempt, "failed", _sentence(error, store))
+        _fail(store, run, _sentence(error, store), asked_to_leave)
     finally:
         events.close()
+
+
+def _fail(store: Store, run: Run, sentence: str, asked_to_leave: Callable[[], bool]) -> None:
+    """Say that a run failed: on a full disk as soon as there is room. After PATIENCE the heart's silence tells."""
+    since = time.monotonic()
+    while True:
+        try:
+            return store.end(run.id, run.attempt, "failed", sentence)
+        except sqlite3.Error:
+            if asked_to_leave() or time.monotonic() - since > PATIENCE:
+                return
+            time.sleep(LOOK_EVERY)
 
 
 def _follow(
@@ -100,6 +113,7 @@ def _follow(
     word: Status | None = None
     written = 0.0
     snapped = time.monotonic()
+    stopping = 0.0
     wanted = Wanted("run", 0)
 
     def write(status: str = "running") -> Wanted:
@@ -114,6 +128,9 @@ def _follow(
             event = next(events)
         except StopIteration:
             raise RuntimeError("the job ended without a result") from None
+        except Exception:
+            write()  # what was measured until then
+            raise
         if isinstance(event, Status):
             word = event
         elif isinstance(event, Point):
@@ -132,8 +149,10 @@ def _follow(
         wanted = write()
         if wanted.what == "run" and time.monotonic() - snapped < SNAPSHOT_EVERY:
             continue
+        stopping = (stopping or time.monotonic()) if wanted.what == "stop" else 0.0
         if not isinstance(event, Point):
-            if wanted.what == "stop":  # between steps, the last snapshot is what a run goes on from
+            # Only at a step can the state be saved; where the next is long in coming, the last snapshot must do.
+            if stopping and time.monotonic() - stopping > STOP_WITHIN:
                 raise Stop
             continue
         while wanted.what == "pause" and wanted.step <= event.step:
@@ -156,39 +175,42 @@ def _sentence(error: Exception, store: Store) -> str:
         )
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "can't allocate" in str(error):
         return "Out of memory: choose a smaller batch, width or depth, then train again."
-    if isinstance(error, ValueError):
+    if isinstance(error, (SpecError, datasets.DataError)):
         return str(error)
-    return f"{type(error).__name__}: {error}. The full story is in {store.home / 'logs'}."
+    first = next(iter(str(error).splitlines()), "").rstrip(".")
+    return f"{type(error).__name__}: {first}. The full story is in {store.home / 'logs'}."
 
 
 def train(run: Run, store: Store) -> Job:
     """The training job, its spec resolved for this machine and stored so before the first step."""
-    import torch
 
-    from resnet_viz import datasets
-    from resnet_viz.train import resolve
-    from resnet_viz.train import run as job
+    def job(spec: RunSpec, saved: bytes | None) -> Generator[Event, str | None, None]:
+        import torch
 
-    spec = resolve(datasets.fill(run.spec))
-    versions = {
-        "resnet_viz": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "device": torch.cuda.get_device_name() if spec.train.device == "cuda" else spec.train.device,
-    }
-    store.resolve(run.id, run.attempt, spec, datasets.total_steps(spec), versions)
-    return lambda _, saved: job(spec, saved)
+        from resnet_viz import train
+
+        spec = train.resolve(datasets.fill(spec))
+        versions = {
+            "resnet_viz": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            "device": torch.cuda.get_device_name() if spec.train.device == "cuda" else spec.train.device,
+        }
+        store.resolve(run.id, run.attempt, spec, datasets.total_steps(spec), versions)
+        yield from train.run(spec, saved)
+
+    return job
 
 
-def work(store: Store) -> None:
-    """Wait for runs and carry them out, until the process that started this one is gone (or a signal says so)."""
+def work(store: Store, parent: int) -> None:
+    """Wait for runs and carry them out, until the process ``parent``, which started this one, is gone (or a signal says so)."""
     from resnet_viz.train import warm
 
     leave = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: leave.set())
     signal.signal(signal.SIGINT, lambda *_: leave.set())
-    parent, gone = os.getppid(), None
+    gone = None
     worker = uuid.uuid4().hex[:12]
     warm()
     with _Heart(store, worker) as heart:
@@ -204,12 +226,7 @@ def work(store: Store) -> None:
                 continue
             heart.run = run
             try:
-                try:
-                    job = train(run, store)
-                except ValueError as error:
-                    store.end(run.id, run.attempt, "failed", str(error))
-                else:
-                    carry_out(store, run, job, leave.is_set)
+                carry_out(store, run, train(run, store), leave.is_set)
             except Superseded:
                 log.info("run %s was superseded or deleted", run.id)
             heart.run = None
@@ -217,8 +234,8 @@ def work(store: Store) -> None:
             store.hello(worker, os.getpid())
 
 
-def main(store: Store) -> int:
-    """`python -m resnet_viz work`."""
+def main(store: Store, parent: int | None = None) -> int:
+    """`python -m resnet_viz work`; ``parent`` is told by who started it, for it may be gone before this line is reached."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
-    work(store)
+    work(store, parent or os.getppid())
     return 0

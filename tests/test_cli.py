@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from resnet_viz import cli
+from resnet_viz.spec import RunSpec, from_json
 from resnet_viz.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +51,37 @@ def test_every_field_of_a_spec_is_an_option() -> None:
     assert spec.model.width == 2
     assert spec.data.augment == ("flip",)
     assert not spec.train.channels_last
+
+
+def test_a_run_that_has_finished_is_not_gone_on_with(capsys) -> None:
+    store = Store()
+    run = store.create([(RunSpec(), 1)])[0]
+    store.end(run, store.claim("w").attempt, "diverged")
+    assert cli.main(["train", "--resume", run]) == 2
+    assert "has diverged" in capsys.readouterr().err
+
+
+def test_a_run_is_shown_and_its_json_holds_no_nan(capsys) -> None:
+    """JSON has neither NaN nor infinity (RFC 8259, section 6)."""
+    store = Store()
+    run = store.create([(RunSpec(), 1)])[0]
+    store.end(run, store.claim("w").attempt, "diverged", "Step 1.", {"test_loss": float("nan"), "train_loss": 2.5})
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    for arguments in (["runs", "--json"], ["runs", run, "--json"], ["runs", run]):
+        assert cli.main(arguments) == 0
+        shown = json.loads(capsys.readouterr().out, parse_constant=refuse)
+        assert (shown["run"], shown["test_loss"], shown["train_loss"]) == (run, None, 2.5)
+    assert from_json(json.dumps(shown["spec"])) == RunSpec()
+
+
+def test_a_home_that_cannot_be_written_gets_one_sentence(tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RESNET_VIZ_HOME", str(tmp_path / "file"))
+    assert cli.main(["runs"]) == 2
+    assert "set RESNET_VIZ_HOME" in capsys.readouterr().err
 
 
 @pytest.mark.slow

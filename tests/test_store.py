@@ -1,7 +1,9 @@
 """The store: what it is told comes back, a superseded worker writes nothing, and nothing is lost on the way."""
 
+import errno
 import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -79,6 +81,17 @@ def test_resuming_forgets_what_came_after_the_last_full_snapshot(store) -> None:
     assert store.series(run.id, "loss")[0].tolist() == [1, 2, 3]
 
 
+def test_resuming_leaves_no_file_that_no_row_knows(store) -> None:
+    run = claimed(store)
+    store.save(run.id, run.attempt, Snapshot(3, 0, True, b"state"))
+    store.save(run.id, run.attempt, Snapshot(5, 1, False, b"weights that will come again"))
+    (store.home / "snapshots" / run.id / "00000009.full.1.pt.part").write_bytes(b"half of a file, killed")
+    store.end(run.id, run.attempt, "stopped")
+    store.want(run.id, "run")
+    store.claim("w")
+    assert [f.read_bytes() for f in store.home.glob("snapshots/*/*")] == [b"state"]
+
+
 def test_of_full_snapshots_the_last_two_are_kept_with_their_files(store) -> None:
     run = claimed(store)
     for step in (1, 2, 3, 4):
@@ -120,9 +133,24 @@ def test_vectors_thin_by_doubling_strides_and_the_first_steps_stay(store) -> Non
     kept = store.series(run.id, "grad_block")[0]
     assert kept[:DRAMA].tolist() == list(range(1, DRAMA + 1))
     assert stride_at(last) == 4
-    assert all(step % 4 == 0 for step in kept[DRAMA:].tolist())
+    assert all(step % 4 == 1 for step in kept[DRAMA:].tolist())
     assert len(kept) < MOST
     assert len(store.series(run.id, "loss")[0]) == last, "scalars are all kept"
+
+
+def test_thinning_keeps_what_is_measured_every_eighth_step(store) -> None:
+    """Activations are measured at steps 1, 9, 17 ...: a stride that keeps even steps would lose them all."""
+    run = claimed(store)
+    steps = range(1, 2 * MOST + 2, 8)
+    store.write(run.id, run.attempt, [Point(s, {"activation_std": np.ones(2, np.float32)}) for s in steps])
+    assert store.series(run.id, "activation_std")[0].tolist() == list(steps)
+
+
+def test_a_vector_of_one_stays_a_vector(store) -> None:
+    run = claimed(store)
+    store.write(run.id, run.attempt, [Point(1, {"grad_block": np.ones(1, np.float32), "loss": 1.0})])
+    assert store.series(run.id, "grad_block")[1].shape == (1, 1)
+    assert store.series(run.id, "loss")[1].shape == (1,)
 
 
 def test_three_writers_and_three_readers_at_once(store) -> None:
@@ -189,6 +217,46 @@ def test_a_full_disk_is_said_and_what_was_there_stays(store) -> None:
     steps = store.series(run.id, "loss")[0]
     assert steps[:2].tolist() == [1, 2]
     assert store.run(run.id).step == steps[-1]
+
+
+def test_a_snapshot_that_does_not_fit_on_the_disk_leaves_nothing_half_written(store, monkeypatch) -> None:
+    run = claimed(store)
+    store.save(run.id, run.attempt, Snapshot(1, 0, True, b"state"))
+
+    def full(_) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store_module.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        store.save(run.id, run.attempt, Snapshot(2, 0, True, b"more"))
+    assert [s.step for s in store.snapshots(run.id)] == [1]
+    assert [f.read_bytes() for f in store.home.glob("snapshots/*/*")] == [b"state"]
+
+
+def test_a_migration_comes_whole_or_not_at_all(store, monkeypatch) -> None:
+    run = claimed(store)
+    first = store_module._MIGRATIONS
+    monkeypatch.setattr(
+        store_module, "_MIGRATIONS", (*first, "ALTER TABLE runs ADD COLUMN extra TEXT; SELECT nonsense")
+    )
+    with pytest.raises(StoreError, match="nonsense"):
+        Store(store.home)
+
+    def state() -> tuple[int, bool]:
+        with closing(sqlite3.connect(store.home / "runs.sqlite")) as db:
+            columns = [row[1] for row in db.execute("PRAGMA table_info(runs)")]
+            return db.execute("PRAGMA user_version").fetchone()[0], "extra" in columns
+
+    assert state() == (len(first), False)
+    monkeypatch.setattr(store_module, "_MIGRATIONS", (*first, "ALTER TABLE runs ADD COLUMN extra TEXT"))
+    assert Store(store.home).run(run.id).spec == SPEC
+    assert state() == (len(first) + 1, True)
+
+
+def test_a_home_that_cannot_be_written_is_said_in_a_sentence(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="set RESNET_VIZ_HOME"):
+        Store(tmp_path / "file")
 
 
 def test_a_store_from_a_newer_version_is_refused_in_a_sentence(store) -> None:

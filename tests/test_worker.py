@@ -1,30 +1,27 @@
 """A worker: events to rows, wants obeyed; killed at any step and resumed, its run ends in the very same weights."""
 
 import io
-import os
 import signal
-import subprocess
-import sys
+import sqlite3
 import threading
 import time
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 
-from resnet_viz import engine, worker
 from resnet_viz import store as store_module
+from resnet_viz import worker
 from resnet_viz.events import Point, Result, Snapshot, Status
-from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, SpecError, TrainSpec
+from resnet_viz.spec import SpecError
 from resnet_viz.store import Store, Superseded
 from resnet_viz.train import run as train
+from tests.processes import SMALL, start_process, until
 
-SMALL = RunSpec(
-    model=ModelSpec(depth=8),
-    data=DataSpec(limit=256),
-    train=TrainSpec(batch=32, epochs=8, device="cpu", precision="float32", threads=1),
-)
+# Longer than any test of it waits.
+LONG = replace(SMALL, train=replace(SMALL.train, epochs=10_000))
 
 
 @pytest.fixture
@@ -48,15 +45,6 @@ def counting(total: int, seconds: float = 0.0):
 def claimed(store: Store, steps: int = 50):
     store.create([(SMALL, steps)])
     return store.claim("w")
-
-
-def until(what, seconds: float = 90):
-    """Wait for a condition; returns its value."""
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
-    return found
 
 
 def in_thread(store: Store, run, job) -> threading.Thread:
@@ -123,6 +111,79 @@ def test_a_job_that_fails_says_so_in_a_sentence_and_keeps_its_curves(store, erro
     assert len(store.series(run.id, "loss")[0]) == 1
 
 
+def test_what_was_measured_up_to_a_failure_is_kept(store) -> None:
+    def job(spec, resume):
+        for step in range(1, 9):
+            yield Point(step, {"loss": float(step)})
+        raise RuntimeError("first line\nsecond line")
+
+    run = claimed(store)
+    worker.carry_out(store, run, job)
+    assert store.series(run.id, "loss")[0].tolist() == list(range(1, 9))
+    assert "first line" in store.run(run.id).message
+    assert "second line" not in store.run(run.id).message
+
+
+def test_a_full_database_fails_the_run_and_it_goes_on_once_there_is_room(store) -> None:
+    total = 20_000
+
+    def limit(pages: int) -> None:
+        store._db.execute(f"PRAGMA max_page_count = {pages}")
+
+    def job(spec, resume):
+        for event in counting(total)(spec, resume):
+            if isinstance(event, Point) and event.step == 1:
+                limit(store._db.execute("PRAGMA page_count").fetchone()[0])
+            yield event
+
+    run = claimed(store, total)
+    worker.carry_out(store, run, job)
+    failed = store.run(run.id)
+    assert failed.status == "failed"
+    assert failed.message.startswith("The disk is full")
+    limit(10**6)
+    store.want(run.id, "run")
+    worker.carry_out(store, store.claim("w"), counting(total))
+    assert store.run(run.id).status == "finished"
+    assert store.series(run.id, "loss")[0].tolist() == list(range(1, total + 1))
+
+
+def test_a_failure_is_said_as_soon_as_it_can_be_written(store, monkeypatch) -> None:
+    """A disk so full that not even the run's row fits: said once there is room again."""
+    end, refused = store.end, []
+
+    def full_at_first(*arguments) -> None:
+        if len(refused) < 3:
+            refused.append(arguments)
+            raise sqlite3.OperationalError("database or disk is full")
+        end(*arguments)
+
+    def job(spec, resume):
+        yield Point(1, {"loss": 1.0})
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(store, "end", full_at_first)
+    run = claimed(store)
+    worker.carry_out(store, run, job)
+    assert len(refused) == 3
+    assert store.run(run.id).message.startswith("The disk is full")
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_lost_snapshot_file_costs_time_not_the_run(store, lost) -> None:
+    run = claimed(store)
+    store.write(run.id, run.attempt, [Point(s, {"loss": float(s)}) for s in range(1, 21)])
+    for step in (10, 20):
+        store.save(run.id, run.attempt, Snapshot(step, 0, True, str(step).encode()))
+    store.end(run.id, run.attempt, "stopped")
+    for saved in store.snapshots(run.id)[-lost:]:
+        saved.path.unlink()
+    store.want(run.id, "run")
+    worker.carry_out(store, store.claim("w"), counting(30))
+    assert store.run(run.id).status == "finished"
+    assert store.series(run.id, "loss")[1].tolist() == list(range(1, 31))
+
+
 def test_a_worker_that_was_superseded_while_it_slept_leaves(store) -> None:
     run = claimed(store)
 
@@ -139,18 +200,6 @@ def test_a_worker_that_was_superseded_while_it_slept_leaves(store) -> None:
         worker.carry_out(store, run, job)
     assert store.run(run.id).status == "running"
     assert len(store.series(run.id, "loss")[0]) == 0
-
-
-def start_process(store: Store) -> subprocess.Popen:
-    environment = os.environ | {"RESNET_VIZ_HOME": str(store.home), "RESNET_VIZ_SNAPSHOT_SECONDS": "0.1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "resnet_viz", "work"],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
 
 
 @pytest.mark.slow
@@ -185,38 +234,75 @@ def test_killed_at_random_steps_and_resumed_the_weights_are_those_of_an_undistur
     np.testing.assert_array_equal(store.series(run, "loss")[1], np.array(losses, np.float32))
 
 
+@pytest.mark.slow
+def test_a_process_that_slept_and_was_superseded_writes_nothing_and_takes_the_next_run(store) -> None:
+    run = store.create([(LONG, 1000)])[0]
+    sleeper = start_process(store)
+    other = None
+    try:
+        until(lambda: store.run(run).step > 3)
+        sleeper.send_signal(signal.SIGSTOP)
+        until(lambda: store.mark_lost() or store.run(run).status == "lost")
+        store.want(run, "run")
+        other = start_process(store)
+        until(lambda: store.run(run).attempt == 2 and store.run(run).step > 10)
+        sleeper.send_signal(signal.SIGCONT)
+        # It is idle again only when it has found out.
+        until(lambda: store.workers().get(sleeper.pid) == "")
+        next_run = store.create([(SMALL, 64)])[0]
+        until(lambda: store.run(next_run).status == "finished")
+        store.want(run, "stop")
+        until(lambda: store.run(run).status == "stopped")
+    finally:
+        for process in filter(None, (sleeper, other)):
+            process.kill()
+            process.wait()
+    assert store.run(run).attempt == 2
+    assert {saved.path.name.split(".")[-2] for saved in store.snapshots(run, full=True)} == {"2"}
+    steps, losses = store.series(run, "loss")
+    assert steps.tolist() == list(range(1, store.run(run).step + 1))
+    events = islice((e for e in train(LONG) if isinstance(e, Point)), 8)
+    np.testing.assert_array_equal(losses[:8], np.array([e.values["loss"] for e in events], np.float32))
+
+
+@pytest.mark.slow
+def test_a_process_asked_to_end_saves_its_run_first(store) -> None:
+    run = store.create([(LONG, 1000)])[0]
+    process = start_process(store)
+    try:
+        until(lambda: store.run(run).step > 3)
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+    stopped = store.run(run)
+    assert stopped.status == "stopped"
+    assert store.snapshots(run, full=True)[-1].step == stopped.step
+    assert store.workers() == {}
+
+
 def events_last(events) -> Snapshot:
     return [e for e in events if isinstance(e, Snapshot) and e.full][-1]
 
 
-@pytest.mark.slow
-def test_the_engine_keeps_workers_warm_runs_what_is_queued_and_they_leave_with_it(store, monkeypatch) -> None:
-    """In a process of its own, for a supervisor lives as long as its process."""
-    code = (
-        "import sys, time; from resnet_viz import engine; from resnet_viz.store import Store; from pathlib import Path\n"
-        f"s = Store(Path({str(store.home)!r})); engine.supervise(s); time.sleep(600)"
-    )
-    server = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL)
-    try:
-        until(lambda: len(store.workers()) == engine.SPARES)
-        ids = engine.start(store, [SMALL, SMALL.twin()])
-        until(lambda: all(store.run(run).status == "finished" for run in ids))
-        assert len(store.workers()) == engine.SPARES
-    finally:
-        server.kill()
-        server.wait()
-    until(lambda: not store.workers(), 40)
-
-
-def test_threads_are_split_between_twins(store, monkeypatch) -> None:
-    monkeypatch.setattr(engine, "cores", lambda: 8)
-    unset = replace(SMALL, train=replace(SMALL.train, threads=0))
-    assert [store.run(r).spec.train.threads for r in engine.start(store, [unset, unset.twin()])] == [4, 4]
-    assert [store.run(r).spec.train.threads for r in engine.start(store, [unset])] == [8]
-
-
 def test_silence_is_longer_than_a_heartbeat() -> None:
     assert store_module.SILENCE > 3
+
+
+def test_a_stop_between_steps_saves_the_state_of_a_step_that_is_near(store) -> None:
+    def job(spec, resume):
+        yield Point(1, {"loss": 1.0})
+        store.want(run.id, "stop")
+        time.sleep(2 * worker.WRITE_EVERY)
+        yield Status("validation pictures", 1, 1)
+        if (yield Point(2, {"loss": 2.0})) == "snapshot":
+            yield Snapshot(2, 0, True, b"2")
+
+    run = claimed(store)
+    worker.carry_out(store, run, job)
+    assert store.run(run.id).status == "stopped"
+    assert [saved.step for saved in store.snapshots(run.id, full=True)] == [2]
 
 
 def test_a_stop_between_steps_does_not_wait_for_the_rest(store) -> None:

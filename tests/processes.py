@@ -1,0 +1,36 @@
+"""What tests of workers share: a run of a second, a worker process, and waiting for what must come."""
+
+import os
+import subprocess
+import sys
+import time
+
+from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, TrainSpec
+from resnet_viz.store import Store
+
+SMALL = RunSpec(
+    model=ModelSpec(depth=8),
+    data=DataSpec(limit=256),
+    train=TrainSpec(batch=32, epochs=8, device="cpu", precision="float32", threads=1),
+)
+
+
+def until(what, seconds: float = 90):
+    """Wait for a condition; returns its value."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+    return found
+
+
+def start_process(store: Store) -> subprocess.Popen:
+    environment = os.environ | {"RESNET_VIZ_HOME": str(store.home), "RESNET_VIZ_SNAPSHOT_SECONDS": "0.1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "resnet_viz", "work"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
