@@ -54,9 +54,15 @@ def curves(records) -> None:
         chart(figures.accuracy(records), key="overlay accuracy")
 
 
-@st.fragment(run_every=2.0 if any(run.live for run in store.runs()) else None)
+going = not live.settled(store.runs())
+
+
+@st.fragment(run_every=2.0 if going else None)
 def page() -> None:
+    """The table, and what is done with the runs ticked in it. Called again at every tick while a run is live."""
     runs = store.runs()
+    if going and live.settled(runs):
+        st.rerun()  # the whole page, which then no longer ticks
     if not runs:
         st.subheader("Nothing trained here yet.")
         st.write(
@@ -78,7 +84,7 @@ def page() -> None:
         st.caption(
             "Tick runs on the left to overlay them; runs that differ in the seed alone become one band. Below: the latest."
         )
-    curves([store.record(run.id, CURVES) for run in picked or store.runs(runs[0].group)])
+    curves([live.record(run, CURVES) for run in picked or store.runs(runs[0].group)])
     if picked:
         with st.container(horizontal=True):
             if st.button("Open on Twins", icon=":material/open_in_new:"):
@@ -88,13 +94,12 @@ def page() -> None:
                 controls.apply(controls.values_of(picked[0].spec))
                 to_twins()
             st.download_button("CSV", lambda: export.csv([store.record(r.id) for r in picked]), "runs.csv", "text/csv")
-            handout = [store.record(r.id) for r in picked] if len(picked) <= 6 else []
             st.download_button(
                 "Handout (HTML)",
-                lambda: export.handout(handout),
+                lambda: export.handout([store.record(r.id) for r in picked]),
                 "twins.html",
                 "text/html",
-                disabled=not handout,
+                disabled=len(picked) > 6,
                 help="One file with its interactive charts, for 40 students and no network. Up to 6 runs.",
             )
             if st.button("Delete", icon=":material/delete:"):

@@ -17,6 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from resnet_viz import __version__, datasets, engine
+from resnet_viz.record import LIVE
 from resnet_viz.spec import (
     DEVICES,
     FAMILIES,
@@ -33,7 +34,7 @@ from resnet_viz.spec import (
     SpecError,
     TrainSpec,
 )
-from resnet_viz.store import LIVE, RESUMABLE, Run, Store, StoreError, disk_cap
+from resnet_viz.store import RESUMABLE, Run, Store, StoreError, disk_cap
 
 _CHOICES: dict[str, Any] = {
     "family": FAMILIES,

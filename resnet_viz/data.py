@@ -12,7 +12,8 @@ from resnet_viz import datasets
 from resnet_viz.spec import RunSpec, seed_from
 
 
-def _generator(*parts: object) -> torch.Generator:
+def generator(*parts: object) -> torch.Generator:
+    """A generator seeded by all of its parts, such as (seed, purpose, step), and by nothing else."""
     return torch.Generator().manual_seed(seed_from(*parts))
 
 
@@ -39,8 +40,8 @@ class Pictures:
     def _rows(self, step: int) -> Tensor:
         epoch, place = divmod(step - 1, self.per_epoch)
         if self._order is None or self._order[0] != epoch:
-            generator = _generator(self.spec.train.seed, "order", epoch)
-            self._order = epoch, torch.randperm(len(self.y["train"]), generator=generator).to(self.device)
+            order = torch.randperm(len(self.y["train"]), generator=generator(self.spec.train.seed, "order", epoch))
+            self._order = epoch, order.to(self.device)
         batch = self.spec.train.batch
         return self._order[1][place * batch : (place + 1) * batch]
 
@@ -55,7 +56,7 @@ class Pictures:
         x = self.x["train"][rows]
         names = self.spec.data.augment or ()
         if names:
-            x = augment(x, names, _generator(self.spec.train.seed, "augment", step))
+            x = augment(x, names, generator(self.spec.train.seed, "augment", step))
         return self.normalise(x), self.y["train"][rows]
 
     def evaluation_batches(self, split: str, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -65,7 +66,7 @@ class Pictures:
 
     def training_batches(self, count: int, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The same ``count`` training pictures at each call (all, where there are fewer), not augmented."""
-        rows = torch.randperm(len(self.y["train"]), generator=_generator(self.spec.data.split_seed, "statistics"))
+        rows = torch.randperm(len(self.y["train"]), generator=generator(self.spec.data.split_seed, "statistics"))
         for part in rows[:count].to(self.device).split(batch):
             if len(part) > 1:
                 yield self.normalise(self.x["train"][part]), self.y["train"][part]

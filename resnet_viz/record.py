@@ -15,6 +15,10 @@ from resnet_viz.spec import RunSpec, from_json, to_json
 # Steps (N,) int64 and values (N,) or (N, K) float32 of one metric.
 Series = tuple[np.ndarray, np.ndarray]
 
+# A run is queued, running or paused while a worker has it or will take it by itself; after that it is finished, diverged,
+# stopped, failed, or lost: its worker fell silent.
+LIVE = ("queued", "running", "paused")
+
 EMPTY: Series = (np.zeros(0, np.int64), np.zeros(0, np.float32))
 
 

@@ -22,12 +22,10 @@ from typing import Any
 import numpy as np
 
 from resnet_viz.events import METRICS, Point, Snapshot, Status
-from resnet_viz.record import EMPTY, Record, Series
+from resnet_viz.record import EMPTY, LIVE, Record, Series
 from resnet_viz.spec import SPEC_VERSION, RunSpec, from_json, to_json
 
-# What a run can be. "lost": its worker fell silent; it can be resumed, like "stopped" and "failed".
-STATUSES = ("queued", "running", "paused", "stopped", "finished", "diverged", "failed", "lost")
-LIVE = ("queued", "running", "paused")
+# What can be gone on with.
 RESUMABLE = ("stopped", "failed", "lost")
 # A worker's heartbeat comes each second; after so many seconds of silence it counts as gone.
 SILENCE = 6.0

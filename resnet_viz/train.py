@@ -13,7 +13,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -111,7 +111,7 @@ class Trainer:
             self.epoch = _Epoch()
         x, y = self.pictures.batch(step)
         x, mixed, share = self._mixup(x, y, step)
-        models.set_survival(self.model, _generator(train.seed, "survival", step))
+        models.set_survival(self.model, data.generator(train.seed, "survival", step))
         rate = rate_at(train, step, self.total)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -169,7 +169,7 @@ class Trainer:
         if not alpha:
             return x, None, 1.0
         share = float(np.random.default_rng(seed_from(seed, "mixup", step)).beta(alpha, alpha))
-        order = torch.randperm(len(y), generator=_generator(seed, "mixup", step)).to(self.device)
+        order = torch.randperm(len(y), generator=data.generator(seed, "mixup", step)).to(self.device)
         return torch.lerp(x[order], x, share), y[order], share
 
     @torch.no_grad()
@@ -228,10 +228,6 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.epoch = state["step"], _Epoch(**state["epoch"])
-
-
-def _generator(*parts: object) -> torch.Generator:
-    return torch.Generator().manual_seed(seed_from(*parts))
 
 
 def _load(spec: RunSpec) -> Generator[Status, None, data.Pictures]:
@@ -343,16 +339,6 @@ def _likely_cause(model: ModelSpec, train: TrainSpec) -> str:
 
 def warm() -> None:
     """Import and run everything once (a step on the digits), so that the next run starts at once."""
-    for _ in _first_points(RunSpec(model=ModelSpec(depth=8), train=TrainSpec(batch=8, steps=1)), 1):
-        pass
-
-
-def _first_points(spec: RunSpec, count: int) -> Iterator[Point]:
-    job = run(spec)
-    for event in job:
-        if isinstance(event, Point):
-            yield event
-            count -= 1
-            if not count:
-                break
+    job = run(RunSpec(model=ModelSpec(depth=8), train=TrainSpec(batch=8, steps=1)))
+    next(event for event in job if isinstance(event, Point))
     job.close()

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from resnet_viz.record import Record
+from resnet_viz.record import LIVE, Record
 from resnet_viz.spec import RunSpec
-
-ENDED = ("finished", "diverged", "stopped", "failed", "lost")
 
 
 def _loss(value: float) -> str:
@@ -77,7 +75,7 @@ def _when(records: Sequence[Record]) -> str:
     first = records[0]
     if all(r.status == "finished" for r in records):
         return conditions(first)
-    if any(r.status not in ENDED for r in records):
+    if any(r.status in LIVE for r in records):
         return f"Step {max(r.step for r in records):,} of {first.steps:,} at rate {first.spec.train.rate:g}"
     ends = " and ".join(dict.fromkeys(r.status for r in records if r.status != "finished"))
     step = max(r.step for r in records if r.status != "finished")

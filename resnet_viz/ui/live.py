@@ -69,7 +69,7 @@ def _left(run: Run) -> str:
     if not len(speeds) or not run.step:
         return ""
     pictures = float(np.median(speeds))
-    seconds = (run.steps - run.step) * min(run.spec.train.batch, 10**9) / pictures
+    seconds = (run.steps - run.step) * run.spec.train.batch / pictures
     return f"{pictures:,.0f} pictures/s · {duration(seconds)} left"
 
 
