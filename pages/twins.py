@@ -4,6 +4,7 @@ import streamlit as st
 
 from resnet_viz import datasets, engine
 from resnet_viz.spec import SpecError
+from resnet_viz.store import RESUMABLE
 from resnet_viz.ui import controls, live
 from resnet_viz.ui.frame import ROOT, frame
 from resnet_viz.ui.own import own_data
@@ -46,8 +47,9 @@ def say(sentence: str, aside: str) -> None:
 
 
 def how_far(runs) -> None:
-    """Each net's progress, and the buttons; nothing once all have finished as planned."""
-    if all(run.status == "finished" for run in runs):
+    """What went wrong; each net's progress, and the buttons, while there is something to go on with."""
+    live.messages(runs)
+    if not any(run.live or run.status in RESUMABLE for run in runs):
         return
     *bars, last = st.columns([3] * len(runs) + [2], vertical_alignment="center", gap="medium")
     for column, run in zip(bars, runs, strict=True):

@@ -521,7 +521,10 @@ def describe(spec: RunSpec) -> str:
     """A run's first name: what the net is, on which data."""
     model = spec.model
     kind = {"none": "plain", "identity": "residual"}.get(model.shortcut, model.shortcut.replace("_", " "))
-    extra = [f"{model.norm} norm" if model.norm != "batch" else "", model.init if model.init != "he" else ""]
+    extra = [
+        {"batch": "", "none": "no norm"}.get(model.norm, f"{model.norm} norm"),
+        model.init if model.init != "he" else "",
+    ]
     extra.append(f"skips off: {', '.join(map(str, model.no_skip))}" if model.no_skip else "")
     tail = "".join(f", {e}" for e in extra if e)
     family = "" if model.family == "cifar" else f" ({model.family})"

@@ -82,8 +82,15 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def messages(runs: Sequence[Run]) -> None:
+    """What runs that did not end as planned have to say, in the width that a sentence needs."""
+    said = [f"**{called(run.spec).capitalize()}**: {run.message}" for run in runs if run.message and not run.live]
+    if said:
+        st.warning("  \n".join(said))
+
+
 def progress(run: Run) -> None:
-    """One net's progress bar, rate and time left; or how it ended."""
+    """One net's progress bar, rate and time left; or how far it came."""
     name = called(run.spec).capitalize()
     share = min(1.0, run.step / max(1, run.steps))
     if run.status == "running":
@@ -97,8 +104,6 @@ def progress(run: Run) -> None:
         st.progress(share, f"{name}: waiting for a worker (the first one takes some seconds to warm up)")
     elif run.status == "paused":
         st.progress(share, f"{name}: paused at step {run.step:,}")
-    elif run.message:
-        st.warning(f"**{name}** — {run.message}")
     elif run.status != "finished":
         st.progress(share, f"{name}: {run.status} at step {run.step:,}")
 

@@ -400,9 +400,10 @@ class Stage {
 
   // Charts over steps: strong up to the slider's step, veiled behind it, labels where the lines are now.
   curves({ layout, traces, height, size }, words, widest, lines) {
-    const labels = [];
-    for (const note of layout.annotations ?? []) {
-      if (!note.name?.startsWith("net-")) continue;
+    const labels = [], ends = (layout.annotations ?? []).filter((note) => note.name?.startsWith("net-"));
+    // As they were sent, and as they may become while one scrubs.
+    const texts = [...ends.map((note) => note.text), ...this.data.nets.map((net) => net.label + widest)];
+    for (const note of ends) {
       const number = +note.name.slice(4);
       const line = traces.find((t) => t.meta?.role === "line" && t.meta.net === number);
       const dot = traces.find((t) => t.meta?.role === "now" && t.meta.net === number);
@@ -421,7 +422,7 @@ class Stage {
     layout.margin = {
       l: measure((layout.yaxis.ticktext ?? ["00"]).join("<br>"), size, this.theme.font) + 8,
       // Room for the widest label there can be, so that no axis moves when one appears.
-      r: Math.max(...this.data.nets.map((net) => measure(net.label + widest, size, this.theme.font)), 20) + 16,
+      r: Math.max(...texts.map((text) => measure(text, size, this.theme.font)), 20) + 16,
       t: 10, b: size * 2.8,
     };
     layout.xaxis.title.standoff = 2;
