@@ -34,6 +34,7 @@ class Pictures:
         }
         self.y = {k: torch.from_numpy(v).to(self.device) for k, v in splits.labels.items()}
         self.mean, self.std = (m.to(self.device) for m in moments(splits.pictures["train"]))
+        self.classes = list(splits.classes)
         self.per_epoch = datasets.steps_per_epoch(spec)
         self._order: tuple[int, Tensor] | None = None
 

@@ -197,10 +197,24 @@ def _read(spec: DataSpec, progress: Progress) -> tuple[np.ndarray, np.ndarray, n
         # Values 0 to 16, to the full range of a byte.
         x = (x * (255 / 16)).round().astype(np.uint8).reshape(-1, 8, 8, 1)
         return x, y.astype(np.int64), x[:0], y[:0].astype(np.int64)
+    if (home() / spec.name / "test.npz").exists():
+        return _from_parts(home() / spec.name, BUILT_IN[spec.name].label)
     both = []
     for data in _torchvision(spec.name, progress):
         x = np.asarray(data.data)
         both += [x if x.ndim == 4 else x[..., None], np.asarray(data.targets, np.int64)]
+    return both[0], both[1], both[2], both[3]
+
+
+def _from_parts(folder: Path, label: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The same of a built-in set that lies as ``train*.npz`` and ``test.npz`` (x, y), in the original order. Raises DataError."""
+    both: list[np.ndarray] = []
+    try:
+        for names in (sorted(folder.glob("train*.npz")), [folder / "test.npz"]):
+            parts = [np.load(name, allow_pickle=False) for name in names]
+            both += [np.concatenate([p["x"] for p in parts]), np.concatenate([p["y"] for p in parts]).astype(np.int64)]
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"The files of {label} in {folder} are damaged; delete them and start again.") from error
     return both[0], both[1], both[2], both[3]
 
 
@@ -215,7 +229,7 @@ _FILES = {
 
 def available(name: str) -> bool:
     """Whether a data set can be used without a network, as far as a look at its files can tell."""
-    return name not in _FILES or any((home() / file).exists() for file in _FILES[name])
+    return name not in _FILES or any((home() / file).exists() for file in (*_FILES[name], f"{name}/test.npz"))
 
 
 def _torchvision(name: str, progress: Progress) -> list[Any]:

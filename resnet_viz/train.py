@@ -211,7 +211,8 @@ class Trainer:
 
     def snapshot(self, full: bool) -> Snapshot:
         """The state to go on from (full), or the weights alone in half precision, for looking back."""
-        state: dict[str, Any] = {"spec": to_json(self.spec), "step": self.step}
+        about = {"mean": self.pictures.mean.cpu(), "std": self.pictures.std.cpu(), "classes": self.pictures.classes}
+        state: dict[str, Any] = {"spec": to_json(self.spec), "step": self.step, **about}
         weights = self.model.state_dict()
         if full:
             state |= {"model": weights, "optimiser": self.optimiser.state_dict(), "epoch": vars(self.epoch)}
