@@ -321,6 +321,14 @@ def _from_dict(cls: type, values: Mapping[str, Any]) -> Any:
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
+def part_from_json(cls: type, text: str) -> Any:
+    """The ModelSpec, DataSpec or TrainSpec (``cls``) that ``to_json`` wrote. Raises SpecError for text that is not one."""
+    try:
+        return _from_dict(cls, json.loads(text))
+    except (json.JSONDecodeError, TypeError, AttributeError) as error:
+        raise SpecError(f"This is not a {cls.__name__}: {error}.") from error
+
+
 def from_json(text: str) -> RunSpec:
     """The RunSpec that ``to_json`` wrote. Raises SpecError for text that is not one."""
     try:

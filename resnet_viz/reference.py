@@ -1,0 +1,100 @@
+"""The twins that ship with the app: trained by this project's own trainer, and written into assets/."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from resnet_viz import checkpoints, engine, networks, record
+from resnet_viz.record import Record
+from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, TrainSpec
+from resnet_viz.store import Run, Store
+
+ASSETS = networks.SHIPPED
+
+# Curves of so many seeds of the first screen's pair; of the others, seed 0 alone.
+SEEDS = 5
+# He 2015's recipe (section 4.2), shortened from 164 epochs to what two CPU cores do in an hour, under a one-cycle schedule.
+CIFAR = TrainSpec(rate=0.1, weight_decay=5e-4, schedule="onecycle", epochs=5)
+# Epochs whose weights ship, of the shallow CIFAR twins: a map being learned.
+LOOKS = (1, 3)
+# What bands, and curves that the page does not scrub through block by block, need.
+CURVES = {"loss", "accuracy", "val_accuracy", "val_loss", "test_accuracy", "test_loss"}
+
+
+def specs(what: str) -> list[RunSpec]:
+    """The runs of a set of references, residual before plain: "digits-56", "digits-20" or "cifar10"."""
+    pairs = {
+        "digits-56": [RunSpec(train=TrainSpec(seed=seed)) for seed in range(SEEDS)],
+        "digits-20": [RunSpec(ModelSpec(depth=20))],
+        "cifar10": [RunSpec(ModelSpec(depth=depth), DataSpec("cifar10"), CIFAR) for depth in (20, 56)],
+    }[what]
+    return [spec for pair in pairs for spec in (pair, pair.twin())]
+
+
+def train(store: Store, what: str, follow: Callable[[Sequence[str]], None]) -> list[str]:
+    """Train a set, pair after pair; returns the runs' ids. ``follow`` waits for them, and shows how far they are."""
+    runs = specs(what)
+    ids = [run for at in range(0, len(runs), 2) for run in engine.start(store, runs[at : at + 2])]
+    engine.supervise(store, spares=0)
+    follow(ids)
+    return ids
+
+
+def write(store: Store, what: str, ids: Sequence[str], to: Path = ASSETS) -> list[Path]:
+    """Write what ships of these finished runs: curves as one .npz, weights in half precision. Returns the files.
+
+    Raises RuntimeError where a run did not finish.
+    """
+    runs = [store.run(run) for run in ids]
+    if failed := [run for run in runs if run.status != "finished"]:
+        raise RuntimeError(f"{failed[0].name}: {failed[0].status}. {failed[0].message}")
+    written = []
+    if what != "digits-20":
+        written.append(to / f"{what}.npz")
+        keep = {"digits-56": lambda n: n < 2, "cifar10": lambda n: False}[what]
+        record.save(written[0], [r if keep(n) else _slim(r) for n, r in enumerate(map(store.record, ids))])
+    if what != "digits-56":
+        for run in runs:
+            written += _weights(store, run, to)
+    return written
+
+
+def _slim(found: Record) -> Record:
+    """A record with its curves, and the gradient of every block where it was kept."""
+    keep = CURVES | ({"grad_block"} if found.spec.data.name == "cifar10" else set())
+    return replace(found, series={name: series for name, series in found.series.items() if name in keep})
+
+
+def _weights(store: Store, run: Run, to: Path) -> list[Path]:
+    spec = run.spec
+    name = f"{spec.data.name}-{networks.called(spec.model)}"
+    per_epoch = run.steps // spec.train.epochs
+    last = networks.find(f"run:{run.id}", store)
+    looks = {epoch * per_epoch for epoch in LOOKS} if spec.data.name == "cifar10" and spec.model.depth == 20 else set()
+    written = []
+    for source in networks.snapshots(last, store):
+        if source.step not in {*looks, last.step}:
+            continue
+        label = f"{networks.called(spec.model)} on {'CIFAR-10' if spec.data.name == 'cifar10' else spec.data.name}"
+        shown = replace(source, ref=f"shipped:{name}", label=label, about=about(run, source.step))
+        path = to / f"{name}.{source.step}.safetensors"
+        checkpoints.save(path, replace(checkpoints.load(source), source=shown), half=True)
+        written.append(path)
+    return written
+
+
+def about(run: Run, step: int) -> str:
+    """What is stated beside a network that ships: data, epochs, accuracy, seed, when and on what it was made."""
+    train = run.spec.train
+    epochs = step * train.epochs // run.steps
+    when = datetime.datetime.fromtimestamp(run.finished or run.created, datetime.UTC).date()
+    made = f"trained for {train.epochs} epochs" if step == run.steps else f"after {epochs} of {train.epochs} epochs"
+    accuracy = f"; {100 * run.result['test_accuracy']:.1f} % test accuracy" if step == run.steps else ""
+    short = " (He et al. train for 164)" if run.spec.data.name == "cifar10" else ""
+    return (
+        f"Made {made}{short}, rate {train.rate:g}, {train.schedule}, seed {train.seed} alone{accuracy}. "
+        f"{when}, torch {run.versions.get('torch')}, {train.precision} on {run.versions.get('device')}, {run.versions.get('machine')}."
+    )
