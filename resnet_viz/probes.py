@@ -1,12 +1,14 @@
-"""What is measured inside a network while it trains. Hooks are context managers, gone after success and error alike.
+"""What is measured inside a network. Hooks are context managers, gone after success and error alike.
 
 Norms are taken in float32 whatever the precision of the pass, and stay on the device until the step's one transfer.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +18,23 @@ from resnet_viz.models import Block
 
 def _norm(x: Tensor) -> Tensor:
     return torch.linalg.vector_norm(x, dtype=torch.float32)
+
+
+_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
+_LOCKS_GUARD = threading.Lock()
+
+
+@contextmanager
+def alone(model: nn.Module) -> Iterator[None]:
+    """Have a model to oneself: others who ask for the same one, in other threads, wait until it is given back.
+
+    A hook sees every thread's pass through its module, so whoever hooks a model that pages share does it inside. A thread that
+    has the model may ask again.
+    """
+    with _LOCKS_GUARD:
+        lock = _LOCKS.setdefault(model, threading.RLock())
+    with lock:
+        yield
 
 
 @contextmanager
