@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
 
-.PHONY: app install check test lint twins clean
+.PHONY: app install check test lint reference clean
 
 app: install  ## serve the app on 127.0.0.1 (PORT=8501)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -28,8 +28,8 @@ test: lint  ## everything, browser tests included where a chromium is found
 	$(BIN)/pytest -q -m "not slow and not browser"
 	$(BIN)/pytest -q -m "slow or browser"
 
-twins: install  ## train the digits twins that ship in assets/ again
-	$(BIN)/python -m resnet_viz record
+reference: install  ## train the twins that ship in assets/ again (an hour and more on a laptop's CPU)
+	$(BIN)/python -m resnet_viz reference
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache build *.egg-info

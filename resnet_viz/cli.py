@@ -17,6 +17,8 @@ from typing import Any
 from tqdm import tqdm
 
 from resnet_viz import __version__, datasets, engine
+from resnet_viz.labs import cli as labs
+from resnet_viz.networks import NetworkError
 from resnet_viz.record import LIVE
 from resnet_viz.spec import (
     DEVICES,
@@ -226,25 +228,15 @@ def _work(options: argparse.Namespace) -> int:
     return worker.main(Store(), options.parent)
 
 
-def _record(options: argparse.Namespace) -> int:
-    """Train the twins that ship with the app, on this machine, and write them to a file."""
-    from resnet_viz import record
+def _reference(options: argparse.Namespace) -> int:
+    """Train what ships with the app, on this machine, and write it into assets/."""
+    from resnet_viz import reference
 
     store = Store()
-    specs = [RunSpec(train=TrainSpec(seed=seed)) for seed in range(options.seeds)]
-    pairs = [engine.start(store, [spec, spec.twin()]) for spec in specs]
-    engine.supervise(store, spares=0)
-    ids = [run for pair in pairs for run in pair]
-    _follow(store, ids, as_json=False)
-    records = [store.record(run) for run in ids]
-    if failed := [r for r in records if r.status != "finished"]:
-        print(f"{failed[0].name}: {failed[0].status}. {failed[0].message}", file=sys.stderr)
-        return 1
-    # Bands need the curves of every seed; the rest is shown of the first pair alone.
-    slim = {"loss", "accuracy", "val_accuracy", "val_loss", "test_accuracy", "test_loss"}
-    keep = records[:2] + [replace(r, series={k: v for k, v in r.series.items() if k in slim}) for r in records[2:]]
-    record.save(options.to, keep)
-    print(f"{options.to}: {options.to.stat().st_size / 1e3:.0f} kB")
+    for what in options.what or reference.SETS:
+        ids = reference.train(store, what, lambda ids: _follow(store, ids, as_json=False))
+        for path in reference.write(store, what, ids, options.to or reference.ASSETS):
+            print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
     return 0
 
 
@@ -303,10 +295,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--cap", type=float, default=disk_cap() / 1e9, metavar="GB", help="default: %(default)g GB")
     command.set_defaults(call=_prune)
 
-    command = commands.add_parser("record", help="train the twins that ship with the app again")
-    command.add_argument("--seeds", type=int, default=5)
-    command.add_argument("--to", type=Path, default=Path("assets/twins/digits-56.npz"))
-    command.set_defaults(call=_record)
+    command = commands.add_parser("reference", help="train the twins that ship with the app again")
+    command.add_argument("what", nargs="*", help="digits-56, digits-20, cifar10; default: all")
+    command.add_argument("--to", type=Path, metavar="FOLDER", help="default: assets/twins")
+    command.set_defaults(call=_reference)
+
+    labs.add_parsers(commands)
 
     commands.add_parser("doctor", help="what this machine has, and whether a run would start").set_defaults(
         call=_doctor
@@ -322,6 +316,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return options.call(options)
-    except (SpecError, datasets.DataError, StoreError) as error:
+    except (SpecError, datasets.DataError, StoreError, NetworkError) as error:
         print(f"resnet_viz: {error}", file=sys.stderr)
         return 2

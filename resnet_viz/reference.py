@@ -14,6 +14,7 @@ from resnet_viz.store import Run, Store
 
 ASSETS = networks.SHIPPED
 
+SETS = ("digits-56", "digits-20", "cifar10")
 # Curves of so many seeds of the first screen's pair; of the others, seed 0 alone.
 SEEDS = 5
 # He 2015's recipe (section 4.2), shortened from 164 epochs to what two CPU cores do in an hour, under a one-cycle schedule.
@@ -91,10 +92,11 @@ def about(run: Run, step: int) -> str:
     train = run.spec.train
     epochs = step * train.epochs // run.steps
     when = datetime.datetime.fromtimestamp(run.finished or run.created, datetime.UTC).date()
-    made = f"trained for {train.epochs} epochs" if step == run.steps else f"after {epochs} of {train.epochs} epochs"
+    made = f"Trained for {train.epochs} epochs" if step == run.steps else f"After {epochs} of {train.epochs} epochs"
     accuracy = f"; {100 * run.result['test_accuracy']:.1f} % test accuracy" if step == run.steps else ""
     short = " (He et al. train for 164)" if run.spec.data.name == "cifar10" else ""
+    machine = ", ".join(str(run.versions.get(key)) for key in ("device", "machine"))
     return (
-        f"Made {made}{short}, rate {train.rate:g}, {train.schedule}, seed {train.seed} alone{accuracy}. "
-        f"{when}, torch {run.versions.get('torch')}, {train.precision} on {run.versions.get('device')}, {run.versions.get('machine')}."
+        f"{made}{short}, rate {train.rate:g}, {train.schedule}, seed {train.seed} alone{accuracy}. "
+        f"{when}, torch {run.versions.get('torch')}, {train.precision} on {machine}."
     )
