@@ -14,7 +14,8 @@ from resnet_viz.store import Run, Store
 
 ASSETS = networks.SHIPPED
 
-SETS = ("digits-56", "digits-20", "cifar10")
+# Sets of runs, by data and depth.
+SETS = ("digits-56", "digits-20", "cifar10-20", "cifar10-56")
 # Curves of so many seeds of the first screen's pair; of the others, seed 0 alone.
 SEEDS = 5
 # He 2015's recipe (section 4.2), shortened from 164 epochs to what two CPU cores do in an hour, under a one-cycle schedule.
@@ -26,17 +27,16 @@ CURVES = {"loss", "accuracy", "val_accuracy", "val_loss", "test_accuracy", "test
 
 
 def specs(what: str) -> list[RunSpec]:
-    """The runs of a set of references, residual before plain: "digits-56", "digits-20" or "cifar10"."""
-    pairs = {
-        "digits-56": [RunSpec(train=TrainSpec(seed=seed)) for seed in range(SEEDS)],
-        "digits-20": [RunSpec(ModelSpec(depth=20))],
-        "cifar10": [RunSpec(ModelSpec(depth=depth), DataSpec("cifar10"), CIFAR) for depth in (20, 56)],
-    }[what]
+    """The runs of one of SETS, seed after seed, residual before plain."""
+    data, depth = what.rsplit("-", 1)
+    settings = CIFAR if data == "cifar10" else TrainSpec()
+    seeds = range(SEEDS if what == "digits-56" else 1)
+    pairs = [RunSpec(ModelSpec(depth=int(depth)), DataSpec(data), replace(settings, seed=seed)) for seed in seeds]
     return [spec for pair in pairs for spec in (pair, pair.twin())]
 
 
 def train(store: Store, what: str, follow: Callable[[Sequence[str]], None]) -> list[str]:
-    """Train a set, pair after pair; returns the runs' ids. ``follow`` waits for them, and shows how far they are."""
+    """Train one of SETS, pair after pair; returns the runs' ids. ``follow`` waits for them, and shows how far they are."""
     runs = specs(what)
     ids = [run for at in range(0, len(runs), 2) for run in engine.start(store, runs[at : at + 2])]
     engine.supervise(store, spares=0)
@@ -45,27 +45,26 @@ def train(store: Store, what: str, follow: Callable[[Sequence[str]], None]) -> l
 
 
 def write(store: Store, what: str, ids: Sequence[str], to: Path = ASSETS) -> list[Path]:
-    """Write what ships of these finished runs: curves as one .npz, weights in half precision. Returns the files.
+    """Write what ships of these finished runs: their curves as one .npz, weights in half precision. Returns the files.
 
     Raises RuntimeError where a run did not finish.
     """
     runs = [store.run(run) for run in ids]
     if failed := [run for run in runs if run.status != "finished"]:
         raise RuntimeError(f"{failed[0].name}: {failed[0].status}. {failed[0].message}")
-    written = []
-    if what != "digits-20":
-        written.append(to / f"{what}.npz")
-        keep = {"digits-56": lambda n: n < 2, "cifar10": lambda n: False}[what]
-        record.save(written[0], [r if keep(n) else _slim(r) for n, r in enumerate(map(store.record, ids))])
-    if what != "digits-56":
+    written = [to / f"{what}.npz"]
+    record.save(written[0], [_slim(r, n) for n, r in enumerate(map(store.record, ids))])
+    if what != "digits-56":  # which is there to be watched
         for run in runs:
             written += _weights(store, run, to)
     return written
 
 
-def _slim(found: Record) -> Record:
-    """A record with its curves, and the gradient of every block where it was kept."""
-    keep = CURVES | ({"grad_block"} if found.spec.data.name == "cifar10" else set())
+def _slim(found: Record, number: int) -> Record:
+    """A record with what is shown of it: all of the first pair on digits, and the gradient of every block on CIFAR-10."""
+    if number < 2 and found.spec.data.name == "digits":
+        return found
+    keep = CURVES | ({"grad_block"} if number < 2 else set())
     return replace(found, series={name: series for name, series in found.series.items() if name in keep})
 
 
