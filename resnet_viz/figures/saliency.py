@@ -1,0 +1,204 @@
+"""Chart G, twin Grad-CAM, and its kin: maps over pictures in rows, and the curves that say whether to trust them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from resnet_viz.figures.overlay import SCALES, Look, difference, rgb, scaled
+from resnet_viz.figures.style import GRID, PLAIN, QUIET, RESIDUAL, Drawing
+
+BORDER = 0.03  # of a panel's side: the hatched border of a wrong guess
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One map and what is written around it.
+
+    ``raw``: (h, w), signed and unscaled; None draws the picture alone. ``residual``: whose colour and mark the title has; None
+    is nobody's. ``wrong``: the net's guess is wrong. ``words``: why there is no map to see, "" where there is one.
+    """
+
+    title: str
+    raw: np.ndarray | None = None
+    beneath: tuple[str, ...] = ()
+    residual: bool | None = None
+    wrong: bool = False
+    words: str = ""
+    picture: np.ndarray | None = None  # (H, W, 1 or 3) uint8, where it is not the row's own
+
+
+def twin_maps(picture: np.ndarray, panels: Sequence[Panel], look: Look, title: str, hint: str = "") -> Drawing:
+    """Chart G: the net's own input (H, W, C) uint8 | a map for each net | with two nets, their difference."""
+    shown = [Panel("what the net sees", beneath=(f"{picture.shape[1]}×{picture.shape[0]} pixels",)), *panels]
+    drawing = maps(picture, shown, look, title, hint, columns=len(panels) + 1 + (len(panels) == 2))
+    there = [p.raw for p in panels if p.raw is not None and not p.words]
+    if len(panels) == 2 and len(there) == 2:
+        apart = difference(there[0], there[1], look.view)
+        scale = "half of it; each −1 to 1" if look.view == "signed" else "−1 to 1"
+        names = f"{panels[0].title} − {panels[1].title}"
+        _panel(drawing, 4, (3, 0, 4, 1), picture, Panel("difference", beneath=(names, scale)), apart, look)
+    return drawing
+
+
+def maps(
+    picture: np.ndarray, panels: Sequence[Panel], look: Look, title: str, hint: str = "", columns: int = 4
+) -> Drawing:
+    """Panels in rows of ``columns``, every map scaled by its own maximum (see `overlay.scaled`), its cells visible."""
+    drawing = Drawing(title, hint)
+    rows = max(1, -(-len(panels) // columns))
+    deepest = max((len(p.beneath) for p in panels), default=0)
+    drawing.layout["margin"] = {"l": 4, "r": 4, "t": 26, "b": 8 + 19 * deepest}
+    bar = {"thickness": 10, "outlinewidth": 0, "tickvals": [-1, 0, 1], "x": 1.0, "len": 0.8}
+    drawing.layout["coloraxis"] = {"colorscale": SCALES[look.scale], "cmin": -1, "cmax": 1, "colorbar": bar}
+    for number, panel in enumerate(panels):
+        values = None if panel.raw is None else scaled(panel.raw, look.view)
+        place = (number % columns, number // columns, columns, rows)
+        own = picture if panel.picture is None else panel.picture
+        _panel(drawing, number + 1, place, own, panel, values, look)
+    return drawing
+
+
+def _panel(
+    drawing: Drawing, number: int, place: tuple[int, int, int, int], picture: np.ndarray, panel: Panel,
+    values: np.ndarray | None, look: Look,
+) -> None:  # fmt: skip
+    """One picture with its map, in the unit square, at (column, row) of (columns, rows)."""
+    column, row, columns, rows = place
+    axis = "" if number == 1 else str(number)
+    gap, between = 0.02, 0.3 if rows > 1 else 0.0
+    left, high = column / columns, 1 - row / rows
+    flat = {"visible": False, "fixedrange": True, "constrain": "domain"}
+    drawing.axis(f"xaxis{axis}", range=[0, 1], domain=[left, left + 1 / columns - gap], anchor=f"y{axis}", **flat)
+    drawing.axis(
+        f"yaxis{axis}", range=[1, 0], domain=[high - (1 - between) / rows, high], anchor=f"x{axis}",
+        scaleanchor=f"x{axis}", constraintoward="top", **flat,
+    )  # fmt: skip
+    on = {"xaxis": f"x{axis}", "yaxis": f"y{axis}"}
+    height, width = picture.shape[:2]
+    drawing.trace(
+        "image", source=_png(picture), x0=0.5 / width, dx=1 / width, y0=0.5 / height, dy=1 / height, hoverinfo="skip",
+        meta={"role": "picture"}, **on,
+    )  # fmt: skip
+    if values is not None and not panel.words:
+        h, w = values.shape
+        drawing.trace(
+            "heatmap", z=values.astype(np.float32), x0=0.5 / w, dx=1 / w, y0=0.5 / h, dy=1 / h, opacity=look.opacity,
+            coloraxis="coloraxis", hovertemplate="%{z:.2f}<extra></extra>", name=panel.title, meta={"role": "map"}, **on,
+        )  # fmt: skip
+    if panel.wrong:
+        _hatched(drawing, on)
+    colour = QUIET if panel.residual is None else RESIDUAL if panel.residual else PLAIN
+    mark = "" if panel.residual is None else "● " if panel.residual else "□ "
+    at = {"xref": f"x{axis} domain", "yref": f"y{axis} domain", "x": 0, "xanchor": "left", "align": "left"}
+    drawing.note(
+        f"<b>{mark}{panel.title}</b>", name="title", y=1, yanchor="bottom", yshift=2, font={"color": colour}, **at
+    )
+    if panel.beneath:
+        drawing.note("<br>".join(panel.beneath), name="beneath", y=0, yanchor="top", yshift=-2, **at)
+    if panel.words:
+        middle = at | {"x": 0.5, "xanchor": "center", "align": "center"}
+        box = {"bgcolor": "rgba(20,24,29,0.75)", "font": {"color": "#ffffff", "size": drawing.size - 2}}
+        drawing.note(_wrapped(panel.words, 26), name="words", y=0.5, yanchor="middle", **middle, **box)
+
+
+def _hatched(drawing: Drawing, on: dict[str, str]) -> None:
+    """The border of a wrong guess: four hatched bars along the panel's sides."""
+    b, c = BORDER, 1 - BORDER
+    x, y = [], []
+    for x0, y0, x1, y1 in ((0, 0, 1, b), (0, c, 1, 1), (0, b, b, c), (c, b, 1, c)):
+        x += [x0, x1, x1, x0, x0, None]
+        y += [y0, y0, y1, y1, y0, None]
+    pattern = {"shape": "/", "size": 7, "solidity": 0.5, "fgcolor": "#111111", "bgcolor": "#ffffff"}
+    drawing.trace(
+        x=x, y=y, mode="lines", fill="toself", fillpattern=pattern, fillcolor="#111111", hoverinfo="skip",
+        line={"width": 0}, meta={"role": "wrong"}, **on,
+    )  # fmt: skip
+
+
+def _png(picture: np.ndarray) -> str:
+    """A picture (H, W, 1 or 3) uint8 as a data URI: far shorter than its numbers in JSON."""
+    buffer = io.BytesIO()
+    Image.fromarray(rgb(picture)).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Words in lines of about ``width`` letters."""
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "<br>".join(lines)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One net's line of a chart: x (N,), y (N,), and what stands at its end."""
+
+    title: str
+    residual: bool
+    x: np.ndarray
+    y: np.ndarray
+    end: str = ""
+
+
+def lines(
+    charts: Sequence[tuple[str, Sequence[Line]]], title: str, hint: str, x: str, x_range: tuple[float, float],
+    y_range: tuple[float, float], percent: bool = False, ticks: Sequence[str] = (),
+) -> Drawing:  # fmt: skip
+    """Charts side by side, one for each (heading, lines), on the same axes: x from ``x_range``, y from ``y_range``.
+
+    ``percent``: both axes are shares, written as %. ``ticks``: what stands at x = 0, 1, 2 ... instead of numbers.
+    """
+    drawing = Drawing(title, hint)
+    drawing.layout["margin"] = {"l": 44, "r": 8, "t": 30, "b": 44}
+    count = max(1, len(charts))
+    labels = 0.14 / count**0.5  # room behind each chart for what stands at its lines' ends
+    for number, (heading, members) in enumerate(charts):
+        axis = "" if number == 0 else str(number + 1)
+        wide = 1 / count
+        shares = {"tickformat": ".0%"} if percent else {}
+        named = {"tickvals": list(range(len(ticks))), "ticktext": list(ticks), "tickangle": 35} if ticks else {}
+        drawing.axis(
+            f"xaxis{axis}", x, domain=[number * wide, (number + 1) * wide - labels], range=list(x_range),
+            anchor=f"y{axis}", showgrid=False, **(named or shares),
+        )  # fmt: skip
+        drawing.axis(f"yaxis{axis}", range=list(y_range), anchor=f"x{axis}", nticks=5, **shares)
+        on = {"xaxis": f"x{axis}", "yaxis": f"y{axis}"}
+        at = {"xref": f"x{axis} domain", "yref": f"y{axis} domain", "x": 0, "y": 1, "xanchor": "left"}
+        drawing.note(f"<b>{heading}</b>", name="heading", yanchor="bottom", yshift=4, **at)
+        if y_range[0] < 0:
+            zero = {"color": GRID, "width": 1.5}
+            drawing.shape(
+                type="line", xref=f"x{axis}", yref=f"y{axis}", x0=x_range[0], x1=x_range[1], y0=0, y1=0, line=zero
+            )
+        ends = _apart([line.y[-1] for line in members], y_range)
+        for line, end in zip(members, ends, strict=True):
+            colour = RESIDUAL if line.residual else PLAIN
+            drawing.trace(
+                x=line.x, y=line.y.astype(np.float32), mode="lines+markers" if ticks else "lines", name=line.title,
+                line={"color": colour, "width": drawing.line, "dash": "solid" if line.residual else "dash"},
+                marker={"symbol": "circle" if line.residual else "square-open", "size": 8, "color": colour},
+                meta={"role": "line"}, hovertemplate="%{y:.2f}<extra>" + line.title + "</extra>", **on,
+            )  # fmt: skip
+            where = {"x": 1, "xref": f"x{axis} domain", "y": end, "yref": f"y{axis}", "xanchor": "left", "xshift": 6}
+            drawing.note(line.end, name="end", font={"color": colour}, align="left", **where)
+    return drawing
+
+
+def _apart(ends: Sequence[float], y_range: tuple[float, float]) -> list[float]:
+    """Where labels of lines that end at these heights are written, at least an eighth of the axis apart."""
+    room, placed = (y_range[1] - y_range[0]) / 8, [0.0] * len(ends)
+    below = -np.inf
+    for number in np.argsort(ends):
+        below = max(float(ends[number]), below + room)
+        placed[number] = below
+    over = max(0.0, max(placed, default=0.0) - y_range[1])
+    return [p - over for p in placed]
