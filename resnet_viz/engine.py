@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import subprocess
 import sys
@@ -45,7 +46,8 @@ def start(store: Store, specs: Sequence[RunSpec], owner: str = "") -> list[str]:
     threads = max(1, cores() // min(len(specs), cap()))
     filled = [datasets.fill(spec) for spec in specs]
     filled = [replace(s, train=replace(s.train, threads=s.train.threads or threads)) for s in filled]
-    return store.create([(s, datasets.total_steps(s)) for s in filled], owner=owner)
+    # A lab counts its own steps, once its networks are loaded.
+    return store.create([(s, 0 if s.lab else datasets.total_steps(s)) for s in filled], owner=owner)
 
 
 def expected_seconds(store: Store, specs: Sequence[RunSpec]) -> float | None:
@@ -54,17 +56,38 @@ def expected_seconds(store: Store, specs: Sequence[RunSpec]) -> float | None:
     A run of the same network and batch tells most; else pictures/s times multiply-adds is taken as the same.
     """
     known = store.speeds()
-    longest = 0.0
-    for spec in specs:
-        spec = datasets.fill(spec)
-        work = arch.multiply_adds(spec.model)
-        same = [v for s, v in known if s.model == spec.model and s.train.batch == spec.train.batch]
-        like = [v * arch.multiply_adds(s.model) / work for s, v in known]
-        if not like:
+    times = [_seconds(known, spec) for spec in specs]
+    return None if None in times else max(times, default=0.0)  # type: ignore[type-var]
+
+
+def queue_seconds(store: Store, left: Sequence[tuple[RunSpec, float]]) -> float | None:
+    """How long runs, each with the share of it that is left, take one after the other on all workers; None where unknown.
+
+    Each worker takes the next of the list when it is free, as they do from the queue.
+    """
+    known = store.speeds()
+    # The runs of a sweep differ in little: each kind is worked out once.
+    alike = {replace(spec, train=replace(spec.train, seed=0)) for spec, _ in left}
+    times = {spec: _seconds(known, spec) for spec in alike}
+    free = [0.0] * cap()
+    for spec, share in left:
+        seconds = times[replace(spec, train=replace(spec.train, seed=0))]
+        if seconds is None:
             return None
-        pictures = datasets.total_steps(spec) * min(spec.train.batch, datasets.split_sizes(spec.data)[0])
-        longest = max(longest, pictures / (same or like)[0])
-    return longest
+        heapq.heapreplace(free, free[0] + share * seconds)
+    return max(free)
+
+
+def _seconds(known: Sequence[tuple[RunSpec, float]], spec: RunSpec) -> float | None:
+    """How long a run takes at the known speeds (pictures/s)."""
+    spec = datasets.fill(spec)
+    work = arch.multiply_adds(spec.model)
+    same = [v for s, v in known if s.model == spec.model and s.train.batch == spec.train.batch]
+    like = [v * arch.multiply_adds(s.model) / work for s, v in known]
+    if not like:
+        return None
+    pictures = datasets.total_steps(spec) * min(spec.train.batch, datasets.split_sizes(spec.data)[0])
+    return pictures / (same or like)[0]
 
 
 class Children:

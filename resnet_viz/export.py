@@ -44,7 +44,9 @@ def csv(records: Sequence[Record]) -> str:
 
 def spec_table(spec: RunSpec) -> dict[str, Any]:
     """Everything a spec says as one flat table: "model.depth" → 56."""
-    return {f"{part}.{name}": value for part, values in asdict(spec).items() for name, value in values.items()}
+    return {
+        f"{part}.{name}": value for part, values in asdict(spec).items() if values for name, value in values.items()
+    }
 
 
 def handout(

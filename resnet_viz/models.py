@@ -32,8 +32,8 @@ class Block(nn.Module):
     """One block: x and F(x), joined as its shortcut says; F(x) alone where it has no skip.
 
     For hooks: F(x), any scale included, comes out of ``branch_out``; what it is joined with (the strided, padded, pooled or
-    projected x, before a gate or a 0.5) out of ``shortcut_out``, which a block without a skip has not. ``survives`` is this
-    step's draw of stochastic depth (`set_survival`).
+    projected x, before a gate or a 0.5) out of ``shortcut_out``, which a block without a skip has not; what the two make, before
+    any ReLU, out of ``sum_out``. ``survives`` is this step's draw of stochastic depth (`set_survival`).
     """
 
     # There where the block has them.
@@ -75,6 +75,7 @@ class Block(nn.Module):
         self.branch_out = nn.Identity()
         if block.has_skip:
             self.shortcut_out = nn.Identity()
+        self.sum_out = nn.Identity()
 
     def _run(self, names: Sequence[str], x: Tensor) -> Tensor:
         for name in names:
@@ -124,7 +125,20 @@ class Block(nn.Module):
         out = self._branch(x)
         if self.has_skip:
             out = self._join(x, self.shortcut_out(self._shortcut(x)), out)
-        return self._run(self.after, out)
+        return self._run(self.after, self.sum_out(out))
+
+    def without_branch(self, x: Tensor) -> Tensor:
+        """What is left when F(x) is taken away (Veit 2016, section 4): the shortcut, joined with 0, and what follows the sum.
+
+        A block without a skip is taken away whole, as Veit deletes layers of a plain net: x goes on as it is, where the shape
+        changes in the form that option A gives it.
+        """
+        if not self.has_skip:
+            return self._shortcut(x)
+        x = self._run(self.path[: self.shared], x)
+        shortcut = self.shortcut_out(self._shortcut(x))
+        nothing = shortcut.new_zeros(()).expand(len(x), self.arch.cout, *shortcut.shape[2:])
+        return self._run(self.after, self.sum_out(self._join(x, shortcut, nothing)))
 
 
 def _stages(spec: ModelSpec) -> Iterator[tuple[str, nn.Sequential]]:

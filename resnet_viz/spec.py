@@ -13,6 +13,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from resnet_viz.checks import SpecError
+from resnet_viz.checks import choice as _choice
+from resnet_viz.checks import require as _require
+from resnet_viz.lab_specs import LABS, LabSpec
+
 SPEC_VERSION = 1
 
 FAMILIES = ("cifar", "imagenet", "article")
@@ -42,19 +47,6 @@ INITS = {
     "fixup": "Fixup",
     "skipinit": "SkipInit",
 }
-
-
-class SpecError(ValueError):
-    """What is wrong with a spec, in one sentence a user can act on."""
-
-
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise SpecError(sentence)
-
-
-def _choice(value: str, choices: Any, what: str) -> None:
-    _require(value in choices, f"{what} {value!r} is not known; choose one of {', '.join(choices)}.")
 
 
 def nearest_cifar_depths(depth: int) -> tuple[int, int]:
@@ -283,17 +275,29 @@ class TrainSpec:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """A training run: model, data and training. `datasets.fill` sets the model's channels, classes and size from the data."""
+    """A training run: model, data and training. `datasets.fill` sets the model's channels, classes and size from the data.
+
+    With ``lab`` set it is that lab instead: of trained networks, which then stand in it (model and data are the first one's), or
+    of the network that model, data and training describe.
+    """
 
     model: ModelSpec = field(default_factory=ModelSpec)
     data: DataSpec = field(default_factory=DataSpec)
     train: TrainSpec = field(default_factory=TrainSpec)
+    lab: LabSpec | None = None
 
     def validate(self) -> None:
         """Raise SpecError with one sentence for the first thing that is wrong."""
         self.model.validate()
         self.data.validate()
         self.train.validate()
+        if self.lab:
+            self.lab.validate()
+
+    @property
+    def kind(self) -> str:
+        """What is carried out: "train", or the kind of its lab."""
+        return self.lab.kind if self.lab else "train"
 
     def twin(self) -> RunSpec:
         """The run of the plain twin: everything else, seed and data order included, is the same."""
@@ -329,6 +333,13 @@ def part_from_json(cls: type, text: str) -> Any:
         raise SpecError(f"This is not a {cls.__name__}: {error}.") from error
 
 
+def _lab(values: Mapping[str, Any] | None) -> LabSpec | None:
+    if values is None:
+        return None
+    _choice(values["kind"], LABS, "Lab")
+    return _from_dict(LABS[values["kind"]], {name: value for name, value in values.items() if name != "kind"})
+
+
 def from_json(text: str) -> RunSpec:
     """The RunSpec that ``to_json`` wrote. Raises SpecError for text that is not one."""
     try:
@@ -337,6 +348,7 @@ def from_json(text: str) -> RunSpec:
             model=_from_dict(ModelSpec, values["model"]),
             data=_from_dict(DataSpec, values["data"]),
             train=_from_dict(TrainSpec, values["train"]),
+            lab=_lab(values.get("lab")),
         )
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise SpecError(f"This is not the description of a run: {error}.") from error

@@ -196,7 +196,7 @@ class Store:
 
     # ------------------------------------------------------------------ what pages and the command line do
 
-    def create(self, specs: Sequence[tuple[RunSpec, int]], *, owner: str = "", kind: str = "train") -> list[str]:
+    def create(self, specs: Sequence[tuple[RunSpec, int]], *, owner: str = "") -> list[str]:
         """Queue runs, each a spec and its number of steps, as one group; twins are two of one group. Returns their ids."""
         group = uuid.uuid4().hex[:8]
         ids = [uuid.uuid4().hex[:12] for _ in specs]
@@ -206,7 +206,7 @@ class Store:
                     "INSERT INTO runs (id, grp, kind, name, owner, spec, spec_version, data_hash, created, steps)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     # A microsecond apart, so that the order of creation is the order of the list.
-                    (run, group, kind, describe(spec), owner, to_json(spec), SPEC_VERSION, spec.data.hash or spec.data.name,
+                    (run, group, spec.kind, describe(spec), owner, to_json(spec), SPEC_VERSION, spec.data.hash or spec.data.name,
                      time.time() + number * 1e-6, steps),
                 )  # fmt: skip
         return ids
@@ -324,9 +324,9 @@ class Store:
         return freed
 
     def speeds(self, limit: int = 50) -> list[tuple[RunSpec, float]]:
-        """Specs and measured pictures per second of the last runs, newest first: what a new run may expect."""
+        """Specs and measured pictures per second of the last trainings, newest first: what a new one may expect."""
         rows = self._db.execute(
-            "SELECT id, spec FROM runs WHERE step > 8 ORDER BY started DESC LIMIT ?", (limit,)
+            "SELECT id, spec FROM runs WHERE kind = 'train' AND step > 8 ORDER BY started DESC LIMIT ?", (limit,)
         ).fetchall()
         found = []
         for row in rows:
@@ -518,8 +518,10 @@ def stride_at(step: int) -> int:
 
 
 def describe(spec: RunSpec) -> str:
-    """A run's first name: what the net is, on which data."""
+    """A run's first name: what the net is, on which data; of a lab, what is done to which net."""
     model = spec.model
+    lab = f"{spec.lab.title}: " if spec.lab else ""
+    more = f" and {len(spec.lab.networks) - 1} more" if spec.lab and len(spec.lab.networks) > 1 else ""
     kind = {"none": "plain", "identity": "residual"}.get(model.shortcut, model.shortcut.replace("_", " "))
     extra = [
         {"batch": "", "none": "no norm"}.get(model.norm, f"{model.norm} norm"),
@@ -528,4 +530,4 @@ def describe(spec: RunSpec) -> str:
     extra.append(f"skips off: {', '.join(map(str, model.no_skip))}" if model.no_skip else "")
     tail = "".join(f", {e}" for e in extra if e)
     family = "" if model.family == "cifar" else f" ({model.family})"
-    return f"{kind}-{model.depth}{family}{tail} on {spec.data.label or spec.data.name}"
+    return f"{lab}{kind}-{model.depth}{family}{tail} on {spec.data.label or spec.data.name}{more}"

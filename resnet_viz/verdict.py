@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from resnet_viz.lab_specs import LandscapeSpec
 from resnet_viz.record import LIVE, Record
 from resnet_viz.spec import RunSpec
 
@@ -109,3 +111,41 @@ def verdict(records: Sequence[Record]) -> str:
     seeds = {r.spec.train.seed for r in records}
     sentences.append(f"{len(seeds)} seeds." if len(seeds) > 1 else "")
     return " ".join(filter(None, sentences))
+
+
+def lesions(nets: Sequence[tuple[str, float, Sequence[float]]], pictures: int) -> str:
+    """What is left of networks without one of their blocks.
+
+    Of each net its label, its accuracy undisturbed, and those without each block measured so far. Names their range and median.
+    """
+    said = []
+    for label, undisturbed, without in nets:
+        name = label.partition(" on ")[0]
+        if not without:
+            said.append(f"{name} {percent(undisturbed)} undisturbed")
+            continue
+        middle = statistics.median(without)
+        said.append(
+            f"{name} {_spread(without, percent)} right (median {percent(middle)}, undisturbed {percent(undisturbed)})"
+        )
+    if not any(without for _, _, without in nets):
+        return f"No block dropped yet: {', '.join(said)}."
+    return f"With one block dropped: {'; '.join(said)}. {pictures:,} test pictures."
+
+
+def landscape(nets: Sequence[tuple[str, Sequence[float]]], lab: LandscapeSpec, pictures: int) -> str:
+    """How high the loss rises around networks: of each its label and the losses measured, the first at its own weights.
+
+    Names the region, on how many pictures, and how many draws of directions.
+    """
+    said = []
+    for label, losses in nets:
+        name, highest = label.partition(" on ")[0], max(losses)
+        top = _loss(highest) if math.isfinite(highest) else "beyond all numbers"
+        said.append(f"{name} from {_loss(losses[0])} to {top}")
+    split = {"train": "training"}.get(lab.split, lab.split)
+    seen = f"Measured on {pictures:,} {split} pictures"
+    if lab.directions == "path":
+        return f"In the plane of the training path the loss rises, {', '.join(said)}. {seen}."
+    where = f"Within ±{lab.reach:g} filter-normalised unit{'s' * (lab.reach != 1)}"
+    return f"{where} the loss rises, {', '.join(said)}. {seen}, 1 seed of directions."

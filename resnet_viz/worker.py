@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib
 import logging
 import os
 import platform
@@ -17,9 +18,11 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Generator
+from typing import Any
 
 from resnet_viz import __version__, datasets
 from resnet_viz.events import Event, Point, Result, Snapshot, Status
+from resnet_viz.networks import NetworkError
 from resnet_viz.spec import RunSpec, SpecError
 from resnet_viz.store import Run, Store, Superseded, Wanted, disk_cap
 
@@ -111,6 +114,7 @@ def _follow(
 ) -> None:
     points: list[Point] = []
     word: Status | None = None
+    saves = run.spec.lab is None  # a lab is short, and begins again where it was stopped
     written = 0.0
     snapped = time.monotonic()
     stopping = 0.0
@@ -147,8 +151,10 @@ def _follow(
         if wanted.what == "run" and time.monotonic() - written < WRITE_EVERY:
             continue
         wanted = write()
-        if wanted.what == "run" and time.monotonic() - snapped < SNAPSHOT_EVERY:
+        if wanted.what == "run" and (not saves or time.monotonic() - snapped < SNAPSHOT_EVERY):
             continue
+        if wanted.what == "stop" and not saves:
+            raise Stop
         stopping = (stopping or time.monotonic()) if wanted.what == "stop" else 0.0
         if not isinstance(event, Point):
             # Only at a step can the state be saved; where the next is long in coming, the last snapshot must do.
@@ -158,7 +164,7 @@ def _follow(
         while wanted.what == "pause" and wanted.step <= event.step:
             time.sleep(LOOK_EVERY)
             wanted = write("paused")
-        if wanted.what == "stop" or time.monotonic() - snapped >= SNAPSHOT_EVERY:
+        if saves and (wanted.what == "stop" or time.monotonic() - snapped >= SNAPSHOT_EVERY):
             snapshot = events.send("snapshot")
             assert isinstance(snapshot, Snapshot)
             store.save(run.id, run.attempt, snapshot)
@@ -175,7 +181,7 @@ def _sentence(error: Exception, store: Store) -> str:
         )
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "can't allocate" in str(error):
         return "Out of memory: choose a smaller batch, width or depth, then train again."
-    if isinstance(error, (SpecError, datasets.DataError)):
+    if isinstance(error, (SpecError, datasets.DataError, NetworkError)):
         return str(error)
     first = next(iter(str(error).splitlines()), "").rstrip(".")
     return f"{type(error).__name__}: {first}. The full story is in {store.home / 'logs'}."
@@ -185,22 +191,45 @@ def train(run: Run, store: Store) -> Job:
     """The training job, its spec resolved for this machine and stored so before the first step."""
 
     def job(spec: RunSpec, saved: bytes | None) -> Generator[Event, str | None, None]:
-        import torch
-
         from resnet_viz import train
 
         spec = train.resolve(datasets.fill(spec))
-        versions = {
-            "resnet_viz": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "device": torch.cuda.get_device_name() if spec.train.device == "cuda" else spec.train.device,
-        }
-        store.resolve(run.id, run.attempt, spec, datasets.total_steps(spec), versions)
+        store.resolve(run.id, run.attempt, spec, datasets.total_steps(spec), _versions(spec))
         yield from train.run(spec, saved)
 
     return job
+
+
+def lab(run: Run, store: Store) -> Job:
+    """The job of a run's lab: its networks loaded, its steps counted and its spec resolved before the first of them."""
+
+    def job(spec: RunSpec, saved: bytes | None) -> Generator[Event, str | None, None]:
+        import torch
+
+        from resnet_viz import checkpoints, networks, train
+
+        spec = train.resolve(spec)
+        assert spec.lab
+        module: Any = importlib.import_module(f"resnet_viz.labs.{spec.kind}")
+        torch.set_num_threads(spec.train.threads)
+        nets = [checkpoints.load(networks.find(ref, store)) for ref in spec.lab.networks]
+        store.resolve(run.id, run.attempt, spec, module.steps(spec, nets), _versions(spec))
+        yield from module.run(spec, nets)
+
+    return job
+
+
+def _versions(spec: RunSpec) -> dict[str, Any]:
+    """With what a run is made."""
+    import torch
+
+    return {
+        "resnet_viz": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "device": torch.cuda.get_device_name() if spec.train.device == "cuda" else spec.train.device,
+    }
 
 
 def work(store: Store, parent: int) -> None:
@@ -226,7 +255,7 @@ def work(store: Store, parent: int) -> None:
                 continue
             heart.run = run
             try:
-                carry_out(store, run, train(run, store), leave.is_set)
+                carry_out(store, run, (lab if run.spec.lab else train)(run, store), leave.is_set)
             except Superseded:
                 log.info("run %s was superseded or deleted", run.id)
             heart.run = None

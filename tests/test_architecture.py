@@ -8,29 +8,63 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GROUND = {"spec", "events"}
+GROUND = {"spec", "lab_specs", "events"}
 
 # What each module may import of resnet_viz, besides the ground that all stand on. Arrows point down only.
 ALLOWED = {
-    "spec": set(),
+    "checks": set(),
+    "spec": {"checks"},
+    "lab_specs": {"checks"},
     "events": set(),
     "record": set(),
     "schedules": set(),
     "arch": set(),
     "verdict": {"record"},
     "datasets": set(),
-    "class_folders": {"datasets"},
+    "pictures": set(),
+    "class_folders": {"datasets", "pictures"},
     "own_data": {"datasets", "class_folders"},
     "models": {"arch"},
     "data": {"datasets"},
     "probes": {"models"},
+    "methods": set(),
+    "attribution": {"arch", "methods", "probes"},
     "train": {"arch", "models", "data", "datasets", "probes", "schedules"},
     "store": {"record"},
     "engine": {"store", "datasets", "arch"},
-    "worker": {"train", "store", "datasets"},
+    "labs": {
+        "record",
+        "arch",
+        "models",
+        "data",
+        "datasets",
+        "probes",
+        "train",
+        "schedules",
+        "networks",
+        "checkpoints",
+        "store",
+        "verdict",
+    },
+    "networks": {"datasets", "store"},
+    "checkpoints": {"networks", "data", "datasets", "models"},
+    "worker": {"train", "labs", "networks", "checkpoints", "store", "datasets"},
     "figures": {"record", "arch", "datasets", "verdict"},
     "export": {"figures", "record", "ui", "verdict", "arch"},
-    "cli": {"engine", "worker", "store", "train", "datasets", "own_data", "record", "export", "verdict", "arch"},
+    "cli": {
+        "engine",
+        "worker",
+        "store",
+        "train",
+        "datasets",
+        "own_data",
+        "record",
+        "export",
+        "verdict",
+        "arch",
+        "labs",
+        "networks",
+    },
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -46,6 +80,9 @@ UI = {
     "export",
     "schedules",
     "ui",
+    "networks",
+    "checkpoints",
+    "labs",
 }
 
 # Server start and the first paint of Twins and Runs must not import these, nor anything that does.
@@ -63,6 +100,8 @@ LIGHT = (
     "figures",
     "export",
     "ui",
+    "networks",
+    "labs.cli",
 )
 
 

@@ -1,0 +1,20 @@
+"""What every spec checks its fields with: a mistake is one sentence that a user can act on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SpecError(ValueError):
+    """What is wrong with a spec, in one sentence a user can act on."""
+
+
+def require(condition: bool, sentence: str) -> None:
+    """Raise SpecError with this sentence unless the condition holds."""
+    if not condition:
+        raise SpecError(sentence)
+
+
+def choice(value: str, choices: Any, what: str) -> None:
+    """Raise SpecError unless the value is one of the choices."""
+    require(value in choices, f"{what} {value!r} is not known; choose one of {', '.join(choices)}.")
