@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from resnet_viz import pictures
 from resnet_viz.datasets import DataError, Progress
+from resnet_viz.pictures import FORMATS
 
 KEPT = 1 << 30  # bytes of pictures kept: larger sets of pictures are made smaller
-FILE = 64 << 20  # bytes of one picture's file
-PIXELS = 24_000_000  # of one picture, before it is made smaller
 SIDE = 224  # pixels; pictures in folders are made no larger than what ImageNet's networks see
-FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP", ".ppm": "PPM"}
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
 
@@ -49,12 +48,8 @@ class Item:
 
     @contextlib.contextmanager
     def picture(self) -> Iterator[Image.Image]:
-        """The picture, its pixels not yet read. Raises whatever Pillow makes of it, ValueError where it is too large."""
-        if self.bytes > FILE:
-            raise ValueError(f"its file is over {FILE >> 20} MiB")
-        with self.open() as file, Image.open(file, formats=sorted(set(FORMATS.values()))) as image:
-            if image.width * image.height > PIXELS:
-                raise ValueError(f"{image.width}×{image.height} pixels are more than {PIXELS // 10**6} million")
+        """The picture, its pixels not yet read. Raises what `pictures.opened` does."""
+        with self.open() as file, pictures.opened(file, self.bytes) as image:
             yield image
 
 
@@ -90,7 +85,7 @@ def read_class_folders(name: str, items: list[Item], progress: Progress) -> Pile
                 with item.picture() as image:
                     headers.append((split, number[label], item, image.size, image.mode))
             except Exception as error:  # Pillow raises of every kind for a broken file
-                bad.append(f"{'/'.join(item.parts)!r}: {_reason(error)}")
+                bad.append(f"{'/'.join(item.parts)!r}: {pictures.reason(error)}")
         if not headers:
             raise DataError(f"None of the {len(found):,} pictures in {name!r} can be read (such as {bad[0]}).")
         sizes = Counter(size for *_, size, _ in headers)
@@ -103,10 +98,10 @@ def read_class_folders(name: str, items: list[Item], progress: Progress) -> Pile
                 progress("Reading the pictures", i, len(headers))
             try:
                 with item.picture() as image:
-                    x[len(kept)] = _pixels(image, side, channels)
+                    x[len(kept)] = pictures.fit(np.asarray(pictures.decode(image, side)), side, channels)
                 kept.append((split == "test", label_number))
             except Exception as error:
-                bad.append(f"{'/'.join(item.parts)!r}: {_reason(error)}")
+                bad.append(f"{'/'.join(item.parts)!r}: {pictures.reason(error)}")
     if not kept:
         raise DataError(f"None of the {len(found):,} pictures in {name!r} can be read (such as {bad[0]}).")
     if bad:
@@ -121,10 +116,6 @@ def read_class_folders(name: str, items: list[Item], progress: Progress) -> Pile
     if not test.any():
         return Pile(x, labels, x[:0], labels[:0], classes, tuple(notes))
     return Pile(x[~test], labels[~test], x[test], labels[test], classes, tuple(notes))
-
-
-def _reason(error: Exception) -> str:
-    return "not a picture" if isinstance(error, UnidentifiedImageError) else " ".join(str(error).split())
 
 
 def _hidden(parts: tuple[str, ...]) -> bool:
@@ -162,13 +153,3 @@ def _side(sizes: Counter[tuple[int, int]], channels: int) -> int:
     if count * 2 <= sides.total():
         side = int(np.median(list(sides.elements())))
     return max(4, min(side, SIDE, int((KEPT / channels / sides.total()) ** 0.5)))
-
-
-def _pixels(image: Image.Image, side: int, channels: int) -> np.ndarray:
-    """Pixels (side, side, channels) of the picture's middle square."""
-    image.draft(None, (side, side))  # a JPEG decodes at a fraction of its size
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16 bits
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    image = ImageOps.fit(image.convert("L" if channels == 1 else "RGB"), (side, side))
-    return np.asarray(image).reshape(side, side, channels)

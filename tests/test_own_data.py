@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet_viz import class_folders, datasets, own_data
+from resnet_viz import class_folders, datasets, own_data, pictures
 from resnet_viz.datasets import DataError
 from resnet_viz.own_data import import_own
 from resnet_viz.spec import DataSpec, RunSpec, TrainSpec
@@ -361,7 +361,7 @@ def test_limits_hold_for_what_is_many_or_large(monkeypatch, home, tmp_path) -> N
 
 
 def test_a_file_of_too_many_bytes_is_left_out(monkeypatch) -> None:
-    monkeypatch.setattr(class_folders, "FILE", 1 << 20)
+    monkeypatch.setattr(pictures, "FILE", 1 << 20)
     content = archive(folders() | {"cat/long.png": picture(X[0]) + bytes((1 << 20) + 1)})
     assert "'cat/long.png': its file is over 1 MiB" in datasets.facts(import_own(("p.zip", content))).notes[0]
 
