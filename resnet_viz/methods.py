@@ -154,7 +154,12 @@ def _deconvolution(q: Question) -> Tensor:
 
 
 def _deeplift(q: Question) -> Tensor:
-    return captum.attr.DeepLift(q.model).attribute(q.x, q.baseline[:1].expand_as(q.x), q.target)
+    try:
+        return captum.attr.DeepLift(q.model).attribute(q.x, q.baseline[:1].expand_as(q.x), q.target)
+    finally:
+        for module in q.model.modules():  # where a pass fails captum leaves there what it had seen
+            vars(module).pop("input", None)
+            vars(module).pop("output", None)
 
 
 def _gradient_shap(q: Question) -> Tensor:
