@@ -4,7 +4,7 @@ import streamlit as st
 
 from resnet_viz import export, figures
 from resnet_viz.store import Run, StoreError, disk_cap
-from resnet_viz.ui import controls, live
+from resnet_viz.ui import controls, lab, live
 from resnet_viz.ui.frame import chart, frame
 from resnet_viz.ui.runs_table import COLUMNS, row
 
@@ -84,13 +84,19 @@ def page() -> None:
         st.caption(
             "Tick runs on the left to overlay them; runs that differ in the seed alone become one band. Below: the latest."
         )
-    curves([live.record(run, CURVES) for run in picked or store.runs(runs[0].group)])
+    trained = [run for run in picked or runs if run.kind == "train"]
+    overlaid = trained if picked else store.runs(trained[0].group) if trained else []
+    if overlaid or not picked:
+        curves([live.record(run, CURVES) for run in overlaid] or live.recorded()[:2])
+    for run in picked:
+        if run.result.get("sentence"):
+            st.markdown(f"**{run.name}**: {run.result['sentence']}")
     if picked:
+        first = picked[0]
         with st.container(horizontal=True):
-            if st.button("Open on Twins", icon=":material/open_in_new:"):
-                st.session_state["show"] = picked[0].group
-                to_twins()
-            if len(picked) == 1 and st.button("Train again, with changes", icon=":material/replay:"):
+            if st.button(f"Open on {lab.place(first)[0]}", icon=":material/open_in_new:"):
+                lab.open_run(first)
+            if len(picked) == 1 and trained and st.button("Train again, with changes", icon=":material/replay:"):
                 controls.apply(controls.values_of(picked[0].spec))
                 to_twins()
             st.download_button("CSV", lambda: export.csv([store.record(r.id) for r in picked]), "runs.csv", "text/csv")
@@ -99,7 +105,7 @@ def page() -> None:
                 lambda: export.handout([store.record(r.id) for r in picked]),
                 "twins.html",
                 "text/html",
-                disabled=len(picked) > 6,
+                disabled=not 0 < len(trained) == len(picked) <= 6,
                 help="One file with its interactive charts, for 40 students and no network. Up to 6 runs.",
             )
             if st.button("Delete", icon=":material/delete:"):
