@@ -131,7 +131,7 @@ def fit(picture: np.ndarray, size: int, channels: int, resize: int = 0) -> np.nd
         image = _middle(image, size)
     else:
         image = _middle(image, short).resize((size, size), Image.Resampling.BICUBIC)
-    return np.asarray(image).reshape(size, size, channels)
+    return np.array(image).reshape(size, size, channels)
 
 
 def _middle(image: Image.Image, side: int) -> Image.Image:

@@ -1,0 +1,244 @@
+"""Choosing a network and a picture: what Inside, Explain and the labs have in common. Both choices stand in the URL."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from resnet_viz import datasets, networks, pictures
+from resnet_viz.networks import NetworkError, Source
+from resnet_viz.spec import DataSpec
+from resnet_viz.ui import live
+
+if TYPE_CHECKING:
+    from resnet_viz.checkpoints import Network
+
+# Where a picture comes from.
+KINDS = {"sample": "Sample", "data": "Data set", "upload": "Upload", "camera": "Camera"}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A picture (H, W, 3) uint8, what it is called, and the number of its class in the network's, where that is known."""
+
+    picture: np.ndarray
+    name: str
+    label: int | None = None
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Pictures (N, S, S, C) uint8 at a network's own size; labels (N,) where known; and a few words that say what they are."""
+
+    pictures: np.ndarray
+    labels: np.ndarray | None
+    words: str
+
+
+# --- what stands in the URL ----------------------------------------------------------------------------------------------
+
+
+def linked(key: str, default: str) -> str:
+    """The value of a choice before its widget is drawn: the link's where somebody followed one, else the session's."""
+    found = st.query_params.get(key)
+    if found is not None and found != st.session_state.get(f"{key} in the URL"):
+        st.session_state[key] = found
+    return st.session_state.setdefault(key, default)
+
+
+def link(key: str, value: str, default: str) -> None:
+    """Keep a choice in the URL. (Streamlit's own binding writes labels there, which change, and are not unique.)"""
+    st.session_state[f"{key} in the URL"] = value
+    if value == default:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = value
+
+
+# --- networks ------------------------------------------------------------------------------------------------------------
+
+
+def network(ref: str) -> Network:
+    """The network of a ref, ready to be asked; a few are kept. Imports torch. Raises NetworkError."""
+    source = networks.find(ref, live.store())
+    stamp = source.path.stat().st_mtime if source.path and source.path.exists() else 0.0
+    return _load(source, stamp)
+
+
+@st.cache_resource(show_spinner="Loading the network", max_entries=8, hash_funcs={Source: lambda s: (s.ref, s.step)})
+def _load(source: Source, stamp: float) -> Network:
+    from resnet_viz import checkpoints
+
+    return checkpoints.load(source)
+
+
+def unique(sources: Sequence[Source]) -> dict[str, str]:
+    """ref → a label that no other has."""
+    many = Counter(source.label for source in sources)
+    return {s.ref: s.label if many[s.label] == 1 else f"{s.label} ({s.ref.partition(':')[2][-6:]})" for s in sources}
+
+
+def choose_network(key: str, *, label: str = "Network") -> Source:
+    """Any network there is; the first that ships, until another is chosen. Its ref stands in the URL under ``key``."""
+    store = live.store()
+    sources = {source.ref: source for source in networks.available(store)}
+    default = next(iter(sources))
+    ref = linked(key, default)
+    if ref not in sources:  # an earlier snapshot, or a link from elsewhere
+        try:
+            sources[ref] = networks.find(ref, store)
+        except NetworkError as error:
+            st.error(str(error))
+            ref = st.session_state[key] = default
+    names = unique(list(sources.values()))
+    ref = st.selectbox(label, list(sources), format_func=names.__getitem__, key=key, persist_state="session")
+    link(key, ref, default)
+    source = sources[ref]
+    st.caption(source.about)
+    return source
+
+
+# --- pictures ------------------------------------------------------------------------------------------------------------
+
+
+def choose_picture(key: str, source: Source) -> Chosen:
+    """A picture for a network: a sample that ships, one of its data set, an upload or the camera's. Never none."""
+    usual = "data" if source.spec.channels == 1 and source.data else "sample"
+    if linked(key, usual) not in KINDS:
+        st.session_state[key] = usual
+    kind = st.segmented_control(
+        "Picture", list(KINDS), format_func=KINDS.__getitem__, key=key, required=True, persist_state="session"
+    )
+    link(key, kind, usual)
+    if kind == "data":
+        found = _from_data(f"{key}_n", source)
+    elif kind in ("upload", "camera"):
+        found = _own(f"{key}_{kind}", kind)
+    else:
+        found = None
+    return found or _sample(f"{key}_sample", source)
+
+
+def _sample(key: str, source: Source) -> Chosen:
+    names = list(pictures.SAMPLES)
+    if linked(key, names[0]) not in names:
+        st.session_state[key] = names[0]
+    name = st.selectbox("Sample", names, format_func=str.capitalize, key=key, persist_state="session")
+    link(key, name, names[0])
+    classes = datasets.facts(source.data).classes if source.data else ()
+    return Chosen(_shipped(name), name, classes.index(name) if name in classes else None)
+
+
+@st.cache_data(show_spinner=False)
+def _shipped(name: str) -> np.ndarray:
+    return pictures.read(pictures.SAMPLES[name].read_bytes(), name)
+
+
+def _from_data(key: str, source: Source) -> Chosen | None:
+    """A test picture of the network's data set, by its number; None, with words, where they are not on this machine."""
+    try:
+        x, y = test_pictures(source)
+    except datasets.DataError as error:
+        st.info(f"{error} Until then, a sample:")
+        return None
+    default = "0"
+    start = linked(f"{key} number", default)
+    st.session_state[key] = min(int(start) if start.isdecimal() else 0, len(x) - 1)
+    about = datasets.facts(source.data) if source.data else None
+    assert about
+    number = st.number_input(
+        f"Test picture of {about.label}, 0 to {len(x) - 1:,}", 0, len(x) - 1, step=1, key=key, persist_state="session"
+    )
+    link(f"{key} number", str(number), default)
+    label = int(y[number])
+    st.caption(f"It shows: {about.classes[label]}")
+    picture = np.repeat(x[number], 3, 2) if x.shape[3] == 1 else x[number]
+    return Chosen(picture, f"test picture {number}, {about.classes[label]}", label)
+
+
+def _own(key: str, kind: str) -> Chosen | None:
+    """The user's picture; kept for the session, so that it is still there on another page."""
+    if kind == "camera":
+        file = st.camera_input("Camera", key=key)
+    else:
+        size = pictures.FILE >> 20
+        file = st.file_uploader("PNG, JPEG, WebP, GIF or BMP", key=key, max_upload_size=size)
+    kept: dict[str, Any] = st.session_state.setdefault(f"{key} kept", {})
+    if file is not None and kept.get("file") != file.file_id:
+        try:
+            name = "your photo" if kind == "camera" else file.name
+            kept |= {
+                "file": file.file_id,
+                "chosen": Chosen(pictures.read(file.getvalue(), file.name), name),
+                "error": "",
+            }
+        except pictures.PictureError as error:
+            kept |= {"file": file.file_id, "error": str(error)}
+    if file is not None and kept.get("error"):
+        st.error(kept["error"])
+    elif file is None and "chosen" in kept:
+        st.caption(f"Kept from before: {kept['chosen'].name}")
+    elif file is None:
+        st.caption("Until yours is here, a sample:")
+    return kept.get("chosen")
+
+
+# --- the data set's pictures ---------------------------------------------------------------------------------------------
+
+
+def test_pictures(source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Test pictures (N, H, W, C) uint8 of the network's data set, and labels (N,).
+
+    Raises DataError where it is not known, or not on this machine: nothing is downloaded here.
+    """
+    if source.data is None:
+        raise datasets.DataError(f"{source.label} brings no data set with it; upload a picture, or take a sample.")
+    if not datasets.available(source.data.name):
+        label = datasets.facts(source.data).label
+        raise datasets.DataError(
+            f"{label} is not on this machine; train any network on it once, on Twins, to fetch it."
+        )
+    return _test_pictures(source.data)
+
+
+@st.cache_resource(show_spinner="Reading the data set", max_entries=2)
+def _test_pictures(data: DataSpec) -> tuple[np.ndarray, np.ndarray]:
+    splits = datasets.load(data)
+    return splits.pictures["test"], splits.labels["test"]
+
+
+def pool(source: Source, most: int = 1000) -> Pool:
+    """Up to ``most`` pictures to find those that excite a channel: the data set's test pictures, else parts of what ships."""
+    spec = source.spec
+    try:
+        x, y = test_pictures(source)
+        about = datasets.facts(source.data) if source.data else None
+        assert about
+        return Pool(x[:most], y[:most], f"the first {min(most, len(x)):,} test pictures of {about.label}")
+    except datasets.DataError:
+        found = _parts(spec.size, spec.channels, min(most, 300 if spec.size <= 64 else 60))
+        return Pool(
+            found,
+            None,
+            f"{len(found)} parts of the {len(pictures.SAMPLES)} photos that ship, for its data set is not here",
+        )
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _parts(size: int, channels: int, count: int) -> np.ndarray:
+    """Squares of the photos that ship, of drawn places and sizes, (count, size, size, channels)."""
+    draw = np.random.default_rng(0)
+    photos: Mapping[int, np.ndarray] = {i: _shipped(name) for i, name in enumerate(pictures.SAMPLES)}
+    found = []
+    for number in range(count):
+        photo = photos[number % len(photos)]
+        short = min(photo.shape[:2])
+        side = int(draw.integers(min(size, short // 4), short + 1))
+        top, left = (int(draw.integers(0, n - side + 1)) for n in photo.shape[:2])
+        found.append(pictures.fit(photo[top : top + side, left : left + side], size, channels))
+    return np.stack(found)
