@@ -48,10 +48,10 @@ def _hooks() -> Iterator[list[torch.utils.hooks.RemovableHandle]]:
 
 
 @contextmanager
-def block_gradients(blocks: Sequence[Block]) -> Iterator[list[Tensor]]:
+def block_gradients(blocks: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
     """While open, each backward pass fills the list with ‖∂L/∂h_b‖, the gradient norm at every block's output.
 
-    The list holds one 0-d float32 tensor a block, NaN until the first backward pass.
+    The list holds one 0-d float32 tensor a block (or other module), NaN until the first backward pass.
     """
     norms = [torch.tensor(torch.nan)] * len(blocks)
 

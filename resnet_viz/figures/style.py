@@ -146,6 +146,15 @@ class Drawing:
             xshift=9 if side == "left" else -9, font={"color": net.colour},
         )  # fmt: skip
 
+    def lift(self) -> None:
+        """Make it fit for a dark page: the pair's texts brighter, boxes that would glare darker. (The stage does so itself.)"""
+        for note in self.layout["annotations"]:
+            colour = note["font"].get("color")
+            note["font"] = note["font"] | {"color": LIFTED.get(colour, colour)}
+        for trace in self.data:
+            if trace.get("marker", {}).get("colorscale") is SCALE:
+                trace["marker"]["colorscale"] = SCALE_DARK
+
     def figure(self) -> go.Figure:
         """The same, as a validated figure."""
         return go.Figure({"data": self.data, "layout": {"template": "none", **self.layout}})

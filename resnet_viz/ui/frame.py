@@ -7,6 +7,7 @@ import os
 import shutil
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import plotly
 import streamlit as st
@@ -46,12 +47,15 @@ def frame(title: str) -> None:
     serve(STAGE)
 
 
-def chart(drawing: Drawing, key: str, height: int = 300) -> None:
-    """A drawing of `figures` that stands still, under its own title and hint."""
+def chart(drawing: Drawing, key: str, height: int = 300, **options: Any) -> None:
+    """A drawing of `figures` that stands still, under its own title and hint; options are `st.plotly_chart`'s own."""
     about = drawing.layout["meta"]
+    if st.context.theme.type == "dark":
+        drawing.lift()
     st.markdown(f"**{about['title']}** :gray[{about['hint']}]")
-    figure = drawing.figure().update_layout(margin_b=48)  # Streamlit's theme sets the axis title lower
-    st.plotly_chart(figure, key=key, height=height, config={"displayModeBar": False})
+    room = max(48, drawing.layout["margin"]["b"])  # Streamlit's theme sets the axis title lower
+    figure = drawing.figure().update_layout(margin_b=room)
+    st.plotly_chart(figure, key=key, height=height, config={"displayModeBar": False}, **options)
 
 
 @cache

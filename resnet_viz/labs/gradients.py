@@ -1,0 +1,74 @@
+"""A network before its first step: how large the gradient and the activations are at every block and layer.
+
+No training, and no data needed: random pictures will do. What comes out is a `Record` of one step, so that every chart of a
+training run draws it.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from resnet_viz import datasets, models, probes
+from resnet_viz.data import Pictures, generator
+from resnet_viz.record import Record
+from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, TrainSpec
+
+INPUTS = 32  # pictures: twice as many move the ratios below by a few per cent
+PICTURES = {"noise": "random (Gaussian)", "digits": "digits"}
+
+
+def run_spec(model: ModelSpec, seed: int = 0, pictures: str = "noise", inputs: int = INPUTS) -> RunSpec:
+    """The training run whose first step `at_start` looks at; pictures of noise stand for no data set, under the digits' name."""
+    train = TrainSpec(seed=seed, batch=inputs, steps=1, device="cpu", precision="float32")
+    spec = RunSpec(model, DataSpec(augment=()), train)
+    return datasets.fill(spec) if pictures == "digits" else spec
+
+
+def batch(spec: RunSpec, pictures: str = "noise") -> tuple[Tensor, Tensor]:
+    """Pictures (B, C, H, W) of mean 0 and std 1, and labels (B,): Gaussian noise, or the run's first batch of the digits."""
+    if pictures == "digits":
+        return Pictures(datasets.load(spec.data), spec).batch(1)
+    model, train = spec.model, spec.train
+    draws = generator(train.seed, "noise")
+    shape = (train.batch, model.channels, model.size, model.size)
+    x = torch.randn(shape, generator=draws).contiguous(memory_format=torch.channels_last)
+    return x, torch.randint(model.classes, (train.batch,), generator=draws)
+
+
+def at_start(model: ModelSpec, seed: int = 0, pictures: str = "noise", inputs: int = INPUTS) -> Record:
+    """One forward and backward pass of the cross-entropy before any update, in training mode, float32.
+
+    Series, each of one step: "grad_block" ‖∂L/∂h_b‖ at every block's output (B,); "grad_layer" the same at every layer's
+    response, before ReLU, and "activation_std" that response's std, for stem and branches (layers,); "branch_share"
+    ‖F(x)‖/‖x‖ (B,), NaN without a skip. Raises SpecError.
+    """
+    spec = run_spec(model, seed, pictures, inputs)
+    net = models.build(spec.model, seed).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    x, y = batch(spec, pictures)
+    blocks, responses = models.blocks(net), models.response_modules(net)
+    with ExitStack() as open_:
+        found = {
+            "grad_block": open_.enter_context(probes.block_gradients(blocks)),
+            "grad_layer": open_.enter_context(probes.block_gradients(list(responses.values()))),
+            "branch_share": open_.enter_context(probes.branch_shares(blocks)),
+        }
+        stds = open_.enter_context(probes.responses(responses))
+        F.cross_entropy(net(x), y).backward()
+    found["activation_std"] = list(stds.values())
+    step = np.ones(1, np.int64)
+    series = {metric: (step, torch.stack(values).numpy()[None]) for metric, values in found.items()}
+    kind = "residual" if model.residual else "plain"
+    return Record(f"{kind}-{seed}", spec, "finished", f"{kind}-{model.depth}", 1, 1, series=series)
+
+
+def growth(record: Record) -> float:
+    """By which factor a layer multiplies the gradient on its way to the input: least squares through log ‖gradient‖ by layer."""
+    logs = np.log(record.get("grad_layer")[1][-1].astype(np.float64))
+    layer = np.arange(len(logs))
+    sound = np.isfinite(logs)
+    return float(np.exp(-np.polyfit(layer[sound], logs[sound], 1)[0])) if sound.sum() > 1 else float("nan")
