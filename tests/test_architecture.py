@@ -20,6 +20,7 @@ ALLOWED = {
     "schedules": set(),
     "arch": set(),
     "verdict": {"record"},
+    "sweeps": {"record", "datasets", "verdict"},
     "datasets": set(),
     "pictures": set(),
     "class_folders": {"datasets", "pictures"},
@@ -49,7 +50,7 @@ ALLOWED = {
     "networks": {"datasets", "store"},
     "checkpoints": {"networks", "data", "datasets", "models"},
     "worker": {"train", "labs", "networks", "checkpoints", "store", "datasets"},
-    "figures": {"record", "arch", "datasets", "verdict"},
+    "figures": {"record", "arch", "datasets", "verdict", "sweeps"},
     "export": {"figures", "record", "ui", "verdict", "arch"},
     "cli": {
         "engine",
@@ -79,10 +80,16 @@ UI = {
     "verdict",
     "export",
     "schedules",
+    "sweeps",
     "ui",
     "networks",
     "checkpoints",
     "labs",
+    "pictures",
+    "attribution",
+    "methods",
+    "probes",
+    "trust",
 }
 
 # Server start and the first paint of Twins and Runs must not import these, nor anything that does.
@@ -94,6 +101,7 @@ LIGHT = (
     "schedules",
     "arch",
     "verdict",
+    "sweeps",
     "datasets",
     "store",
     "engine",
