@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from resnet_viz import arch
 from resnet_viz.figures.numbers import log_ratio, loudness, superscript
-from resnet_viz.figures.style import BAND, GRID, QUIET, SCALE, Drawing, Net, faint, nets
+from resnet_viz.figures.strip import MANY, about, draw_boundaries, strip, ticks
+from resnet_viz.figures.style import BAND, SCALE, Drawing, Net, faint, nets
 from resnet_viz.record import Record
 from resnet_viz.spec import block_count
 
@@ -39,10 +40,10 @@ def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
     count, limit = max((block_count(net.first.spec.model) for net in found), default=1), span(found)
     rows = max(1, len(found))
     split = 1 - min(0.5, 0.06 + 0.15 * rows)  # the fan below, the pictures above
-    ticks = _ticks(found, count)
+    named = ticks(found[0].first.spec.model) if found else [1]
     drawing.axis(
-        "xaxis", range=[0.5 - 0.15 * count, 0.5 + 1.12 * count], showgrid=False, anchor="y", tickvals=ticks,
-        ticktext=[f"{'block ' if t == 1 else ''}{t}" for t in ticks],
+        "xaxis", range=[0.5 - 0.15 * count, 0.5 + 1.12 * count], showgrid=False, anchor="y", tickvals=named,
+        ticktext=[f"{'block ' if t == 1 else ''}{t}" for t in named],
     )  # fmt: skip
     words = [f"×10{superscript(-limit)}", "×1", f"×10{superscript(limit)}"]
     drawing.axis("yaxis", range=[-limit, limit], domain=[0, split - 0.03], tickvals=[-limit, 0, limit], ticktext=words)
@@ -51,9 +52,8 @@ def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
     band = {"fillcolor": BAND, "line": {"width": 0}, "layer": "below"}
     drawing.shape(type="rect", xref="x domain", x0=0, x1=1, y0=-1, y1=1, **band)
     drawing.note("arrives<br>intact", name="band", x=1, xref="x domain", y=0, xanchor="right")
-    for boundary in _boundaries(found):
-        line = {"color": GRID, "width": 1, "dash": "dot"}
-        drawing.shape(type="line", x0=boundary, x1=boundary, yref="paper", y0=0, y1=1, line=line, layer="below")
+    if found:
+        draw_boundaries(drawing, found[0].first.spec.model)
     for number, net in enumerate(found):
         _picture(drawing, net, number)
     recorded = [_fan(drawing, net, number, limit) for number, net in enumerate(found)]
@@ -89,38 +89,23 @@ def _fan(drawing: Drawing, net: Net, number: int, limit: int) -> bool:
 
 def _picture(drawing: Drawing, net: Net, number: int) -> None:
     """One row: picture, a box for each block, arcs where a block has its skip, loss."""
-    blocks = arch.blocks(net.first.spec.model)
+    spec = net.first.spec.model
+    blocks = arch.blocks(spec)
     count = len(blocks)
-    x = np.arange(1, count + 1, dtype=np.int16)
-    wide = 0.6 * min(1, (count + 4) / 16)
-    between = np.arange(0.5, count + 1)  # a line from box to box
-    dashes = np.stack([between - 0.5 + wide / 2, between + 0.5 - wide / 2, np.full(count + 1, np.nan)], 1)
-    dashes[0, 0], dashes[-1, 1] = 0.35, count + 0.65
-    strip = {"yaxis": "y2", "mode": "lines", "hoverinfo": "skip"}
-    level = np.full(dashes.size, -number, np.int16)
-    drawing.trace(x=dashes.ravel().astype(np.float32), y=level, line={"color": net.colour, "width": 1.5}, **strip)
-    for on in (True, False):
-        mine = [b.number for b in blocks if b.has_skip == on]
-        if net.skips and mine:
-            style = {"color": net.colour, "width": 1.8} if on else {"color": QUIET, "width": 1, "dash": "dot"}
-            arcs = _arcs(mine, -number, 9 if count <= 60 else 3)
-            drawing.trace(x=arcs[0], y=arcs[1], line=style, meta={"role": "arcs", "net": number, "on": on}, **strip)
     steps, ratios = log_ratio(net.first, kept=True)
+    fill: dict[str, Any] = {"color": "rgba(128,128,128,0.25)"}
     if len(steps) and np.isfinite(ratios[-1]).any():
         fill = {"color": ratios[-1].astype(np.float32), "colorscale": SCALE, "cmin": -SPAN, "cmax": SPAN}
-    else:
-        fill = {"color": "rgba(128,128,128,0.25)"}
-    words = {"hovertext": [_about(b) for b in blocks], "hovertemplate": "%{hovertext}<extra></extra>"}
-    if net.skips:
-        words["hovertemplate"] = "%{hovertext}<br>click: skip on or off<extra></extra>"
-    drawing.trace(
-        "bar", x=x, y=np.full(count, 0.44, np.float32), base=-number - 0.22, width=wide, yaxis="y2", name=net.label,
-        marker={**fill, "line": {"color": net.colour, "width": 1.4 if count <= 60 else 0.5}, "cornerradius": 2},
-        meta={"role": "box", "net": number, "skips": net.skips}, **(words if count <= 60 else {}),
+    words: dict[str, Any] = {
+        "hovertext": [about(b) for b in blocks],
+        "hovertemplate": "%{hovertext}" + "<br>click: skip on or off" * net.skips + "<extra></extra>",
+    }
+    strip(
+        drawing, spec, net.colour, number, fill=fill, meta={"net": number}, name=net.label, **(words if count <= MANY else {})
     )  # fmt: skip
     if net.skips:  # a generous place to click: the room under the arc
         drawing.trace(
-            x=x, y=np.full(count, 0.42 - number, np.float32), mode="markers", yaxis="y2",
+            x=np.arange(1, count + 1, dtype=np.int16), y=np.full(count, 0.42 - number, np.float32), mode="markers", yaxis="y2",
             marker={"size": 14, "opacity": 0}, meta={"role": "arc", "net": number, "skips": True},
             hovertemplate="block %{x}<br>click: skip on or off<extra></extra>",
         )  # fmt: skip
@@ -128,27 +113,3 @@ def _picture(drawing: Drawing, net: Net, number: int) -> None:
     drawing.note("picture", name="strip-right", x=0.35, xanchor="right", xshift=-4, **row)
     loss, font = f"loss  <b>{net.label}</b>", {"color": net.colour}
     drawing.note(loss, name="strip-left", x=count + 0.65, xanchor="left", xshift=4, font=font, **row)
-
-
-def _arcs(numbers: Sequence[int], base: float, points: int) -> tuple[np.ndarray, np.ndarray]:
-    """Half ellipses over the boxes of these blocks, one after the other, with gaps (NaN) between them."""
-    turn = np.linspace(np.pi, 0, points)
-    x = np.concatenate([np.append(n + 0.46 * np.cos(turn), np.nan) for n in numbers])
-    y = np.concatenate([np.append(base + 0.5 * np.sin(turn), np.nan) for _ in numbers])
-    return x.astype(np.float32), y.astype(np.float32)
-
-
-def _about(block: arch.Block) -> str:
-    return f"block {block.number}: {block.cout} channels, {block.size_out}×{block.size_out}"
-
-
-def _boundaries(found: Sequence[Net]) -> list[float]:
-    """Where a stage ends and the next begins, between two blocks."""
-    blocks = arch.blocks(found[0].first.spec.model) if found else ()
-    return [b.number - 0.5 for a, b in pairwise(blocks) if a.stage != b.stage]
-
-
-def _ticks(found: Sequence[Net], count: int) -> list[int]:
-    """The first block of every stage, and the last block."""
-    starts = [1, *(round(b + 0.5) for b in _boundaries(found))]
-    return sorted({*(s for s in starts if s == 1 or count - s >= count / 20), count})

@@ -1,0 +1,90 @@
+"""The picture of a net: a box for each block on a wire, and an arc over it where it has its skip. Block b stands at x = b."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from resnet_viz import arch
+from resnet_viz.figures.style import GRID, QUIET, Drawing
+from resnet_viz.spec import ModelSpec
+
+MANY = 60  # past so many blocks arcs are coarser and edges thinner
+
+
+def box_width(count: int) -> float:
+    """Width of a box where ``count`` blocks stand one step apart."""
+    return 0.6 * min(1, (count + 4) / 16)
+
+
+def strip(
+    drawing: Drawing,
+    spec: ModelSpec,
+    colour: str,
+    row: int = 0,
+    *,
+    fill: Mapping[str, Any],
+    meta: Mapping[str, Any],
+    yaxis: str = "y2",
+    **boxes: Any,
+) -> None:
+    """Draw one net at y = −``row``: the wire, arcs (dotted where a skip is switched off) and boxes.
+
+    ``fill``: the boxes' marker colour (and scale); ``meta``: what else their traces carry beside {"role"}; ``boxes``: more
+    properties of the boxes' trace.
+    """
+    blocks = arch.blocks(spec)
+    count = len(blocks)
+    wide = box_width(count)
+    between = np.arange(0.5, count + 1)  # a line from box to box
+    dashes = np.stack([between - 0.5 + wide / 2, between + 0.5 - wide / 2, np.full(count + 1, np.nan)], 1)
+    dashes[0, 0], dashes[-1, 1] = 0.35, count + 0.65
+    line = {"yaxis": yaxis, "mode": "lines", "hoverinfo": "skip"}
+    level = np.full(dashes.size, -row, np.int16)
+    drawing.trace(x=dashes.ravel().astype(np.float32), y=level, line={"color": colour, "width": 1.5}, **line)
+    for on in (True, False):
+        mine = [b.number for b in blocks if b.has_skip == on]
+        if spec.residual and mine:
+            style = {"color": colour, "width": 1.8} if on else {"color": QUIET, "width": 1, "dash": "dot"}
+            arcs = _arcs(mine, -row, 9 if count <= MANY else 3)
+            drawing.trace(x=arcs[0], y=arcs[1], line=style, meta={"role": "arcs", **meta, "on": on}, **line)
+    drawing.trace(
+        "bar", x=np.arange(1, count + 1, dtype=np.int16), y=np.full(count, 0.44, np.float32), base=-row - 0.22, width=wide,
+        yaxis=yaxis, marker={**fill, "line": {"color": colour, "width": 1.4 if count <= MANY else 0.5}, "cornerradius": 2},
+        meta={"role": "box", **meta, "skips": spec.residual}, **boxes,
+    )  # fmt: skip
+
+
+def _arcs(numbers: Sequence[int], base: float, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Half ellipses over the boxes of these blocks, one after the other, with gaps (NaN) between them."""
+    turn = np.linspace(np.pi, 0, points)
+    x = np.concatenate([np.append(n + 0.46 * np.cos(turn), np.nan) for n in numbers])
+    y = np.concatenate([np.append(base + 0.5 * np.sin(turn), np.nan) for _ in numbers])
+    return x.astype(np.float32), y.astype(np.float32)
+
+
+def about(block: arch.Block) -> str:
+    """What one reads when pointing at a block."""
+    return f"block {block.number}: {block.cout} channels, {block.size_out}×{block.size_out}"
+
+
+def boundaries(spec: ModelSpec) -> list[float]:
+    """Where a stage ends and the next begins, between two blocks."""
+    return [b.number - 0.5 for a, b in pairwise(arch.blocks(spec)) if a.stage != b.stage]
+
+
+def draw_boundaries(drawing: Drawing, spec: ModelSpec) -> None:
+    """Dotted lines between the stages, from top to bottom."""
+    for boundary in boundaries(spec):
+        line = {"color": GRID, "width": 1, "dash": "dot"}
+        drawing.shape(type="line", x0=boundary, x1=boundary, yref="paper", y0=0, y1=1, line=line, layer="below")
+
+
+def ticks(spec: ModelSpec) -> list[int]:
+    """The blocks that an axis names: the first of every stage, and the last."""
+    count = len(arch.blocks(spec))
+    starts = [1, *(round(b + 0.5) for b in boundaries(spec))]
+    return sorted({*(s for s in starts if s == 1 or count - s >= count / 20), count})
