@@ -33,6 +33,8 @@ ACTIVATIONS_EVERY = 8
 # Pictures over which BatchNorm's statistics are estimated again, and the batch in which nets are evaluated.
 BN_PICTURES = 1024
 EVALUATION_BATCH = 256
+# Training pictures over which a finished run is asked how well it fits them, as they are: the other side of the validation gap.
+FIT_PICTURES = 1024
 
 
 def resolve(spec: RunSpec) -> RunSpec:
@@ -100,10 +102,11 @@ class Trainer:
         """bfloat16 for the pass where the spec says so; weights, losses and statistics stay float32."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.train.precision == "bfloat16")
 
-    def advance(self, record: bool = True) -> Point:
+    def advance(self, record: bool = True, rate: float | None = None) -> Point:
         """One step: forward, backward, update. Returns what was measured, the loss before the update.
 
-        ``record`` off measures loss and accuracy alone: what recording costs is the difference.
+        ``record`` off measures loss and accuracy alone: what recording costs is the difference. ``rate`` takes the place of the
+        schedule's.
         """
         started = time.perf_counter()
         train, step = self.spec.train, self.step + 1
@@ -112,7 +115,7 @@ class Trainer:
         x, y = self.pictures.batch(step)
         x, mixed, share = self._mixup(x, y, step)
         models.set_survival(self.model, data.generator(train.seed, "survival", step))
-        rate = rate_at(train, step, self.total)
+        rate = rate_at(train, step, self.total) if rate is None else rate
         for group in self.optimiser.param_groups:
             group["lr"] = rate
 
@@ -174,11 +177,18 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate(self, split: str) -> Generator[Status, None, tuple[float, float]]:
-        """Mean loss and accuracy over every picture of a split, in evaluation mode; says how far it is after each batch."""
+        """Mean loss and accuracy over a split's pictures, not varied, in evaluation mode; says how far it is after each batch.
+
+        Of "train" at most FIT_PICTURES, the same each time; of the others all.
+        """
         self.model.eval()
         total = len(self.pictures.y[split])
+        batches = self.pictures.evaluation_batches(split, EVALUATION_BATCH)
+        if split == "train":
+            total = min(total, FIT_PICTURES)
+            batches = self.pictures.training_batches(FIT_PICTURES, EVALUATION_BATCH)
         loss, right, count = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
-        for x, y in self.pictures.evaluation_batches(split, EVALUATION_BATCH):
+        for x, y in batches:
             with self.autocast():
                 logits = self.model(x)
             loss += F.cross_entropy(logits.float(), y, reduction="sum")
@@ -231,7 +241,7 @@ class Trainer:
         self.step, self.epoch = state["step"], _Epoch(**state["epoch"])
 
 
-def _load(spec: RunSpec) -> Generator[Status, None, data.Pictures]:
+def load(spec: RunSpec) -> Generator[Status, None, data.Pictures]:
     """The pictures on the device; while they are downloaded, how far that is."""
     told: queue.SimpleQueue[Status | None] = queue.SimpleQueue()
     outcome: list[Any] = []
@@ -266,7 +276,7 @@ def run(spec: RunSpec, resume: bytes | None = None) -> Generator[Event, str | No
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.benchmark = False
     started = time.perf_counter()
-    trainer = Trainer(spec, (yield from _load(spec)))
+    trainer = Trainer(spec, (yield from load(spec)))
     keep = snapshot_epochs(max(1, trainer.total // trainer.per_epoch))
     if resume:
         trainer.restore(resume)
@@ -289,10 +299,12 @@ def run(spec: RunSpec, resume: bytes | None = None) -> Generator[Event, str | No
                 yield trainer.snapshot(full=False)
         if (yield point) == "snapshot":
             yield trainer.snapshot(full=True)
+    fit_loss, fit = yield from trainer.evaluate("train")
     loss, right = yield from trainer.evaluate("test")
     yield Point(trainer.step, {"test_loss": loss, "test_accuracy": right})
     yield trainer.snapshot(full=True)
-    yield Result("finished", _values(trainer, started, first) | {"test_loss": loss, "test_accuracy": right})
+    outcome = {"fit_loss": fit_loss, "fit_accuracy": fit, "test_loss": loss, "test_accuracy": right}
+    yield Result("finished", _values(trainer, started, first) | outcome)
 
 
 def _values(trainer: Trainer, started: float, first: int) -> dict[str, Any]:

@@ -1,0 +1,81 @@
+"""Sweeps: many runs that answer one question: depth, kind of shortcut, or what helps against overfitting."""
+
+import streamlit as st
+
+from resnet_viz import datasets, engine, sweeps
+from resnet_viz.figures.sweeps import sweep
+from resnet_viz.spec import SpecError
+from resnet_viz.ui import live
+from resnet_viz.ui import sweeps as parts
+from resnet_viz.ui.frame import ROOT, chart, frame
+
+frame("Sweeps")
+store = live.store()
+
+
+def start(kind: str, specs) -> None:
+    """Queue the whole grid as one group, and show it."""
+    try:
+        ids = engine.start(store, specs)
+        st.session_state[f"{kind}_shown"] = store.run(ids[0]).group
+    except (SpecError, datasets.DataError) as error:
+        st.session_state["complaint"] = str(error)
+
+
+def answer(kind: str, group: str) -> None:
+    """The sentence, how far the sweep is, and its figure. Called again at every tick of a live sweep."""
+    runs = store.runs(group) if group else []
+    records = [live.record(run, ("val_accuracy",)) for run in runs] or parts.recorded(kind)
+    said = "" if runs else " Recorded."
+    st.html(f'<h1 role="status">{sweeps.verdict(records)} <small>{sweeps.aside(records)}{said}</small></h1>')
+    parts.progress(store, runs)
+    chart(sweep(kind, records), key=f"sweep {kind}", height=480)
+    if going and live.settled(runs):
+        st.rerun()  # the whole page, which then no longer ticks
+
+
+def controls(kind: str, shown: dict[str, str]) -> None:
+    """The right column: which sweep is shown, and what to run."""
+    if len(shown) > 1:
+        st.selectbox(
+            "Shown", list(shown), format_func=lambda g: shown.get(g, g), key=f"{kind}_shown", persist_state="session"
+        )
+    complaint = st.session_state.pop("complaint", None)
+    specs, cost = [], None
+    try:
+        specs = parts.form(kind)
+        cost = parts.cost(store, specs)
+    except (SpecError, datasets.DataError) as error:
+        complaint = str(error)
+    if cost:
+        st.caption(cost)
+    if complaint:
+        st.error(complaint)
+    st.button(
+        "Run the sweep",
+        type="primary",
+        width="stretch",
+        on_click=start,
+        args=(kind, specs),
+        disabled=not cost,
+        key="run",
+    )
+
+
+names = sweeps.QUESTIONS
+left, right = st.columns([0.77, 0.23], gap="medium")
+with right, st.container(key="controls"):
+    kind = st.segmented_control(
+        "Question", list(names), format_func=names.__getitem__, default="depth", key="question", bind="query-params",
+        required=True, width="stretch",
+    )  # fmt: skip
+    shown = parts.known(store, kind)
+    if st.session_state.get(f"{kind}_shown", "") not in shown:  # deleted since
+        del st.session_state[f"{kind}_shown"]
+    group = st.session_state.setdefault(f"{kind}_shown", next(iter(shown)))
+    controls(kind, shown)
+going = bool(group) and not live.settled(store.runs(group))
+with left:
+    st.fragment(run_every=2.0 if going else None)(answer)(kind, group)
+    with st.expander("What this shows, and what it does not"):
+        st.markdown((ROOT / "resnet_viz" / "ui" / f"sweep_{kind}.md").read_text())

@@ -1,0 +1,182 @@
+"""What sweeps measured: test error against depth and by kind of shortcut, beside the papers' figures; remedies by their gap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from resnet_viz.figures.style import OTHERS, PLAIN, QUIET, RESIDUAL, Drawing, faint
+from resnet_viz.record import Record
+from resnet_viz.sweeps import HE_2015, HE_2016, LI_2018_PLAIN, Cell, cells, number, remedy_label, shortcut_name
+
+# Test errors reach from below 1 to 90 %, so their axis is logarithmic; an error of 0 is drawn at FLOOR.
+TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100)
+FLOOR = 0.3
+
+
+def sweep(kind: str, records: Sequence[Record], lecture: bool = False) -> Drawing:
+    """The drawing for a question of `sweeps.QUESTIONS`."""
+    return {"depth": depth, "shortcut": shortcuts, "overfitting": overfitting}[kind](records, lecture)
+
+
+def _log(error: float | np.ndarray) -> np.ndarray:
+    return np.log10(np.maximum(error, FLOOR))
+
+
+def _error_axis(drawing: Drawing, name: str, errors: Sequence[float]) -> None:
+    low, high = min([*errors, 5.0]), max([*errors, 20.0])
+    ticks = [t for t in TICKS if low / 2.5 <= t <= high * 2.5]
+    span = [float(_log(low)) - 0.12, min(2.0, float(_log(high)) + 0.15)]
+    drawing.axis(
+        name,
+        "test error",
+        range=span,
+        tickvals=[float(np.log10(t)) for t in ticks],
+        ticktext=[f"{t:g} %" for t in ticks],
+    )
+
+
+def depth(records: Sequence[Record], lecture: bool = False) -> Drawing:
+    """Test error (log) against depth: a line a shortcut, mean over the seeds that have finished, band from least to most.
+
+    He et al. 2015's and Li et al. 2018's CIFAR-10 figures as crosses, up to the deepest net swept.
+    """
+    drawing = Drawing(
+        "Test error against depth", "band: least to most of the seeds; ×: the papers, on CIFAR-10", lecture
+    )
+    deepest = max((r.spec.model.depth for r in records), default=56)
+    found = [cell for cell in cells(records) if len(cell.errors)]
+    papers = [
+        ({d: e for d, e in known.items() if d <= max(deepest, 56)}, colour, label)
+        for known, colour, label in ((HE_2015, RESIDUAL, "He 2015"), (LI_2018_PLAIN, PLAIN, "plain, Li 2018"))
+    ]
+    every = [float(e) for cell in found for e in cell.errors] + [e for known, _, _ in papers for e in known.values()]
+    _error_axis(drawing, "yaxis", every)
+    depths = sorted({r.spec.model.depth for r in records})
+    drawing.axis("xaxis", "layers", range=[0, max(deepest, 56) * 1.02], tickvals=depths, showgrid=False)
+    drawing.layout["margin"] = {"l": 58, "r": 150, "t": 10, "b": 40}
+    for known, colour, label in papers:
+        _paper(drawing, known, colour, label)
+    others = iter(OTHERS)
+    for shortcut, line in groupby(found, key=lambda cell: cell.key[0]):
+        colour, symbol = {"identity": (RESIDUAL, "circle"), "none": (PLAIN, "square-open")}.get(shortcut) or next(
+            others
+        )
+        _line(drawing, list(line), shortcut, colour, symbol)
+    for cell in cells(records):
+        if cell.diverged:
+            top = drawing.layout["yaxis"]["range"][1]
+            drawing.note(f"{cell.diverged} diverged", x=cell.key[1], y=top, yanchor="top", name="diverged")
+    return drawing
+
+
+def _line(drawing: Drawing, line: Sequence[Cell], shortcut: str, colour: str, symbol: str) -> None:
+    x = np.array([cell.key[1] for cell in line])
+    mean = np.array([cell.errors.mean() for cell in line])
+    label, dash = shortcut_name(shortcut), "dash" if shortcut == "none" else "solid"
+    if any(len(cell.errors) > 1 for cell in line):
+        low, high = (np.array([pick(cell.errors) for cell in line]) for pick in (np.min, np.max))
+        drawing.trace(x=x, y=_log(low), mode="lines", line={"width": 0}, hoverinfo="skip")
+        drawing.trace(
+            x=x, y=_log(high), mode="lines", line={"width": 0}, fill="tonexty", fillcolor=faint(colour, 0.16), hoverinfo="skip"
+        )  # fmt: skip
+    points = np.array([(cell.key[1], e) for cell in line for e in cell.errors])
+    drawing.trace(
+        x=points[:, 0], y=_log(points[:, 1]), mode="markers", marker={"size": 5, "color": faint(colour, 0.5)}, hoverinfo="skip",
+        meta={"role": "seeds"},
+    )  # fmt: skip
+    drawing.trace(
+        x=x, y=_log(mean), mode="lines+markers", name=label, line={"color": colour, "width": drawing.line, "dash": dash},
+        marker={"symbol": symbol, "size": 10, "color": colour, "line": {"width": 2, "color": colour}},
+        customdata=np.stack([mean, [len(cell.errors) for cell in line]], 1), meta={"role": "line", "shortcut": shortcut},
+        hovertemplate=f"{label}, %{{x}} layers: %{{customdata[0]:.2f}} %, mean of %{{customdata[1]}}<extra></extra>",
+        cliponaxis=False,
+    )  # fmt: skip
+    drawing.note(
+        f"<b>{label}</b> {number(mean[-1])} %", x=x[-1], y=float(_log(mean[-1])), xanchor="left", xshift=11, align="left",
+        font={"color": colour}, name=f"end-{shortcut}",
+    )  # fmt: skip
+
+
+def _paper(drawing: Drawing, known: Mapping[int, float], colour: str, label: str) -> None:
+    x, y = np.array(list(known)), np.array(list(known.values()))
+    drawing.trace(
+        x=x, y=_log(y), mode="lines+markers", line={"color": faint(colour, 0.6), "width": 1, "dash": "dot"}, name=label,
+        marker={"symbol": "x-thin", "size": 9, "line": {"width": 2, "color": faint(colour, 0.8)}}, customdata=y,
+        hovertemplate=f"{label}, CIFAR-10, %{{x}} layers: %{{customdata}} %<extra></extra>", meta={"role": "paper"},
+    )  # fmt: skip
+    drawing.note(f"{label}, CIFAR-10", x=x[-1], y=float(_log(y[-1])), xanchor="left", xshift=11, name=f"paper-{label}")
+
+
+def shortcuts(records: Sequence[Record], lecture: bool = False) -> Drawing:
+    """Test error (log) by kind of shortcut, best on top: mean over seeds, a small dot a seed; He et al. 2016's table 1 as ×."""
+    drawing = Drawing("Test error by kind of shortcut", "small: each seed; ×: He 2016, ResNet-110 on CIFAR-10", lecture)
+    found = sorted((cell for cell in cells(records) if len(cell.errors)), key=lambda cell: -cell.errors.mean())
+    names = [shortcut_name(cell.key[0]) for cell in found]
+    known = [HE_2016.get(cell.key[0]) for cell in found]
+    _error_axis(drawing, "xaxis", [float(e) for cell in found for e in cell.errors] + [k for k in known if k])
+    _rows(drawing, names)
+    for row, (cell, paper) in enumerate(zip(found, known, strict=True)):
+        colour = PLAIN if cell.key[0] == "none" else RESIDUAL
+        symbol = "square-open" if cell.key[0] == "none" else "circle"
+        mean = float(cell.errors.mean())
+        drawing.trace(
+            x=_log(cell.errors), y=[row] * len(cell.errors), mode="markers", hoverinfo="skip",
+            marker={"size": 6, "color": faint(colour, 0.5)}, meta={"role": "seeds"},
+        )  # fmt: skip
+        drawing.trace(
+            x=_log(np.array([mean])), y=[row], mode="markers+text", text=[f"{number(mean)} %"], textposition="top center",
+            marker={"symbol": symbol, "size": 13, "color": colour, "line": {"width": 2, "color": colour}},
+            hovertemplate=f"{names[row]}: {mean:.2f} %, mean of {len(cell.errors)}<extra></extra>", meta={"role": "mean"},
+        )  # fmt: skip
+        if paper:
+            fails = cell.key[0] == "none"
+            drawing.trace(
+                x=_log(np.array([paper])), y=[row], mode="markers+text", text=["> 20 %" if fails else f"{paper:g} %"],
+                textposition="bottom center", textfont={"color": QUIET},
+                marker={"symbol": "x-thin", "size": 10, "line": {"width": 2, "color": QUIET}},
+                hovertemplate=f"He 2016: {'fails, over' if fails else ''} {paper:g} %<extra></extra>", meta={"role": "paper"},
+            )  # fmt: skip
+    return drawing
+
+
+def _rows(drawing: Drawing, names: Sequence[str]) -> None:
+    ticks = {"tickvals": list(range(len(names))), "ticktext": list(names), "showgrid": False}
+    drawing.axis("yaxis", range=[-0.7, len(names) - 0.3], **ticks)
+    drawing.layout["margin"] = {"l": 190, "r": 30, "t": 10, "b": 40}
+
+
+def overfitting(records: Sequence[Record], lecture: bool = False) -> Drawing:
+    """Accuracy on training and on validation pictures for each remedy, the gap between them a line; best validation on top."""
+    drawing = Drawing(
+        "Accuracy on the pictures trained on ○ and on new ones ●", "mean over seeds; the line is the gap", lecture
+    )
+    found = [cell for cell in cells(records) if len(cell.values("fit_accuracy"))]
+    found.sort(key=lambda cell: cell.validation.mean())
+    _rows(drawing, [remedy_label(cell.key[0]) for cell in found])
+    pairs = [(100 * cell.values("fit_accuracy"), 100 * cell.validation) for cell in found]
+    low = min([float(v.min()) for pair in pairs for v in pair] or [0.0])
+    drawing.axis("xaxis", "accuracy", range=[max(0, np.floor((low - 2) / 5) * 5), 100.8], ticksuffix=" %")
+    for row, (cell, (fit, held)) in enumerate(zip(found, pairs, strict=True)):
+        colour = RESIDUAL if cell.key[0] else QUIET
+        drawing.trace(
+            x=[held.mean(), fit.mean()], y=[row, row], mode="lines", line={"color": QUIET, "width": 2}, hoverinfo="skip",
+            meta={"role": "gap"},
+        )  # fmt: skip
+        drawing.trace(
+            x=held, y=[row] * len(held), mode="markers", marker={"size": 6, "color": QUIET}, hoverinfo="skip",
+            meta={"role": "seeds"},
+        )  # fmt: skip
+        for value, symbol, what in ((fit, "circle-open", "on training pictures"), (held, "circle", "on new pictures")):
+            drawing.trace(
+                x=[value.mean()], y=[row], mode="markers", cliponaxis=False, meta={"role": what},
+                marker={"symbol": symbol, "size": 13, "color": colour, "line": {"width": 2, "color": colour}},
+                hovertemplate=f"{value.mean():.1f} % {what}, mean of {len(value)}<extra></extra>",
+            )  # fmt: skip
+        middle = float(fit.mean() + held.mean()) / 2
+        drawing.note(
+            f"gap {number(fit.mean() - held.mean())}", x=middle, y=row, yanchor="bottom", name=f"gap-{cell.key[0]}"
+        )
+    return drawing
