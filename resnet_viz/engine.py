@@ -137,7 +137,9 @@ class Children:
         ready = sum(not run for run in alive.values())
         ready += sum(pid not in alive and now - t < STARTING for pid, (_, t) in self.processes.items())
         room = cap() - busy if now >= self.paused_until else 0
-        for _ in range(min(max(spares, self.store.waiting()), room) - ready):
+        # On a machine so busy that workers take minutes to start, or fall silent, more of them would make it worse.
+        most = cap() + SPARES - len(self.processes)
+        for _ in range(min(min(max(spares, self.store.waiting()), room) - ready, most)):
             self.spawn()
 
 
