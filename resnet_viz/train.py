@@ -352,6 +352,6 @@ def _likely_cause(model: ModelSpec, train: TrainSpec) -> str:
 
 def warm() -> None:
     """Import and run everything once (a step on the digits), so that the next run starts at once."""
-    job = run(RunSpec(model=ModelSpec(depth=8), train=TrainSpec(batch=8, steps=1)))
+    job = run(RunSpec(model=ModelSpec(depth=8), train=TrainSpec(batch=8, steps=1, threads=1)))
     next(event for event in job if isinstance(event, Point))
     job.close()
