@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from resnet_viz.lab_specs import LandscapeSpec
 from resnet_viz.record import LIVE, Record
 from resnet_viz.spec import RunSpec
@@ -133,19 +135,54 @@ def lesions(nets: Sequence[tuple[str, float, Sequence[float]]], pictures: int) -
     return f"With one block dropped: {'; '.join(said)}. {pictures:,} test pictures."
 
 
-def landscape(nets: Sequence[tuple[str, Sequence[float]]], lab: LandscapeSpec, pictures: int) -> str:
-    """How high the loss rises around networks: of each its label and the losses measured, the first at its own weights.
+def landscape(nets: Sequence[tuple[str, Sequence[float]]], classes: int, lab: LandscapeSpec, pictures: int) -> str:
+    """Around networks: of each its label and the losses measured on the grid, the first at its own weights.
 
-    Names the region, on how many pictures, and how many draws of directions.
+    Names the share of the grid that is better than guessing (ln classes), the highest loss, on how many pictures, and how many
+    draws of directions.
     """
     said = []
     for label, losses in nets:
-        name, highest = label.partition(" on ")[0], max(losses)
-        top = _loss(highest) if math.isfinite(highest) else "beyond all numbers"
-        said.append(f"{name} from {_loss(losses[0])} to {top}")
-    split = {"train": "training"}.get(lab.split, lab.split)
-    seen = f"Measured on {pictures:,} {split} pictures"
+        name, better = label.partition(" on ")[0], sum(v < math.log(classes) for v in losses) / len(losses)
+        top = max(losses)
+        high = _loss(top) if top < 1e5 else f"10^{math.log10(top):.0f}" if math.isfinite(top) else "past all numbers"
+        said.append(f"{name} at {percent(better)} (loss from {_loss(losses[0])} up to {high})")
+    kind = {"train": "training"}.get(lab.split, lab.split)
+    seen = f"{pictures:,} {kind} pictures"
     if lab.directions == "path":
-        return f"In the plane of the training path the loss rises, {', '.join(said)}. {seen}."
-    where = f"Within ±{lab.reach:g} filter-normalised unit{'s' * (lab.reach != 1)}"
-    return f"{where} the loss rises, {', '.join(said)}. {seen}, 1 seed of directions."
+        where, seen = "In the plane of its training path", f"{seen}."
+    else:
+        where = f"Within ±{lab.reach:g} filter-normalised unit{'s' * (lab.reach != 1)}"
+        seen = f"{seen}, 1 seed of directions."
+    points = len(nets[0][1])
+    return f"{where}, better than guessing: {', '.join(said)}. {points:,} points, {seen}"
+
+
+def random_lesions(nets: Sequence[tuple[str, int, np.ndarray]], pictures: int) -> str:
+    """The median accuracy with about half of the blocks dropped at random: of each net label, blocks, (draws, 2) dropped, accuracy."""
+    said = []
+    for label, count, draws in nets:
+        sizes = np.unique(draws[:, 0])
+        half = sizes[np.abs(sizes - count / 2).argmin()]
+        right = draws[draws[:, 0] == half, 1]
+        said.append(f"{label} {percent(float(np.median(right)))} right ({half:.0f} of {count}, {len(right)} draws)")
+    return f"With half of the blocks dropped at random: {', '.join(said)}. {pictures:,} test pictures."
+
+
+def shuffled_blocks(nets: Sequence[tuple[str, np.ndarray]], pictures: int) -> str:
+    """The median accuracy after one swap and after the most: of each net label and (draws, 3) swaps, Kendall's τ, accuracy."""
+    said = []
+    for label, draws in nets:
+        few, most = draws[:, 0].min(), draws[:, 0].max()
+        right = [percent(float(np.median(draws[draws[:, 0] == swaps, 2]))) for swaps in (few, most)]
+        said.append(f"{label} {right[0]} right after one swap, {right[1]} after {most:.0f}")
+    return f"Two blocks of a stage change places: {'; '.join(said)} (medians). {pictures:,} test pictures."
+
+
+def refinement(nets: Sequence[tuple[str, np.ndarray, np.ndarray]], pictures: int) -> str:
+    """How near a stage's first block is to its end: of each net label, cosines (blocks,) and stages (blocks,)."""
+    said = []
+    for label, cosines, stages in nets:
+        first = np.array([cosines[stages == stage][0] for stage in np.unique(stages)])
+        said.append(f"{label} {float(np.nanmean(first)):.2f}")
+    return f"Cosine of a stage's first block with its last, mean over stages: {', '.join(said)}. {pictures:,} test pictures."
