@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from resnet_viz import datasets, engine
+from resnet_viz import datasets, engine, sweeps
 from resnet_viz.spec import SpecError
-from resnet_viz.store import RESUMABLE
-from resnet_viz.ui import controls, live
+from resnet_viz.ui import controls, live, rates
 from resnet_viz.ui.frame import ROOT, frame
 from resnet_viz.ui.own import own_data
 from resnet_viz.ui.stage import stage
+from resnet_viz.ui.sweeps import progress
 from resnet_viz.verdict import verdict
 
 frame("Twins")
@@ -46,19 +46,6 @@ def say(sentence: str, aside: str) -> None:
     st.html(f'<h1 role="status">{sentence} <small>{aside}</small></h1>')
 
 
-def how_far(runs) -> None:
-    """What went wrong; each net's progress, and the buttons, while there is something to go on with."""
-    live.messages(runs)
-    if not any(run.live or run.status in RESUMABLE for run in runs):
-        return
-    *bars, last = st.columns([3] * len(runs) + [2], vertical_alignment="center", gap="medium")
-    for column, run in zip(bars, runs, strict=True):
-        with column:
-            live.progress(run)
-    with last:
-        live.buttons(runs)
-
-
 def draw(records, **options) -> None:
     """The stage; after a click on a block, the whole page again, for the form says which skips are off."""
     if stage(records, key="stage", on_arc=controls.toggle_skip, **options).arc:
@@ -77,8 +64,10 @@ def answer(group: str, lecture: bool) -> None:
         return
     going = not live.settled(runs)
     records = [live.record(run, live.metrics_for(tab)) for run in runs]
-    say(verdict(records), f"Seed {runs[0].spec.train.seed}." + (" Live." if going else ""))
-    how_far(runs)
+    several = sweeps.question([run.spec for run in runs])  # rates, say
+    sentence = sweeps.verdict(records) if several else verdict(records)
+    say(sentence, f"Seed {runs[0].spec.train.seed}." + (" Live." if going else ""))
+    progress(store, runs) if several else live.how_far(runs)
     alike = controls.values_of(runs[0].spec) | {"seed": 0} == controls.values_of(shipped[0].spec)
     ghost = shipped[:2] if alike else ()
     draw(records, live=going, lecture=lecture, ghost=ghost, bet=bet)
@@ -95,11 +84,12 @@ def why() -> None:
 def form() -> None:
     """The right column: what to train, and the button."""
     controls.draw_main()
-    left, right = st.columns(2)
-    with left.popover("More", width="stretch"):
-        controls.draw_more()
-    with right.popover("Your data", width="stretch"):
-        own_data()
+    with st.container(horizontal=True, gap="small"):
+        with st.popover("More"):
+            controls.draw_more()
+        with st.popover("Your data"):
+            own_data()
+        rates.find_rate()
     controls.draw_skips()
     try:
         st.caption(controls.costs(store))

@@ -10,7 +10,7 @@ import platform
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import MISSING, asdict, fields, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,79 +19,10 @@ from tqdm import tqdm
 from resnet_viz import __version__, datasets, engine
 from resnet_viz.labs import cli as labs
 from resnet_viz.networks import NetworkError
+from resnet_viz.options import add_spec_options, spec_of
 from resnet_viz.record import LIVE
-from resnet_viz.spec import (
-    DEVICES,
-    FAMILIES,
-    INITS,
-    NORMS,
-    OPTIMISERS,
-    ORDERS,
-    PRECISIONS,
-    SCHEDULES,
-    SHORTCUTS,
-    DataSpec,
-    ModelSpec,
-    RunSpec,
-    SpecError,
-    TrainSpec,
-)
+from resnet_viz.spec import RunSpec, SpecError
 from resnet_viz.store import RESUMABLE, Run, Store, StoreError, disk_cap
-
-_CHOICES: dict[str, Any] = {
-    "family": FAMILIES,
-    "shortcut": SHORTCUTS,
-    "order": ORDERS,
-    "norm": NORMS,
-    "init": INITS,
-    "optimiser": OPTIMISERS,
-    "schedule": SCHEDULES,
-    "device": DEVICES,
-    "precision": PRECISIONS,
-}
-# Set from the data, or said by --data.
-_NOT_OPTIONS = {"channels", "classes", "size", "name", "hash", "label"}
-
-
-def _add_spec_options(parser: argparse.ArgumentParser) -> None:
-    """An option for every field of the specs, its default the field's."""
-    for cls in (ModelSpec, DataSpec, TrainSpec):
-        group = parser.add_argument_group(cls.__name__.removesuffix("Spec").lower())
-        for field in fields(cls):
-            if field.name in _NOT_OPTIONS:
-                continue
-            option = f"--{field.name.replace('_', '-')}"
-            default = field.default if field.default is not MISSING else None
-            shown = f"default: {default}"
-            if isinstance(default, bool):
-                group.add_argument(option, action=argparse.BooleanOptionalAction, default=default)
-            elif isinstance(default, tuple) or field.name == "augment":
-                kind = {"no_skip": int, "milestones": float}.get(field.name, str)
-                group.add_argument(option, nargs="*", type=kind, default=default, help=shown)
-            else:
-                group.add_argument(
-                    option, type=type(default), default=default, choices=_CHOICES.get(field.name), help=shown
-                )
-
-
-def _spec(options: argparse.Namespace) -> RunSpec:
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(options).items()}
-
-    def part(cls: type) -> dict[str, Any]:
-        return {f.name: given[f.name] for f in fields(cls) if f.name in given}
-
-    data = DataSpec(options.data) if options.data in datasets.BUILT_IN else _own(options.data)
-    return RunSpec(ModelSpec(**part(ModelSpec)), replace(data, **part(DataSpec)), TrainSpec(**part(TrainSpec)))
-
-
-def _own(path: str) -> DataSpec:
-    from resnet_viz import own_data
-
-    if not Path(path).exists():
-        raise datasets.DataError(
-            f"{path!r} is neither a data set ({', '.join(datasets.BUILT_IN)}) nor a file or folder on this machine."
-        )
-    return own_data.import_own(Path(path))
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -103,7 +34,7 @@ def _train(options: argparse.Namespace) -> int:
             raise StoreError(f"Run {options.resume} has {status}: there is nothing to go on with; train a new one.")
         store.want(options.resume, "run")
     else:
-        spec = _spec(options)
+        spec = spec_of(options)
         ids = engine.start(store, [spec, spec.twin()] if options.twins else [spec])
     engine.supervise(store, spares=0)
     try:
@@ -270,13 +201,10 @@ def parser() -> argparse.ArgumentParser:
     commands = main.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("train", help="train a network, or a residual one and its plain twin")
-    command.add_argument(
-        "--data", default="digits", help=f"{', '.join(datasets.BUILT_IN)}, or a .npz, a .zip or a folder of yours"
-    )
     command.add_argument("--twins", action="store_true", help="train the plain twin beside it")
     command.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped, lost or failed")
     command.add_argument("--json", action="store_true", help="one JSON object a line; for each net, last, its result")
-    _add_spec_options(command)
+    add_spec_options(command)
     command.set_defaults(call=_train)
 
     command = commands.add_parser("runs", help="list the runs, show one, or delete one")
@@ -296,7 +224,7 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(call=_prune)
 
     command = commands.add_parser("reference", help="train the twins that ship with the app again")
-    command.add_argument("what", nargs="*", help="digits-56, digits-20, cifar10; default: all")
+    command.add_argument("what", nargs="*", help="digits-56, digits-20, cifar10-20, cifar10-56; default: all")
     command.add_argument("--to", type=Path, metavar="FOLDER", help="default: assets/twins")
     command.set_defaults(call=_reference)
 

@@ -38,8 +38,8 @@ class LesionSpec:
 class LandscapeSpec:
     """The loss around trained networks (Li et al. 2018), on a grid of ``size`` points a side along 1 or 2 directions.
 
-    ``directions``: "random", filter-normalised and drawn from ``seed``, up to ``reach`` on each side; or "path", the principal axes
-    of each network's training path, as far as that goes. ``pictures``: the first so many of ``split`` (0: all).
+    ``directions``: "random", filter-normalised and drawn from ``seed``, up to ``reach`` on each side; or "path", the principal
+    axes of each network's training path, as far as that goes. ``pictures``: the first so many of ``split`` (0: all).
     """
 
     networks: tuple[str, ...] = ()
@@ -63,8 +63,8 @@ class LandscapeSpec:
         require(self.dimensions in (1, 2), f"A landscape has 1 or 2 dimensions, not {self.dimensions}.")
         require(
             self.size in self.SIZES,
-            f"A grid of {self.size:,} points a side, {self.size**self.dimensions:,} in all, can't be refined step by step, or is too "
-            f"fine; choose one of {', '.join(map(str, self.SIZES))}.",
+            f"A grid of {self.size:,} points a side, {self.size**self.dimensions:,} in all, is too fine, or not one that can be "
+            f"refined; choose one of {', '.join(map(str, self.SIZES))}.",
         )
         require(0 < self.reach <= 10, f"A reach of {self.reach:g} is outside 0 to 10; 1 is usual.")
         require(self.pictures >= 0, f"{self.pictures} pictures are below 0 (0 means all).")
@@ -74,20 +74,23 @@ class LandscapeSpec:
 
 @dataclass(frozen=True)
 class RangeSpec:
-    """A learning-rate range test (Smith 2017): the run's own net, trained afresh at rates from ``low`` to ``high``."""
+    """A learning-rate range test (Smith 2017): the run's own net, trained afresh at rising rates from ``low`` to ``high``.
+
+    ``rates``: so many, one a step, each the same factor above the one before.
+    """
 
     networks: tuple[str, ...] = ()
     low: float = 1e-5
     high: float = 10.0
-    steps: int = 100
-    kind: str = field(default="range", init=False)
+    rates: int = 100
+    kind: str = field(default="lr_range", init=False)
     title: ClassVar[str] = "learning-rate range test"
 
     def validate(self) -> None:
         require(not self.networks, "A range test trains the run's own network from its start: name no trained one.")
         require(0 < self.low < self.high, f"Rates from {self.low:g} to {self.high:g} do not rise from above 0.")
-        require(10 <= self.steps <= 10_000, f"{self.steps} steps are outside 10 to 10,000; 100 are usual.")
+        require(20 <= self.rates <= 10_000, f"{self.rates} rates are outside 20 to 10,000; 100 are usual.")
 
 
 LabSpec = LesionSpec | LandscapeSpec | RangeSpec
-LABS: dict[str, type[LabSpec]] = {"lesion": LesionSpec, "landscape": LandscapeSpec, "range": RangeSpec}
+LABS: dict[str, type[LabSpec]] = {"lesion": LesionSpec, "landscape": LandscapeSpec, "lr_range": RangeSpec}

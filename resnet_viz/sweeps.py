@@ -132,10 +132,17 @@ def _settled(spec: RunSpec) -> RunSpec:
 
 
 def question(specs: Sequence[RunSpec]) -> str:
-    """Which of QUESTIONS these runs answer together, "" where they are no sweep (twins, say, or several rates)."""
-    if len(specs) < 3 or any(spec.lab for spec in specs):
+    """Which of QUESTIONS these runs answer together; "rate" where they differ in that alone; "" where they are no sweep."""
+    if any(spec.lab for spec in specs):
         return ""
     settled = [_settled(spec) for spec in specs]
+    if (
+        len({s.train.rate for s in settled}) > 1
+        and len({replace(s, train=replace(s.train, rate=1)) for s in settled}) == 1
+    ):
+        return "rate"
+    if len(specs) < 3:
+        return ""
     models = {replace(s.model, shortcut="none", drop=0.0, init="he", no_skip=(), depth=8) for s in settled}
     if len({(s.data, s.train) for s in settled}) == 1 and len(models) == 1:
         depths = {s.model.depth for s in settled}
@@ -155,7 +162,7 @@ def question(specs: Sequence[RunSpec]) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """The runs of a sweep that differ in their seed alone. ``key``: (shortcut, depth), or (remedy, 0)."""
+    """The runs of a sweep that differ in their seed alone. ``key``: (shortcut, depth), (remedy, 0) or (rate, depth)."""
 
     key: tuple[str, int]
     records: tuple[Record, ...]
@@ -184,14 +191,17 @@ class Cell:
 
 def cells(records: Sequence[Record]) -> list[Cell]:
     """The records of a sweep, put together by what they vary; in rising depth, or in the order of REMEDIES."""
-    remedies = question([r.spec for r in records]) == "overfitting"
+    kind = question([r.spec for r in records])
     least = min((r.spec.data.limit for r in records), default=0)
     groups: dict[tuple[str, int], list[Record]] = {}
-    for record in records:
+    for record in sorted(records, key=lambda r: r.spec.train.rate):
         model = record.spec.model
-        key = (remedy(record.spec, least), 0) if remedies else (model.shortcut, model.depth)
+        if kind == "rate":
+            key = f"{record.spec.train.rate:g}", model.depth
+        else:
+            key = (remedy(record.spec, least), 0) if kind == "overfitting" else (model.shortcut, model.depth)
         groups.setdefault(key, []).append(record)
-    order = ["", *REMEDIES] if remedies else list(SHORTCUTS)
+    order = {"overfitting": ["", *REMEDIES], "rate": [key for key, _ in groups]}.get(kind, list(SHORTCUTS))
     return [Cell(key, tuple(groups[key])) for key in sorted(groups, key=lambda k: (order.index(k[0]), k[1]))]
 
 
@@ -220,7 +230,7 @@ def verdict(records: Sequence[Record]) -> str:
     head = f"{ended} of {len(records)} runs done. " if live else ""
     if not done:
         return head + ("Waiting for the first run to finish." if live else "No run of this sweep has finished.")
-    say = {"depth": _depth, "shortcut": _shortcut, "overfitting": _overfitting}
+    say = {"depth": _depth, "shortcut": _shortcut, "overfitting": _overfitting, "rate": _rate}
     found = [cell for cell in cells(records) if cell.diverged or len(cell.errors)]
     diverged = sum(cell.diverged for cell in found)
     missing = sum(r.status not in (*LIVE, "finished", "diverged") for r in records)
@@ -261,6 +271,13 @@ def _shortcut(found: Sequence[Cell], first: Record) -> str:
     if worst is best:
         return sentence + "."
     return f"{sentence}, the lowest; {shortcut_name(worst.key[0])} {number(worst.errors.mean())} %, the highest."
+
+
+def _rate(found: Sequence[Cell], first: Record) -> str:
+    ranked = sorted(found, key=lambda cell: cell.errors.mean())
+    name = f"{shortcut_name(first.spec.model.shortcut)}-{first.spec.model.depth}"
+    best = f"{name} tests best at rate {ranked[0].key[0]}: {number(ranked[0].errors.mean())} % wrong"
+    return best + "".join(f", {number(cell.errors.mean())} % at {cell.key[0]}" for cell in ranked[1:]) + "."
 
 
 def gap(cell: Cell) -> float:

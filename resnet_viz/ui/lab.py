@@ -19,7 +19,7 @@ REFUSALS = (SpecError, datasets.DataError, networks.NetworkError, StoreError)
 # By kind of run: the page that shows it, its file, and the key under which session and URL keep what it shows.
 PLACES = {
     "train": ("Twins", "pages/twins.py", "show"),
-    "range": ("Twins", "pages/twins.py", "range"),
+    "lr_range": ("Twins", "pages/twins.py", "lr_range"),
     "lesion": ("Lesions", "pages/lesions.py", "lesion"),
     "landscape": ("Landscape", "pages/landscape.py", "landscape"),
 }

@@ -108,6 +108,19 @@ def progress(run: Run) -> None:
         st.progress(share, f"{name}: {run.status} at step {run.step:,}")
 
 
+def how_far(runs: Sequence[Run]) -> None:
+    """What went wrong; each net's progress, and the buttons, while there is something to go on with."""
+    messages(runs)
+    if not any(run.live or run.status in RESUMABLE for run in runs):
+        return
+    *bars, last = st.columns([3] * len(runs) + [2], vertical_alignment="center", gap="medium")
+    for column, run in zip(bars, runs, strict=True):
+        with column:
+            progress(run)
+    with last:
+        buttons(runs)
+
+
 def buttons(runs: Sequence[Run]) -> None:
     """Pause, single step, go on, stop, resume: what makes sense now, for all the runs together."""
     live = [r for r in runs if r.live]

@@ -1,0 +1,55 @@
+"""The range test as a chart: the smoothed loss against the rate, and where it falls fastest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from resnet_viz.figures.numbers import finite, superscript, thin
+from resnet_viz.figures.style import QUIET, Drawing, faint, nets
+from resnet_viz.record import Record
+
+
+def range_test(records: Sequence[Record], lecture: bool = False) -> Drawing:
+    """Smoothed loss (thick) and loss (faint) against the rate on a log axis, for each net's range test; its suggestion marked."""
+    drawing = Drawing("Loss while the rate rises", "nats; thick: smoothed; ringed: falls fastest", lecture)
+    found = nets(records)
+    labs = [record.spec.lab for record in records if record.spec.lab]
+    low, high = (math.log10(getattr(labs[0], end)) if labs else at for end, at in (("low", -5.0), ("high", 1.0)))
+    ticks = range(math.ceil(low), math.floor(high) + 1)
+    names = [f"{10.0**t:g}" if -3 <= t <= 2 else f"10{superscript(t)}" for t in ticks]
+    drawing.axis("xaxis", "learning rate", range=[low, high], tickvals=list(ticks), ticktext=names, showgrid=False)
+    guess = math.log(records[0].spec.model.classes if records else 10)
+    drawing.axis("yaxis", range=[0, 2 * guess], nticks=5)
+    drawing.layout["margin"] = {"l": 40, "r": 20, "t": 22, "b": 40}
+    level = {"color": QUIET, "width": 1.5, "dash": "dot"}
+    drawing.trace(x=[low, high], y=[guess, guess], mode="lines", line=level, hoverinfo="skip", meta={"role": "level"})
+    drawing.note(f"guessing {guess:.2f}", x=high, y=guess, xanchor="right", yanchor="bottom")
+    for number, net in enumerate(found):
+        rates = np.log10(net.first.get("rate")[1].astype(float))
+        for metric, width, colour in (
+            ("loss", 1.2, faint(net.colour, 0.3)),
+            ("smoothed_loss", drawing.line, net.colour),
+        ):
+            _, values = finite(net.first.get(metric))
+            x, y = thin(rates[: len(values)], values.astype(float))
+            line = {"color": colour, "width": width, "dash": net.dash if metric == "smoothed_loss" else "solid"}
+            drawing.trace(x=x, y=y, mode="lines", line=line, hoverinfo="skip", meta={"role": metric, "net": number})
+        suggested = net.first.result.get("rate")
+        if suggested:
+            at = float(np.interp(math.log10(suggested), rates, net.first.get("smoothed_loss")[1]))
+            _mark(drawing, math.log10(suggested), at, f"<b>{net.label}</b> {suggested:.2g}", net.colour, net.symbol)
+    return drawing
+
+
+def _mark(drawing: Drawing, x: float, y: float, text: str, colour: str, symbol: str) -> None:
+    drawing.trace(
+        x=[x], y=[y], mode="markers", meta={"role": "suggestion"}, hoverinfo="skip",
+        marker={"symbol": symbol.replace("-open", "") + "-open", "size": 15, "line": {"width": 3, "color": colour}},
+    )  # fmt: skip
+    drawing.shape(
+        type="line", x0=x, x1=x, yref="y domain", y0=0, y1=1, line={"color": colour, "width": 1, "dash": "dot"}
+    )
+    drawing.note(text, x=x, yref="y domain", y=1, yanchor="bottom", font={"color": colour})
