@@ -1,47 +1,50 @@
-"""The parts of the page Explain: what is asked of which nets, the maps (kept once made), and what is drawn of them."""
+"""What Explain asks, of which nets, and what they answer: maps, each kept once it is made; the sentence; and the controls.
+
+`explain_more` draws what stands beneath the maps, `explain_trust` whether they can be trusted.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
 
 from resnet_viz import datasets, networks, pictures
-from resnet_viz.figures.overlay import SCALES, TILE, VIEWS, Look, archive, blend, enlarged, rgb, scaled, sheet
-from resnet_viz.figures.saliency import Panel, maps
-from resnet_viz.networks import Source, called
+from resnet_viz.figures.overlay import SCALES, VIEWS, Look, scaled
+from resnet_viz.figures.saliency import Panel
+from resnet_viz.networks import Source
 from resnet_viz.ui import choose, live
-from resnet_viz.ui.frame import chart
 from resnet_viz.verdict import percent
 
 T = TypeVar("T")
+Values = dict[str, float]  # a method's parameters
 KEPT = 1024  # results that are kept, a few kB each
 USUAL = "as published"
-MOMENTS = 9  # snapshots shown at once
-BATCH = 16  # pictures explained at once
 
 
 @dataclass(frozen=True)
 class View:
-    """A net in front of a picture: what it sees, (H, W, C) uint8 at its own size, and its probabilities (classes,)."""
+    """A net in front of a picture: what it sees, (H, W, C) uint8 at its own size, and its probabilities (classes,).
+
+    ``strange``: how far its answers are from training's (`familiar.strangeness`).
+    """
 
     source: Source
     seen: np.ndarray
     digest: str
     classes: tuple[str, ...]
     probabilities: np.ndarray
+    strange: float = float("nan")
 
     @property
     def name(self) -> str:
-        return called(self.source.spec)
+        return networks.called(self.source.spec)
 
     @property
     def guess(self) -> int:
@@ -65,25 +68,63 @@ class Question:
     own: bool = True
 
     def words(self, classes: Sequence[str]) -> str:
+        """Such as "cat", or "cat minus dog"."""
         return classes[self.target] + (f" minus {classes[self.minus]}" if self.minus is not None else "")
 
 
+@dataclass(frozen=True)
+class Case:
+    """Everything that the page shows follows from it: nets before a picture (the residual one first), the question, the methods
+    wanted with their parameters, how a method's maps are laid over the picture; the picture's name, and its class where known.
+    """
+
+    views: tuple[View, ...]
+    question: Question
+    wanted: dict[str, Values]
+    look: Callable[[str], Look]
+    picture: str
+    truth: int | None
+
+    @property
+    def lead(self) -> str:
+        """The method that has the large picture."""
+        return next(iter(self.wanted))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.views[0].classes
+
+    @property
+    def target(self) -> str:
+        return self.question.words(self.classes)
+
+
+# Answers, made once
+
+
 @st.cache_resource(show_spinner=False)
-def _store() -> tuple[OrderedDict[Hashable, Any], threading.Lock]:
+def _results() -> tuple[OrderedDict[Hashable, Any], threading.Lock]:
     return OrderedDict(), threading.Lock()
+
+
+def known(key: Hashable) -> Any:
+    """What was made for a key before; None where it was not, or long ago."""
+    results, lock = _results()
+    with lock:
+        if key in results:
+            results.move_to_end(key)
+        return results.get(key)
 
 
 def kept(key: Hashable, make: Callable[[], T]) -> T:
     """What was made for a key before, for whoever asked; else it is made now. The latest KEPT results stay.
 
-    Streamlit's own cache can't be told from inside how far a computation is.
+    Streamlit's own cache won't let a computation say how far it is.
     """
-    results, lock = _store()
-    with lock:
-        if key in results:
-            results.move_to_end(key)
-            return results[key]
+    if (found := known(key)) is not None:
+        return found
     made = make()
+    results, lock = _results()
     with lock:
         results[key] = made
         while len(results) > KEPT:
@@ -91,60 +132,30 @@ def kept(key: Hashable, make: Callable[[], T]) -> T:
     return made
 
 
-def view(source: Source, picture: np.ndarray) -> View:
-    """A net's view of a picture (H, W, 3) uint8. Raises NetworkError, PictureError."""
-    return view_of(source, np.array(pictures.fit(picture, source.spec.size, source.spec.channels)))
+def views_of(source: Source, picture: np.ndarray) -> tuple[View, ...]:
+    """The net's view of a picture (H, W, 3) uint8 and its twin's, the residual one first. Raises NetworkError, PictureError."""
+    twin = networks.twin(source, live.store())
+    found = [view(net, pictures.fit(picture, net.spec.size, net.spec.channels)) for net in (source, twin) if net]
+    return tuple(sorted(found, key=lambda v: not v.source.spec.residual))
 
 
-def view_of(source: Source, seen: np.ndarray) -> View:
-    """A net's view of a picture at its own size, (H, W, C) uint8."""
+def view(source: Source, seen: np.ndarray) -> View:
+    """A net's view of a picture at its own size, (H, W, C) uint8. Raises NetworkError."""
+    network, seen = choose.network(source.ref), np.array(seen)
     digest = hashlib.sha256(seen.tobytes()).hexdigest()[:16]
-    network = choose.network(source.ref)
-    found = kept(("probabilities", source.ref, source.step, digest), lambda: probabilities(network, seen[None])[0])
-    return View(source, seen, digest, network.classes, found)
 
+    def make() -> tuple[np.ndarray, float]:
+        import torch
 
-def probabilities(network: Any, seen: np.ndarray) -> np.ndarray:
-    """(B, H, W, C) uint8 → softmax (B, classes) float32."""
-    import torch
+        from resnet_viz.familiar import strangeness
+        from resnet_viz.probes import alone
 
-    from resnet_viz.probes import alone
+        x = network.prepare(seen[None])
+        with alone(network.model), torch.no_grad():
+            return network.model(x).softmax(1)[0].numpy(), float(strangeness(network.model, x)[0])
 
-    with alone(network.model), torch.no_grad():
-        return network.model(network.prepare(seen)).softmax(1).numpy()
-
-
-def raw_map(
-    view: View, method: str, question: Question, values: dict[str, float], tell: Callable[[float], None] | None = None
-) -> np.ndarray:
-    """The map of a method, (h, w) float32, signed and unscaled; from the kept ones where it was made before."""
-    from resnet_viz.attribution import attribute
-
-    layer = question.layer if methods()[method].layered else None
-
-    def make() -> np.ndarray:
-        network = choose.network(view.source.ref)
-        x = network.prepare(view.seen[None])
-        return attribute(
-            network.model, x, method=method, target=question.target, minus=question.minus, layer=layer, progress=tell,
-            **values,
-        )[0].numpy()  # fmt: skip
-
-    asked = (question.target, question.minus, layer, tuple(sorted(values.items())))
-    return kept((method, view.source.ref, view.source.step, view.digest, *asked), make)
-
-
-def every_block(view: View, question: Question) -> dict[str, np.ndarray]:
-    """Grad-CAM at every block, from one pass: name → (h, w)."""
-    from resnet_viz.attribution import gradcam_strip
-
-    def make() -> dict[str, np.ndarray]:
-        network = choose.network(view.source.ref)
-        x = network.prepare(view.seen[None])
-        found = gradcam_strip(network.model, x, target=question.target, minus=question.minus)
-        return {name: maps[0].numpy() for name, maps in found.items()}
-
-    return kept(("strip", view.source.ref, view.source.step, view.digest, question.target, question.minus), make)
+    found = kept(("view", source.ref, source.step, digest), make)
+    return View(source, seen, digest, network.classes, *found)
 
 
 def methods() -> dict[str, Any]:
@@ -152,6 +163,43 @@ def methods() -> dict[str, Any]:
     from resnet_viz.methods import METHODS
 
     return METHODS
+
+
+def asked(view: View, method: str, question: Question, values: Values) -> tuple[Hashable, ...]:
+    """What a map depends on, and nothing else."""
+    layer = question.layer if methods()[method].layered else None
+    about = (question.target, question.minus, layer, tuple(sorted(values.items())))
+    return (method, view.source.ref, view.source.step, view.digest, *about)
+
+
+def raw_map(
+    view: View, method: str, question: Question, values: Values, tell: Callable[[float], None] | None = None
+) -> np.ndarray:
+    """The map of a method, (h, w) float32, signed and unscaled. ``tell`` hears the share done."""
+
+    def make() -> np.ndarray:
+        from resnet_viz.attribution import attribute
+
+        network = choose.network(view.source.ref)
+        return attribute(
+            network.model, network.prepare(view.seen[None]), method=method, target=question.target, minus=question.minus,
+            layer=question.layer, progress=tell, **values,
+        )[0].numpy()  # fmt: skip
+
+    return kept(asked(view, method, question, values), make)
+
+
+def raw_maps(case: Case, wanted: Sequence[str]) -> dict[str, list[np.ndarray]]:
+    """These methods' maps, one a net, with a progress bar while slow ones are made."""
+    bar, found = st.empty(), {}
+    for key in wanted:
+        found[key] = []
+        for v in case.views:
+            words = f"{methods()[key].label}, {v.name}"
+            tell = lambda share, words=words: bar.progress(share, words)  # noqa: E731
+            found[key].append(raw_map(v, key, case.question, case.wanted[key], tell))
+    bar.empty()
+    return found
 
 
 # What the page says
@@ -166,75 +214,79 @@ def agreement(a: np.ndarray, b: np.ndarray) -> float:
     return float(spearmanr(a.ravel(), b.ravel()).statistic)
 
 
-def sentence(views: Sequence[View], question: Question, method: str, correlation: float) -> str:
-    """What was measured on this picture: who says what, and whether the two maps agree."""
-    first, *rest = views
-    names = [("residual" if v.source.spec.residual else "plain") for v in views]
+def sentence(case: Case, maps: Sequence[np.ndarray]) -> str:
+    """What was measured on this picture: who says what, and whether their maps of the first method agree."""
+    first, *rest = case.views
+    label = methods()[case.lead].label
     if not rest:
-        return f"{first.name} says {_said(first)}."
+        return f"{first.name.capitalize()} says {_said(first)}; its {label} map is for {case.target}."
     other = rest[0]
     if first.guess == other.guess:
-        shares = " and ".join(percent(float(v.probabilities[v.guess])) for v in views)
-        words = f"Both say {first.classes[first.guess]}, {shares}"
+        words = f"Both say {first.classes[first.guess]}, {_share(first)} and {_share(other)}"
     else:
-        words = f"The {names[0]} net says {_said(first)}, the {names[1]} one {_said(other)}"
-    about = (
-        ""
-        if {first.guess, other.guess} == {question.target} and question.minus is None
-        else (f" for {question.words(first.classes)}")
-    )
-    if not np.isfinite(correlation):
-        return f"{words}; their {method} maps{about} can't be compared."
-    verb = (
-        "agree"
-        if correlation >= 0.7
-        else "agree in part"
-        if correlation >= 0.3
-        else ("have little in common" if correlation > -0.3 else "contradict each other")
-    )
-    return f"{words}; their {method} maps{about} {verb}: rank correlation {signed(correlation)}."
+        one, two = ("residual" if v.source.spec.residual else "plain" for v in case.views)
+        words = f"The {one} net says {_said(first)}, the {two} one {_said(other)}"
+    plain_case = {first.guess, other.guess} == {case.question.target} and case.question.minus is None
+    which = f"{label} maps{'' if plain_case else f' for {case.target}'}"
+    found = agreement(*maps)
+    if not np.isfinite(found):
+        return f"{words}; their {which} can't be compared."
+    return f"{words}; their {which} {_in_words(found)}: rank correlation {signed(found)}."
 
 
-def signed(value: float) -> str:
-    """Two digits with a real minus sign."""
-    return f"{value:.2f}".replace("-", "−")
+def _in_words(correlation: float) -> str:
+    limits = {0.7: "agree", 0.3: "agree in part", -0.3: "have little in common"}
+    return next((words for limit, words in limits.items() if correlation >= limit), "contradict each other")
+
+
+def signed(value: float, form: str = ".2f") -> str:
+    """A number with a real minus sign."""
+    return f"{value:{form}}".replace("-", "−")
+
+
+def _share(view: View) -> str:
+    return percent(float(view.probabilities[view.guess]))
 
 
 def _said(view: View) -> str:
-    return f"{view.classes[view.guess]} ({percent(float(view.probabilities[view.guess]))})"
+    return f"{view.classes[view.guess]} ({_share(view)})"
 
 
-def panel(
-    view: View,
-    raw: np.ndarray,
-    method: str,
-    question: Question,
-    look: Look,
-    *,
-    truth: int | None = None,
-    title: str = "",
-    brief: bool = False,
-) -> Panel:
+def panel(case: Case, view: View, method: str, raw: np.ndarray, *, title: str = "", brief: bool = False) -> Panel:
     """A net's map with what stands beneath it: guess and probability, the explained class where it is another, raw maximum.
 
-    ``truth``: the picture's class, where it is known. ``brief``: the raw maximum alone.
+    ``brief``: the raw maximum alone.
     """
     said = [] if brief else [f"says {view.says(view.guess)}"]
-    if not brief and question.target != view.guess:
-        said.append(view.says(question.target))
-    said.append(f"raw maximum {raw.max():.2g}".replace("-", "−"))
-    return Panel(
-        title or view.name, raw, tuple(said), view.source.spec.residual, truth is not None and view.guess != truth,
-        why_empty(method, raw, look, view.classes[question.target]),
-    )  # fmt: skip
+    if not brief and case.question.target != view.guess:
+        said.append(view.says(case.question.target))
+    said.append(f"raw maximum {signed(float(raw.max()), '.2g')}")
+    wrong = not brief and case.truth is not None and view.guess != case.truth
+    words = why_empty(case, method, raw)
+    return Panel(title or view.name, raw, tuple(said), view.source.spec.residual, wrong, words)
 
 
-def why_empty(method: str, raw: np.ndarray, look: Look, name: str) -> str:
-    """Why a map has nothing to show, in words; "" where it has."""
+def unlike(case: Case) -> str:
+    """That the picture is unlike the training data, in a sentence; "" where it is not, or a net can't say."""
+    from resnet_viz.familiar import LIMIT
 
-    if scaled(raw, look.view).any():
+    strange = max(v.strange for v in case.views)
+    if not strange > LIMIT:
         return ""
-    return f"empty map for {name}"
+    return (
+        f"This picture is unlike the training data: inside the nets its answers lie {strange:.1f} standard deviations from those "
+        f"that BatchNorm remembers, on average (usual: under {LIMIT:g}). They say a class all the same; don't lean on the maps."
+    )
+
+
+def why_empty(case: Case, method: str, raw: np.ndarray) -> str:
+    """Why a map has nothing to show, in words; "" where it has."""
+    from resnet_viz.trust import words
+
+    view = case.look(method).view
+    if view != "positive" and scaled(raw, view).any():
+        return ""
+    return words(raw, case.target, case.question.layer if methods()[method].layered else "the picture")
 
 
 # Controls
@@ -256,11 +308,14 @@ def ask(views: Sequence[View]) -> Question:
 
     first, spec = views[0], views[0].source.spec
     names = dict(enumerate(first.classes))
-    own = f"what {first.name} says: {first.classes[first.guess]}"
+    usual = f"what {first.name} says: {first.classes[first.guess]}"
     # None of these keys is shared by nets of other classes: a class chosen for one would mean another in the next.
     about = f"{spec.classes} {first.classes[0]}"
-    target = st.selectbox(
-        "Class to explain", [None, *names], format_func=lambda n: own if n is None else names[n], key=f"target {about}"
+    chosen = st.selectbox(
+        "Class to explain",
+        [None, *names],
+        format_func=lambda n: usual if n is None else names[n],
+        key=f"target {about}",
     )
     with st.popover("Class minus class, block", width="stretch"):
         minus = st.selectbox(
@@ -273,14 +328,14 @@ def ask(views: Sequence[View]) -> Question:
             lambda name: f"{name}, {cells[name]}×{cells[name]} cells", key=f"layer {spec.family} {spec.depth} {spec.size}",
             help="Usually the last block with at least 4×4 cells.",
         )  # fmt: skip
-    own, target = target is None, first.guess if target is None else target
+    target = first.guess if chosen is None else chosen
     if minus == target:
         st.caption(f"{names[minus]} minus itself is 0 everywhere; explaining {names[target]} alone.")
         minus = None
-    return Question(target, minus, layer, own)
+    return Question(target, minus, layer, chosen is None)
 
 
-def choose_methods() -> dict[str, dict[str, float]]:
+def choose_methods() -> dict[str, Values]:
     """The methods to show, in the table's order, each with the values of its parameters; Grad-CAM where none is ticked."""
     table = methods()
     front = [key for key, method in table.items() if method.front]
@@ -315,165 +370,3 @@ def choose_look() -> Callable[[str], Look]:
     return lambda method: Look(
         view if view != USUAL else "positive" if method == "gradcam" else "signed", scale, opacity
     )
-
-
-# What stands beneath
-
-
-def all_maps(
-    views: Sequence[View], wanted: dict[str, dict[str, float]], question: Question
-) -> dict[str, list[np.ndarray]]:
-    """Every method's raw maps, one a net, with a progress bar while the slow ones are made."""
-    bar = st.empty()
-    found: dict[str, list[np.ndarray]] = {}
-    for key, values in wanted.items():
-        label = methods()[key].label
-        found[key] = []
-        for view in views:
-            tell = lambda share, words=f"{label}, {view.name}": bar.progress(share, words)  # noqa: E731
-            found[key].append(raw_map(view, key, question, values, tell))
-    bar.empty()
-    return found
-
-
-def guesses(views: Sequence[View], question: Question) -> None:
-    """The five likeliest classes, and the explained one, with each net's probability."""
-    order = np.argsort(-np.mean([v.probabilities for v in views], 0))[:5].tolist()
-    rows = [
-        {"class": views[0].classes[n], **{v.name: 100 * float(v.probabilities[n]) for v in views}}
-        for n in dict.fromkeys([*order, question.target])
-    ]
-    bars = {
-        v.name: st.column_config.ProgressColumn(v.name, format="%.1f %%", min_value=0, max_value=100) for v in views
-    }
-    st.dataframe(rows, column_config=bars, hide_index=True, width="stretch")
-
-
-def strip(view: View, question: Question, look: Look) -> list[Panel]:
-    """Grad-CAM at every block of a net, first to last."""
-    found = every_block(view, question)
-    return [_small(name, f"{len(raw)}×{len(raw)} cells", view, raw, question, look) for name, raw in found.items()]
-
-
-def over_training(view: View, question: Question, look: Look, method: str, values: dict[str, float]) -> list[Panel]:
-    """The method's map at the net's snapshots, oldest first, MOMENTS at most, evenly chosen."""
-    snapshots = networks.snapshots(view.source, live.store())
-    moments = np.unique(np.linspace(0, len(snapshots) - 1, min(MOMENTS, len(snapshots))).round().astype(int))
-    panels = []
-    for source in (snapshots[n] for n in moments):
-        then = view_of(source, view.seen)
-        raw = raw_map(then, method, question, values)
-        panels.append(_small(f"step {source.step:,}", then.says(then.guess), then, raw, question, look, method))
-    return panels
-
-
-def _small(
-    title: str, word: str, view: View, raw: np.ndarray, question: Question, look: Look, method: str = "gradcam"
-) -> Panel:
-    """One of many maps in a row."""
-    empty = why_empty(method, raw, look, view.classes[question.target])
-    words = (word, f"max {raw.max():.1g}".replace("-", "−"))
-    return Panel(title, raw, words, view.source.spec.residual, words="empty" if empty else "")
-
-
-def batch(
-    views: Sequence[View],
-    files: Sequence[tuple[str, bytes]],
-    question: Question,
-    method: str,
-    values: dict[str, float],
-    look: Look,
-) -> tuple[list[Panel], dict[str, np.ndarray], list[str]]:
-    """The method's maps of several files, at most BATCH: panels (one a net and picture), raw maps, and what was wrong with files.
-
-    Each picture is explained for the class that was chosen, else for what the first net says of it.
-    """
-    pictures_, names, wrong = [], [], []
-    for name, content in files[:BATCH]:
-        try:
-            pictures_.append(pictures.read(content, name))
-            names.append(name)
-        except pictures.PictureError as error:
-            wrong.append(str(error))
-    if len(files) > BATCH:
-        wrong.append(f"{len(files)} pictures are more than {BATCH} at once; the first {BATCH} are shown.")
-    bar, panels, arrays = st.progress(0.0), [], {}
-    for done, (name, picture) in enumerate(zip(names, pictures_, strict=True)):
-        bar.progress(done / len(names), f"{name}, {done + 1} of {len(names)}")
-        mine = [view(v.source, picture) for v in views]
-        asked = replace(question, target=mine[0].guess) if question.own else question
-        for v in mine:
-            raw = raw_map(v, method, asked, values)
-            arrays[f"{name} {v.name}"] = raw
-            shown = panel(v, raw, method, asked, look, title=Path(name).stem[:18])
-            panels.append(replace(shown, picture=v.seen, words="empty" if shown.words else ""))
-    bar.empty()
-    return panels, arrays, wrong
-
-
-def many(views: Sequence[View], question: Question, method: str, values: dict[str, float], look: Look) -> None:
-    """The tab for several pictures at once: files in, maps and their files out; the pictures that ship until then."""
-    files = st.file_uploader(f"Up to {BATCH} pictures", accept_multiple_files=True, key="many")
-    named: list[tuple[str, bytes]] = [(f.name, f.getvalue()) for f in files] or [
-        (path.name, path.read_bytes()) for path in pictures.SAMPLES.values()
-    ]
-    panels, arrays, wrong = batch(views, named, question, method, values, look)
-    for sentence in wrong:
-        st.error(sentence)
-    if not panels:
-        return
-    label = methods()[method].label
-    asked = "what the first net says of each" if question.own else question.words(views[0].classes)
-    columns = 4 * len(views)
-    drawing = maps(panels[0].picture, panels, look, f"{label} for {asked}", columns=columns)
-    chart(drawing, "many maps", 210 * -(-len(panels) // columns))
-    about_them = about(views, question, {method: values}, ", ".join(name for name, _ in named))
-    st.download_button("Raw maps (NPZ)", lambda: archive(arrays, about_them), "maps.npz", key="many npz")
-
-
-# What one takes home
-
-
-def about(
-    views: Sequence[View], question: Question, wanted: dict[str, dict[str, float]], picture: str
-) -> dict[str, Any]:
-    """Everything that makes the maps again, for a file's "about"."""
-    classes = views[0].classes
-    return {
-        "picture": picture,
-        "target": {"number": question.target, "name": classes[question.target]},
-        "minus": None if question.minus is None else {"number": question.minus, "name": classes[question.minus]},
-        "layer": question.layer,
-        "methods": {
-            key: {"label": methods()[key].label, "paper": methods()[key].paper, "parameters": values}
-            for key, values in wanted.items()
-        },
-        "nets": {
-            v.name: {"ref": v.source.ref, "label": v.source.label, "step": v.source.step, "about": v.source.about}
-            for v in views
-        },
-        "maps": "raw and signed, summed over channels; Grad-CAM: the layer's cells, before its ReLU",
-    }
-
-
-def npz(views: Sequence[View], raws: dict[str, list[np.ndarray]], about: dict[str, Any]) -> bytes:
-    """Raw maps as "NET METHOD", and each net's input as "NET input", with what they are."""
-    arrays = {f"{v.name} {key}": raw for key, row in raws.items() for v, raw in zip(views, row, strict=True)}
-    return archive(arrays | {f"{v.name} input": v.seen for v in views}, about)
-
-
-def png(
-    views: Sequence[View], raws: dict[str, list[np.ndarray]], question: Question, look: Callable[[str], Look],
-    about: dict[str, Any],
-) -> bytes:  # fmt: skip
-    """One row a method: what the net sees, and its map; as on the page, with the same words beneath."""
-    tiles = []
-    for key, row in raws.items():
-        for v, raw in zip(views, row, strict=True):
-            shown = panel(v, raw, key, question, look(key), title=f"{methods()[key].label}, {v.name}")
-            laid = blend(v.seen, scaled(raw, look(key).view), look(key))
-            tiles += [
-                (enlarged(rgb(v.seen), TILE), (f"{v.name}'s input",)),
-                (laid, (shown.title, *shown.beneath, shown.words)),
-            ]
-    return sheet(tiles, {name: json.dumps(value, ensure_ascii=False) for name, value in about.items()})

@@ -47,13 +47,18 @@ def frame(title: str) -> None:
     serve(STAGE)
 
 
-def chart(drawing: Drawing, key: str, height: int = 300, **options: Any) -> None:
-    """A drawing of `figures` that stands still, under its own title and hint; options are `st.plotly_chart`'s own."""
+def chart(drawing: Drawing, key: str, height: int = 300, tip: str | None = None, **options: Any) -> None:
+    """A drawing of `figures` that stands still, under its own title and hint; options are `st.plotly_chart`'s own.
+
+    ``tip``: what its terms mean, shown when one points at the sign behind the hint.
+    """
     about = drawing.layout["meta"]
     if st.context.theme.type == "dark":
         drawing.lift()
-    st.markdown(f"**{about['title']}** :gray[{about['hint']}]")
-    room = max(48, drawing.layout["margin"]["b"])  # Streamlit's theme sets the axis title lower
+    st.markdown(f"**{about['title']}** :gray[{about['hint']}]", help=tip)
+    bare = not drawing.layout.get("xaxis", {}).get("visible", True)
+    # Streamlit's theme sets the axis title lower.
+    room = drawing.layout["margin"]["b"] if bare else max(48, drawing.layout["margin"]["b"])
     figure = drawing.figure().update_layout(margin_b=room)
     st.plotly_chart(figure, key=key, height=height, config={"displayModeBar": False}, **options)
 
