@@ -77,7 +77,7 @@ def attribute(
     targets = _check(model, x, target, minus)
     layer = _check_layer(model, layer) if how.layered else ""
     base = torch.zeros_like(x[:1]) if baseline is None else baseline.reshape(-1, *x.shape[1:]).to(x)
-    passes, rows = how.passes(values, x.shape[-1]), _rows(model, x)
+    passes, rows = how.passes(values, x.shape[-1]), pass_rows(model, x)
     # Where one picture fills a pass they come one by one: the noise each gets, too, is then its own.
     each = max(1, rows // 2) if passes <= 2 else 1
     answers = []
@@ -107,7 +107,7 @@ def gradcam_strip(
         net, prefix = (model, "") if minus is None else (Less(model, minus), "model.")
         parts = [
             cams(net, part, classes, [prefix + name for name in names])
-            for part, classes in zip(*(t.split(_rows(model, x)) for t in (x.detach(), targets)), strict=True)
+            for part, classes in zip(*(t.split(pass_rows(model, x)) for t in (x.detach(), targets)), strict=True)
         ]
     return {name: torch.cat([part[prefix + name] for part in parts]) for name in names}
 
@@ -165,7 +165,7 @@ def _check_layer(model: nn.Module, layer: str | None) -> str:
 # How it is carried out
 
 
-def _rows(model: nn.Module, x: Tensor) -> int:
+def pass_rows(model: nn.Module, x: Tensor) -> int:
     """How many of these pictures one forward and backward pass may hold."""
     spec: Any = model.spec
     each = arch.activation_bytes(spec) * x.shape[-1] * x.shape[-2] / spec.size**2

@@ -184,7 +184,7 @@ def test_integrated_gradients_are_complete() -> None:
     both = _logits(model, torch.cat([x, baseline[None]]))
     both = both.gather(1, torch.cat([target, target[:1]])[:, None])[:, 0] - both[:, minus]
     base = _logits(model, baseline[None])[0]
-    torch.testing.assert_close(maps.sum((1, 2)), both[:4] - (base[target] - base[minus]), rtol=0.01, atol=2e-3)
+    torch.testing.assert_close(maps.sum((1, 2)), both[:4] - (base[target] - base[minus]), rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize("spec", [replace(SMALL, shortcut=s) for s in ("none", "identity", "projection")], ids=_name)
