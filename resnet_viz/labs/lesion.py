@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_viz import datasets, models, verdict
+from resnet_viz import datasets, models, probes, verdict
 from resnet_viz.arch import Block as Facts
 from resnet_viz.checkpoints import Network
 from resnet_viz.events import Event, Point, Result, Status
@@ -131,9 +131,9 @@ class Pictures:
     shown: np.ndarray
 
 
-def pictures(splits: datasets.Splits, count: int) -> Pictures:
-    """The first ``count`` (0: all) of the test split. Shown are the first of each class, then the next ones."""
-    x, y = splits.pictures["test"][: count or None], splits.labels["test"][: count or None]
+def pictures(x: np.ndarray, y: np.ndarray, count: int) -> Pictures:
+    """The first ``count`` (0: all) of a test split. Shown are the first of each class, then the next ones."""
+    x, y = x[: count or None], y[: count or None]
     first = np.unique(y, return_index=True)[1]
     rest = np.setdiff1d(np.arange(len(y)), first)
     return Pictures(x, y, np.concatenate([first, rest])[:SHOWN])
@@ -143,7 +143,8 @@ def pictures(splits: datasets.Splits, count: int) -> Pictures:
 def without(net: Network, seen: Pictures, blocks: Collection[int]) -> tuple[float, np.ndarray]:
     """Accuracy, and probabilities (SHOWN, classes) of the pictures shown, with some blocks dropped (their numbers, from 1)."""
     parts = cut(net.model)
-    logits = torch.cat([parts(x, blocks) for x in net.prepare(seen.x).split(EVALUATION_BATCH)])
+    with probes.alone(net.model):
+        logits = torch.cat([parts(x, blocks) for x in net.prepare(seen.x).split(EVALUATION_BATCH)])
     right = (logits.argmax(1).numpy() == seen.y).mean()
     return float(right), logits[torch.from_numpy(seen.shown)].softmax(1).numpy()
 
@@ -191,15 +192,16 @@ def run(spec: RunSpec, nets: Sequence[Network]) -> Iterator[Event]:
     """Lesions of trained networks, all on the same pictures: the job of the lab "lesion".
 
     Points carry, for the network at place n of ``nets``: once "n.cosine" of each block's output with its stage's end, "n.stage"
-    of each block, "n.shown" (rows of the test split) and "n.truth"; "n.drop" (block, accuracy; at first 0: none) with "n.guess"
-    and "n.sure" of the pictures shown; "n.random" (how many dropped, accuracy); "n.shuffle" (swaps, Kendall's correlation,
-    accuracy). Raises DataError, NetworkError.
+    and "n.skip" (whether it has one) of each block, "n.shown" (rows of the test split) and "n.truth"; "n.drop" (block, accuracy;
+    first 0, undisturbed) with "n.guess" and "n.sure" of the pictures shown; "n.random" (how many dropped, accuracy); "n.shuffle"
+    (swaps, Kendall's correlation, accuracy). Raises DataError, NetworkError.
     """
     lab = spec.lab
     assert isinstance(lab, LesionSpec)
     started = time.perf_counter()
     yield Status("Loading the pictures")
-    seen = pictures(datasets.load(spec.data), lab.pictures)
+    splits = datasets.load(spec.data)
+    seen = pictures(splits.pictures["test"], splits.labels["test"], lab.pictures)
     for net in nets:
         if (net.spec.channels, net.spec.size) != (seen.x.shape[3], seen.x.shape[1]):
             raise NetworkError(
@@ -218,6 +220,7 @@ def run(spec: RunSpec, nets: Sequence[Network]) -> Iterator[Event]:
         about = bench.values("cosine", (torch.stack(cosines).sum(0) / len(seen.y)).cpu().numpy())
         about |= bench.values("shown", seen.shown) | bench.values("truth", seen.y[seen.shown])
         about |= bench.values("stage", [b.arch.stage for b in bench.cut.blocks])
+        about |= bench.values("skip", [b.has_skip for b in bench.cut.blocks])
         yield Point(step, about | _drop(bench, 0, bench.baseline, guesses))
 
     for bench in benches:

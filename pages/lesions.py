@@ -1,0 +1,64 @@
+"""Lesions: what is left of a trained network when blocks are dropped, one, some or shuffled (Veit 2016)."""
+
+import streamlit as st
+
+from resnet_viz.figures import lesion as figures
+from resnet_viz.ui import lab, lesions, live
+from resnet_viz.ui.frame import ROOT, chart, frame
+
+frame("Lesions")
+
+
+def clicked() -> None:
+    """A click on a block or its lollipop drops the block, or puts it back."""
+    for point in st.session_state["lesion_chart"]["selection"]["points"][:1]:
+        lesions.toggle(round(point["x"]))
+
+
+def draw(view: str, nets, classes: int) -> None:
+    """The chart of a view."""
+    if view == lesions.VIEWS[1]:
+        chart(figures.random(nets, classes), key="lesion_random", height=540)
+    elif view == lesions.VIEWS[2]:
+        chart(figures.shuffled(nets, classes), key="lesion_shuffled", height=540)
+    elif view == lesions.VIEWS[3]:
+        chart(figures.cosine(nets), key="lesion_cosine", height=540)
+    else:
+        dropped = st.session_state.get("lesion_dropped", ())
+        chart(
+            figures.singles(nets, classes, dropped), key="lesion_chart", height=410, on_select=clicked,
+            selection_mode="points",
+        )  # fmt: skip
+
+
+def answer(sources) -> None:
+    """The sentence, how far the lab is, chart and pictures. Called again at every tick while it runs."""
+    run = lab.shown("lesion")
+    record, origin = lesions.known(sources, run)
+    nets = figures.read(record, [s.label for s in sources]) if record else []
+    view = st.session_state.get("lesion_view") or lesions.VIEWS[0]
+    pictures = lesions.counted(record)
+    st.html(f'<h1 role="status">{lesions.sentence(view, nets, pictures)} <small>{origin}</small></h1>')
+    if run:
+        lab.progress(run)
+    st.segmented_control("View", lesions.VIEWS, default=view, key="lesion_view", label_visibility="collapsed")
+    draw(view, nets, sources[0].spec.classes)
+    if view == lesions.VIEWS[0]:
+        lesions.ten_pictures(sources, nets, pictures)
+    if (run is not None and run.live) != st.session_state["lesion_going"]:
+        st.rerun()  # the whole page, so that it ticks from now on, or no longer
+
+
+run = lab.shown("lesion")
+if run:
+    lesions.choose_those_of(run)
+going = run is not None and run.live
+st.session_state["lesion_going"] = going
+left, right = st.columns([0.77, 0.23], gap="medium")
+with right, st.container(key="controls"):
+    sources = lesions.chosen()
+    lesions.form(sources, measured=lesions.known(sources, run)[0] is not None)
+    with st.popover("What does this show?", width="stretch"):
+        st.markdown((ROOT / "resnet_viz" / "ui" / "lesions.md").read_text(encoding="utf-8"))
+with left:
+    st.fragment(run_every=live.TICK if going else None)(answer)(sources)

@@ -1,0 +1,294 @@
+"""Chart E: what is left of networks when blocks are dropped, one, some or shuffled; and what their blocks refine."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from resnet_viz.figures.style import GRID, OTHERS, PLAIN, QUIET, RESIDUAL, Drawing, faint
+from resnet_viz.record import Record
+
+# Drops of more points than this are labelled, where there is room.
+LABELLED = 5
+# Above 100 %, where the strip of blocks is drawn.
+STRIP, TOP = 117, 140
+
+
+@dataclass(frozen=True)
+class Lesions:
+    """One network's lesions, as far as they are measured. Accuracies are shares; K, R, S grow while the lab runs.
+
+    ``single``: (K, 2) block and accuracy without it. ``random``: (R, 2) how many dropped, accuracy. ``shuffled``: (S, 3) swaps,
+    Kendall's correlation, accuracy. ``cosine``, ``stage``, ``skip``: (blocks,). ``guess``: (K + 1, shown), undisturbed first;
+    ``truth``: (shown,).
+    """
+
+    label: str
+    colour: str
+    dash: str
+    symbol: str
+    undisturbed: float
+    single: np.ndarray
+    random: np.ndarray
+    shuffled: np.ndarray
+    cosine: np.ndarray
+    stage: np.ndarray
+    skip: np.ndarray
+    shown: np.ndarray
+    truth: np.ndarray
+    guess: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """How many blocks the network has."""
+        return len(self.stage)
+
+    def without(self, block: int) -> float | None:
+        """Accuracy without a block (0: undisturbed); None where it is not measured yet."""
+        if block == 0:
+            return self.undisturbed
+        found = self.single[self.single[:, 0] == block, 1]
+        return float(found[0]) if len(found) else None
+
+
+METRICS = ("drop", "random", "shuffle", "cosine", "stage", "skip", "shown", "truth", "guess")
+
+
+def read(record: Record, labels: Sequence[str]) -> list[Lesions]:
+    """The networks of a lab's record, in its order; those not yet begun are left out."""
+    found: list[Lesions] = []
+    spare = iter(OTHERS)
+    for place, label in enumerate(labels):
+        values = {name: record.get(f"{place}.{name}")[1] for name in METRICS}
+        if not len(values["drop"]):
+            continue
+        once = {name: np.atleast_2d(values[name])[0] for name in ("cosine", "stage", "skip", "shown", "truth")}
+        skips = bool(once["skip"].any())
+        usual = (RESIDUAL, "circle") if skips else (PLAIN, "square-open")
+        colour, symbol = usual if all(f.colour != usual[0] for f in found) else next(spare)
+        found.append(
+            Lesions(
+                label.partition(" on ")[0],
+                colour,
+                "solid" if skips else "dash",
+                symbol,
+                float(values["drop"][0, 1]),
+                values["drop"][1:],
+                values["random"].reshape(-1, 2),
+                values["shuffle"].reshape(-1, 3),
+                guess=values["guess"].astype(int),
+                **once,
+            )
+        )
+    return found
+
+
+def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = (), lecture: bool = False) -> Drawing:
+    """A row a network: its strip of blocks, and under each block a lollipop that hangs from the undisturbed accuracy.
+
+    x: blocks; y: accuracy in per cent. ``dropped`` blocks are crossed out on the strips. Every box and every lollipop is a point
+    that can be clicked.
+    """
+    drawing = Drawing(
+        "Accuracy without each block", "Lollipops hang from the undisturbed accuracy. Click a block.", lecture
+    )
+    count, rows = max((net.count for net in nets), default=1), max(1, len(nets))
+    for row, net in enumerate(nets):
+        axis = {"xaxis": "x", "yaxis": f"y{row + 1 if row else ''}"}
+        top = 1 - row / rows
+        drawing.axis(
+            f"yaxis{row + 1 if row else ''}", range=[-4, TOP], domain=[top - 1 / rows + (0.03 if row < rows - 1 else 0), top],
+            tickvals=[0, 50, 100], ticktext=["0 %", "50 %", "100 %"], anchor="x", fixedrange=True,
+        )  # fmt: skip
+        _borders(drawing, net, axis)
+        _level(drawing, count, 100 / classes, "dot", axis)
+        edge = {"x": 1, "xref": "x domain", "xanchor": "left", "yref": axis["yaxis"], "xshift": 6, "yanchor": "middle"}
+        drawing.note(f"guessing, {100 / classes:.0f} %", y=100 / classes, **edge)
+        _level(drawing, count, 100 * net.undisturbed, "solid", axis)
+        drawing.note(
+            f"<b>{net.label}</b><br>{_percent(net.undisturbed)} undisturbed", y=100 * net.undisturbed, align="left",
+            **(edge | {"font": {"color": net.colour}}),
+        )  # fmt: skip
+        _strip(drawing, net, dropped, axis)
+        _lollipops(drawing, net, axis)
+    drawing.axis(
+        "xaxis", range=[0.3, count + 0.5], showgrid=False, anchor=f"y{rows if rows > 1 else ''}", fixedrange=True,
+        tickvals=_ticks(count), ticktext=[f"{'block ' if t == 1 else ''}{t}" for t in _ticks(count)],
+    )  # fmt: skip
+    drawing.layout["margin"] = {"l": 52, "r": 150, "t": 6, "b": 40}
+    return drawing
+
+
+def random(nets: Sequence[Lesions], classes: int, lecture: bool = False) -> Drawing:
+    """Accuracy against how many blocks are dropped at random: the median of the draws, and a band from worst to best."""
+    drawing = Drawing("Some blocks dropped at random", "Line: median of the draws; band: worst to best.", lecture)
+    count = max((net.count for net in nets), default=1)
+    for net in nets:
+        sizes = np.unique(net.random[:, 0])
+        groups = [100 * net.random[net.random[:, 0] == size, 1] for size in sizes]
+        x = np.concatenate([[0], sizes])
+        low, middle, high = (
+            np.array([100 * net.undisturbed, *(f(g) for g in groups)]) for f in (np.min, np.median, np.max)
+        )
+        _band(drawing, net, x, low, high)
+        _line(drawing, net, x, middle, "%{x} dropped: median %{y:.1f} %")
+    _chance(drawing, classes, count)
+    drawing.axis("xaxis", "blocks dropped", range=[-0.3, 1.28 * count], tickvals=[0, *_ticks(count)], showgrid=False)
+    return _per_cent(drawing)
+
+
+def shuffled(nets: Sequence[Lesions], classes: int, lecture: bool = False) -> Drawing:
+    """Accuracy against Kendall's rank correlation of the blocks' order with the trained one (Veit 2016, fig. 5b)."""
+    hint = "Each dot is one order; lines: medians after 1, 2, 4, 8 and 16 swaps."
+    drawing = Drawing("Blocks shuffled inside their stages", hint, lecture)
+    lowest = min([0.6, *(float(net.shuffled[:, 1].min()) for net in nets if len(net.shuffled))])
+    for net in nets:
+        drawing.trace(
+            x=net.shuffled[:, 1], y=100 * net.shuffled[:, 2], mode="markers", customdata=net.shuffled[:, 0], name=net.label,
+            marker={"symbol": net.symbol, "size": 7, "color": faint(net.colour, 0.45)},
+            hovertemplate="%{customdata} swaps, τ = %{x:.2f}: %{y:.1f} %<extra>" + net.label + "</extra>",
+        )  # fmt: skip
+        groups = [net.shuffled[net.shuffled[:, 0] == swaps] for swaps in np.unique(net.shuffled[:, 0])]
+        medians = np.array([[1, net.undisturbed], *(np.median(g[:, 1:], axis=0) for g in groups)])
+        medians = medians[np.argsort(-medians[:, 0])]
+        _line(drawing, net, medians[:, 0], 100 * medians[:, 1], "median: %{y:.1f} %")
+    _chance(drawing, classes, lowest)
+    low = lowest - 0.3 * (1 - lowest)
+    drawing.axis("xaxis", "Kendall's τ of the order: 1 as trained", range=[1.02, low], showgrid=False, dtick=0.1)
+    return _per_cent(drawing)
+
+
+def cosine(nets: Sequence[Lesions], lecture: bool = False) -> Drawing:
+    """Mean over pictures of the cosine between each block's output and its stage's last (Greff 2017): 1 at each stage's end."""
+    hint = "Near 1 within a stage: its blocks refine one estimate."
+    drawing = Drawing("Cosine of each block's output with its stage's end", hint, lecture)
+    count = max((net.count for net in nets), default=1)
+    for net in nets:
+        breaks = np.flatnonzero(np.diff(net.stage)) + 1  # a stage's end is no neighbour of the next one's first
+        x = np.insert(np.arange(1, net.count + 1, dtype=float), breaks, np.nan)
+        _line(drawing, net, x, np.insert(net.cosine.astype(float), breaks, np.nan), "block %{x}: %{y:.2f}")
+    if nets:
+        _borders(drawing, nets[0], {"xaxis": "x", "yaxis": "y"}, at=1.1)
+    ticks = _ticks(count)
+    drawing.axis("xaxis", "block", range=[0.5, 1.25 * count], showgrid=False, tickvals=ticks)
+    low = min([0.0, *(float(np.nanmin(net.cosine)) for net in nets)])
+    drawing.axis("yaxis", range=[low, 1.15], tickvals=[0, 0.25, 0.5, 0.75, 1])
+    drawing.layout["margin"] = {"l": 52, "r": 12, "t": 6, "b": 40}
+    return drawing
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+
+
+def _at(axis: dict[str, str]) -> dict[str, str]:
+    return {"xref": axis["xaxis"], "yref": axis["yaxis"]}
+
+
+def _ticks(count: int) -> list[int]:
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if count / s <= 14)
+    return sorted({1, *range(step, count + 1, step)})
+
+
+def _level(drawing: Drawing, count: int, y: float, dash: str, axis: dict[str, str]) -> None:
+    line = {"color": QUIET, "width": 1.5, "dash": dash}
+    drawing.shape(type="line", x0=0.3, x1=count + 0.5, y0=y, y1=y, line=line, layer="below", **_at(axis))
+
+
+def _borders(drawing: Drawing, net: Lesions, axis: dict[str, str], at: float = TOP - 4) -> None:
+    """Dotted lines between stages, and each one's name."""
+    for stage in np.unique(net.stage).astype(int):
+        numbers = np.flatnonzero(net.stage == stage) + 1
+        if numbers[0] > 1:
+            x = float(numbers[0]) - 0.5
+            line = {"color": GRID, "width": 1.5, "dash": "dot"}
+            drawing.shape(type="line", x0=x, x1=x, y0=0, y1=at, line=line, layer="below", **_at(axis))
+        if net.stage.max() > 1:
+            drawing.note(f"stage {stage}", x=float(numbers.mean()), y=at, yanchor="middle", **_at(axis))
+
+
+def _strip(drawing: Drawing, net: Lesions, dropped: Collection[int], axis: dict[str, str]) -> None:
+    """The net's blocks as boxes on a line, an arc over each that has a skip; those that are dropped are crossed out."""
+    blocks = np.arange(1, net.count + 1)
+    drawing.trace(
+        x=[0.4, net.count + 0.45], y=[STRIP, STRIP], mode="lines", hoverinfo="skip", line={"color": net.colour, "width": 1.5},
+        **axis,
+    )  # fmt: skip
+    turn = np.linspace(0, np.pi, 9)
+    with_skip = blocks[net.skip > 0]
+    if len(with_skip):
+        x = np.stack([b - 0.42 * np.cos(turn) for b in with_skip])
+        y = np.tile(STRIP + 14 * np.sin(turn), (len(with_skip), 1))
+        gap = np.full((len(with_skip), 1), np.nan)
+        drawing.trace(
+            x=np.hstack([x, gap]).ravel(), y=np.hstack([y, gap]).ravel(), mode="lines", hoverinfo="skip",
+            line={"color": net.colour, "width": 1.5}, **axis,
+        )  # fmt: skip
+    out = np.isin(blocks, list(dropped))
+    drawing.trace(
+        x=blocks, y=np.full(net.count, STRIP), mode="markers", name="drop", customdata=np.where(out, "put back", "drop"),
+        marker={
+            "symbol": np.where(out, "x-thin", "square").tolist(), "size": 15 if net.count <= 30 else 8,
+            "color": np.where(out, QUIET, net.colour).tolist(), "line": {"width": np.where(out, 3, 0).tolist(), "color": QUIET},
+        },
+        hovertemplate="%{customdata} block %{x}<extra>" + net.label + "</extra>", **axis,
+    )  # fmt: skip
+
+
+def _lollipops(drawing: Drawing, net: Lesions, axis: dict[str, str]) -> None:
+    blocks, left = net.single[:, 0], 100 * net.single[:, 1]
+    if not len(blocks):
+        return
+    base = np.full(len(blocks), 100 * net.undisturbed)
+    gap = np.full(len(blocks), np.nan)
+    drawing.trace(
+        x=np.stack([blocks, blocks, gap], 1).ravel(), y=np.stack([base, left, gap], 1).ravel(), mode="lines", hoverinfo="skip",
+        line={"color": net.colour, "width": drawing.line if net.count <= 30 else 1.5}, **axis,
+    )  # fmt: skip
+    cost = base - left
+    room = np.sort(cost)[::-1][:30].min()
+    labels = [f"−{c:.0f}" if c > LABELLED and c >= room else "" for c in cost]
+    beside = ["bottom center" if y > 30 else "middle right" for y in left]
+    head = {"size": 9 if net.count <= 30 else 6, "line": {"width": 2, "color": net.colour}}
+    drawing.trace(
+        x=blocks, y=left, mode="markers+text", text=labels, textposition=beside, cliponaxis=False, name="drop", customdata=cost,
+        textfont={"size": drawing.size - 2, "color": QUIET}, marker={"symbol": net.symbol, "color": net.colour, **head},
+        hovertemplate="without block %{x}: %{y:.1f} %, %{customdata:.1f} points less<extra>" + net.label + "</extra>", **axis,
+    )  # fmt: skip
+
+
+def _line(drawing: Drawing, net: Lesions, x: np.ndarray, y: np.ndarray, hover: str) -> None:
+    """A net's line, its name at its end."""
+    drawing.trace(
+        x=x, y=y, mode="lines+markers", name=net.label, line={"color": net.colour, "width": drawing.line, "dash": net.dash},
+        marker={"symbol": net.symbol, "size": 8, "color": net.colour, "line": {"width": 1.5, "color": net.colour}},
+        hovertemplate=hover + "<extra>" + net.label + "</extra>",
+    )  # fmt: skip
+    drawing.note(
+        f"<b>{net.label}</b>", x=float(x[-1]), y=float(y[-1]), xanchor="left", xshift=9, font={"color": net.colour}
+    )
+
+
+def _band(drawing: Drawing, net: Lesions, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    drawing.trace(
+        x=np.concatenate([x, x[::-1]]), y=np.concatenate([low, high[::-1]]), fill="toself", mode="lines", hoverinfo="skip",
+        fillcolor=faint(net.colour, 0.16), line={"width": 0, "color": net.colour},
+    )  # fmt: skip
+
+
+def _chance(drawing: Drawing, classes: int, x: float) -> None:
+    line = {"color": QUIET, "width": 1.5, "dash": "dot"}
+    drawing.shape(
+        type="line", xref="x domain", x0=0, x1=1, y0=100 / classes, y1=100 / classes, line=line, layer="below"
+    )
+    drawing.note(
+        f"guessing, {100 / classes:.0f} %", xref="x domain", x=1, y=100 / classes, xanchor="right", yanchor="bottom"
+    )
+
+
+def _per_cent(drawing: Drawing) -> Drawing:
+    drawing.axis("yaxis", "accuracy", range=[-2, 103], tickvals=[0, 25, 50, 75, 100], ticksuffix=" %")
+    drawing.layout["margin"] = {"l": 60, "r": 12, "t": 6, "b": 44}
+    return drawing

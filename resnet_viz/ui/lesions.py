@@ -1,0 +1,227 @@
+"""The Lesions page's parts: which networks, what is known of them, blocks dropped by clicks, ten pictures before and after."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from resnet_viz import datasets, networks, verdict
+from resnet_viz.figures.lesion import METRICS, Lesions
+from resnet_viz.lab_specs import LesionSpec
+from resnet_viz.networks import NetworkError, Source
+from resnet_viz.record import Record, load
+from resnet_viz.store import Run
+from resnet_viz.ui import choose, lab, live
+from resnet_viz.ui.frame import ROOT
+
+START = "shipped:digits-residual-20"  # its pictures are always on this machine
+VIEWS = ("One block", "Several at random", "Shuffled", "What blocks refine")
+# Pictures on which several blocks dropped by clicks are tried.
+QUICK = 300
+CSS = """<style>
+.rv-ten { display: grid; grid-template-columns: minmax(9rem, auto) repeat(10, minmax(2.2rem, 1fr)); gap: 2px 8px;
+  align-items: center; font-size: 0.9rem; text-align: center; }
+.rv-ten img { width: 100%; max-width: 52px; image-rendering: pixelated; border-radius: 3px; display: block; margin: auto; }
+.rv-ten .who { text-align: left; white-space: nowrap; }
+.rv-ten .wrong { text-decoration: underline wavy #c2410c; text-underline-offset: 3px; font-weight: 600; }
+</style>"""
+
+
+# --- which networks ------------------------------------------------------------------------------------------------------
+
+
+def chosen() -> list[Source]:
+    """The networks that the controls name: one, and its twin or another of the same data; residual ones first."""
+    st.session_state.setdefault("lesion_net", st.query_params.get("lesion_net", START))
+    first = choose.choose_network("lesion_net")
+    others = {s.ref: s for s in networks.available(live.store()) if s.ref != first.ref and _comparable(first, s)}
+    if found := networks.twin(first, live.store()):
+        others[found.ref] = found
+    names = {"": "nothing", **choose.unique(list(others.values()))}
+    usual = found.ref if found else ""
+    if st.session_state.get("lesion_of") != first.ref:  # another network: beside it, its own twin
+        st.session_state["lesion_with"] = st.session_state.pop("lesion_beside", usual)
+    st.session_state["lesion_of"] = first.ref
+    if st.session_state.get("lesion_with") not in names:
+        st.session_state["lesion_with"] = usual
+    second = st.selectbox("Beside it", list(names), format_func=names.__getitem__, key="lesion_with")
+    found_all = [first, *([others[second]] if second else [])]
+    return sorted(found_all, key=lambda s: not s.spec.residual)
+
+
+def _comparable(a: Source, b: Source) -> bool:
+    return a.data is not None and b.data is not None and a.data == b.data
+
+
+def choose_those_of(run: Run) -> None:
+    """Before the controls are drawn: have them name the networks of a run that is shown for the first time."""
+    assert isinstance(run.spec.lab, LesionSpec)
+    if st.session_state.get("lesion_seen") == run.id:
+        return
+    st.session_state["lesion_seen"] = run.id
+    first, *more = run.spec.lab.networks
+    st.query_params.pop("lesion_net", None)
+    st.session_state.update(lesion_net=first, lesion_of="", lesion_beside=more[0] if more else "")
+
+
+# --- what is known of them -----------------------------------------------------------------------------------------------
+
+
+@st.cache_data(show_spinner=False)
+def recorded() -> list[Record]:
+    """The lesions that ship with the app."""
+    return [record for path in sorted(Path(ROOT / "assets" / "labs").glob("lesion-*.npz")) for record in load(path)]
+
+
+def known(sources: Sequence[Source], run: Run | None) -> tuple[Record | None, str]:
+    """What was measured of these networks, and where it is from: the run that is shown, the newest of theirs, or what ships."""
+    refs = tuple(source.ref for source in sources)
+
+    def of_these(spec: object) -> bool:
+        return isinstance(spec, LesionSpec) and spec.networks == refs
+
+    if run is None or not of_these(run.spec.lab):
+        runs = live.store().runs()
+        run = next((r for r in runs if r.kind == "lesion" and of_these(r.spec.lab) and r.step), None)
+    if run is not None:
+        metrics = [f"{place}.{name}" for place in range(len(refs)) for name in METRICS]
+        return live.record(run, metrics), "Live." if run.live else "Measured here."
+    ships = next((r for r in recorded() if of_these(r.spec.lab)), None)
+    return ships, "Recorded."
+
+
+def counted(record: Record | None) -> int:
+    """On how many test pictures a record was measured."""
+    if record is None or not isinstance(record.spec.lab, LesionSpec):
+        return 0
+    total = datasets.facts(record.spec.data).test or datasets.split_sizes(record.spec.data)[2]
+    return min(record.spec.lab.pictures or total, total)
+
+
+def sentence(view: str, nets: Sequence[Lesions], pictures: int) -> str:
+    """The page's answer: what was measured, for the view that is open."""
+    if not nets:
+        return "Not measured yet."
+    if view == VIEWS[1] and all(len(net.random) for net in nets):
+        return verdict.random_lesions([(n.label, n.count, n.random) for n in nets], pictures)
+    if view == VIEWS[2] and all(len(net.shuffled) for net in nets):
+        return verdict.shuffled_blocks([(n.label, n.shuffled) for n in nets], pictures)
+    if view == VIEWS[3]:
+        return verdict.refinement([(n.label, n.cosine, n.stage) for n in nets], pictures)
+    return verdict.lesions([(n.label, n.undisturbed, n.single[:, 1].tolist()) for n in nets], pictures)
+
+
+# --- dropped by a click --------------------------------------------------------------------------------------------------
+
+
+def toggle(block: int) -> None:
+    """Drop a block (from 1), or put it back."""
+    dropped: set[int] = st.session_state.setdefault("lesion_dropped", set())
+    st.session_state["lesion_dropped"] = dropped ^ {block}
+
+
+@st.cache_data(show_spinner="Asking the networks without these blocks", max_entries=500)
+def _without(ref: str, stamp: int, blocks: tuple[int, ...]) -> tuple[float, np.ndarray]:
+    """Accuracy over QUICK test pictures, and guesses (shown,), without these blocks."""
+    from resnet_viz.labs import lesion
+
+    net = choose.network(ref)
+    x, y = choose.test_pictures(net.source)
+    right, sure = lesion.without(net, lesion.pictures(x, y, QUICK), blocks)
+    return right, sure.argmax(1)
+
+
+def ten_pictures(sources: Sequence[Source], nets: Sequence[Lesions], pictures: int) -> None:
+    """Each net's accuracy and its guesses on ten pictures, before and after the clicked blocks were dropped."""
+    dropped: set[int] = st.session_state.setdefault("lesion_dropped", set())
+    left, right = st.columns([5, 1], vertical_alignment="center")
+    many = f"**Dropped: block{'s' * (len(dropped) > 1)} {', '.join(map(str, sorted(dropped)))}.**"
+    rows, words = [], f"all {pictures:,} test pictures"
+    try:
+        for place, source in enumerate(sources):
+            net = nets[place] if place < len(nets) else None
+            blocks = tuple(sorted(dropped))
+            if net and len(blocks) < 2 and net.without(sum(blocks)) is not None:
+                at = np.concatenate([[0], net.single[:, 0]]).tolist().index(sum(blocks))
+                before, after = (net.undisturbed, net.guess[0]), (net.without(sum(blocks)) or 0.0, net.guess[at])
+            else:
+                before, after = (_without(source.ref, source.step, which) for which in ((), blocks))
+                words = f"the first {QUICK} test pictures"
+            rows.append((source, net.colour if net else "inherit", before, after))
+        shown = nets[0].shown.astype(int) if nets else None
+        left.markdown(
+            f"{many} Accuracy on {words}, and ten of them, before → after."
+            if dropped
+            else "**Click a block** in the picture to drop it in both nets: here is what they make of ten pictures."
+        )
+        st.html(CSS + _table(sources[0], shown, nets[0].truth.astype(int) if nets else None, rows))
+    except (datasets.DataError, NetworkError) as error:
+        left.info(str(error))
+    right.button(
+        "Put all back", on_click=st.session_state.update, kwargs={"lesion_dropped": set()}, disabled=not dropped
+    )
+
+
+Asked = tuple[float, np.ndarray]
+
+
+def _table(
+    source: Source, shown: np.ndarray | None, truth: np.ndarray | None, rows: Sequence[tuple[Source, str, Asked, Asked]]
+) -> str:
+    """The pictures, and under them what each net calls them."""
+    assert source.data
+    classes = datasets.facts(source.data).classes
+    cells = ['<div class="who"></div>']
+    try:
+        x, y = choose.test_pictures(source)
+        if shown is None:
+            from resnet_viz.labs import lesion
+
+            shown = lesion.pictures(x, y, QUICK).shown
+        truth = y[shown]
+        cells += [f'<img src="{_uri(x[n])}" alt="{html.escape(classes[y[n]])}">' for n in shown]
+    except datasets.DataError:  # then their names must do
+        if truth is None:
+            raise
+        cells += [f"<div>{html.escape(classes[t])}</div>" for t in truth]
+    for net, colour, (before, guessed), (after, guesses) in rows:
+        name = html.escape(net.label.partition(" on ")[0])
+        change = "" if before == after else f" → {verdict.percent(after)}"
+        cells.append(f'<div class="who"><b style="color:{colour}">{name}</b> {verdict.percent(before)}{change}</div>')
+        for was, now, true in zip(guessed, guesses, truth, strict=True):
+            kind = "" if now == true else ' class="wrong"'
+            first = f"{html.escape(classes[was])} → " if was != now else ""
+            cells.append(f"<div{kind}>{first}{html.escape(classes[now])}</div>")
+    return f'<div class="rv-ten" role="table">{"".join(cells)}</div>'
+
+
+def _uri(picture: np.ndarray) -> str:
+    """A picture (H, W, C) uint8 as a data URI."""
+    file = io.BytesIO()
+    Image.fromarray(picture.squeeze(-1) if picture.shape[2] == 1 else picture).save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+# --- the controls --------------------------------------------------------------------------------------------------------
+
+
+def form(sources: Sequence[Source], measured: bool) -> None:
+    """On how many pictures, how many draws, and the button."""
+    left, right = st.columns(2)
+    pictures = left.number_input("Test pictures", 0, None, 1000, 100, key="lesion_pictures", help="0: all of them.")
+    repeats = right.number_input(
+        "Draws", 1, 50, 10, 1, key="lesion_repeats", help="Random draws for each number of blocks."
+    )
+    refs = tuple(source.ref for source in sources)
+    st.button(
+        "Drop every block again" if measured else "Drop every block", type="primary", width="stretch", key="lesion_start",
+        on_click=lab.start, args=("lesion", lambda: LesionSpec(refs, int(pictures), int(repeats))),
+    )  # fmt: skip
+    lab.complaint("lesion")
