@@ -4,6 +4,9 @@ import streamlit as st
 
 from resnet_viz.figures import fan
 from resnet_viz.figures.gradients import norms
+from resnet_viz.figures.paths import paths
+from resnet_viz.figures.shattering import correlation, curves
+from resnet_viz.labs.start import says_paths, says_shattering
 from resnet_viz.ui import controls
 from resnet_viz.ui import gradients as lab
 from resnet_viz.ui.frame import chart, frame
@@ -22,34 +25,100 @@ def clicked() -> None:
         controls.toggle_skip(round(point["x"]))
 
 
-def draw_fan() -> None:
-    spec, seed, pictures = setting
+def draw_fan(spec, seed: int, pictures: str) -> None:
     found = lab.records(spec, seed, pictures)
     say(lab.says_fan(found), lab.conditions(spec, seed, pictures))
     drawing = fan(found)
     drawing.layout["margin"]["l"] = 56
-    chart(drawing, key="fan", height=540, on_select=clicked, selection_mode="points")
+    chart(drawing, key="fan", height=520, on_select=clicked, selection_mode="points")
 
 
-def draw_norms() -> None:
-    spec, seed, pictures = setting
+def draw_norms(spec, seed: int, pictures: str) -> None:
     found = lab.records(spec, seed, pictures)
-    say(lab.says_norms(found), lab.conditions(spec, seed, pictures))
-    chart(norms(found), key="norms", height=520)
+    say(lab.says_growth(found), lab.conditions(spec, seed, pictures))
+    chart(norms(found), key="norms", height=450)
+    st.button(
+        "Healthy norms, dead net? On to Shattering", on_click=st.session_state.update, kwargs={"view": "Shattering"}
+    )
 
+
+def draw_shattering(_spec, seed: int, _pictures: str) -> None:
+    left, right = st.columns([2, 1], vertical_alignment="bottom")
+    kinds = ("residual_bn", "plain")
+    with left:
+        shown = {(kind, depth): lab.curve(kind, depth, seed) for kind in kinds for depth in (2, 10)}
+        chart(curves(shown), key="curves", height=230)
+    with right:
+        third_column(seed)
+    if st.session_state["kind"] == "conv":
+        draw_conv(seed)
+        return
+    with st.spinner("Measuring the correlations…"):
+        found = {kind: lab.correlations(kind, seed) for kind in ("plain", "residual", "residual_bn")}
+    from resnet_viz.labs import shattering
+
+    say(
+        says_shattering(found),
+        f"Measured now, before any training: {shattering.NETS} fully connected nets a dot, {shattering.INPUTS} Gaussian inputs, "
+        f"{shattering.WIDTH} units a layer, seed {seed}. Balduzzi 2017.",
+    )
+    chart(correlation(found, shattering.noise()), key="correlation", height=310)
+
+
+@st.fragment
+def third_column(seed: int) -> None:
+    """The depth that one drags; it redraws itself alone."""
+    depth = st.slider("And at any depth", 1, 50, 50, key="third")
+    shown = {(kind, depth): lab.curve(kind, depth, seed) for kind in ("residual_bn", "plain")}
+    drawing = curves(shown)
+    drawing.layout["meta"] = {"title": "", "hint": ""}
+    chart(drawing, key="third_curves", height=230)
+
+
+def draw_conv(seed: int) -> None:
+    from resnet_viz.labs import shattering
+
+    norm = st.session_state["norm"]
+    with st.spinner("Measuring the correlations…"):
+        kinds = {"plain": "none", "residual_bn" if norm == "batch" else "residual": "identity"}
+        found = {kind: lab.conv_correlations(shortcut, norm, seed) for kind, shortcut in kinds.items()}
+    plain, residual = (values.mean(0)[0] for _, values in found.values())
+    say(
+        f"In this app's nets gradients of two random pictures agree to {100 * residual:.1f} % with skips and to "
+        f"{100 * plain:.1f} % without, at {lab.CONV_DEPTHS[0]} layers.",
+        f"Measured now: {shattering.CONV_NETS} nets a dot, {shattering.CONV_INPUTS} pictures of 8×8, seed {seed}.",
+    )
+    noise = shattering.noise(shattering.CONV_NETS, shattering.CONV_INPUTS, 3 * 8 * 8)
+    chart(correlation(found, noise, with_laws=False), key="correlation", height=310)
+
+
+def draw_paths(spec, seed: int, pictures: str) -> None:
+    with st.spinner("Splitting the gradient by paths…"):
+        found = lab.paths(spec, seed, pictures)
+    say(says_paths(found), lab.conditions(spec, seed, pictures, 8) + " Veit 2016.")
+    chart(paths(found.count, found.share), key="paths", height=480)
+
+
+VIEWS = {"Fan": draw_fan, "Norms": draw_norms, "Shattering": draw_shattering, "Paths": draw_paths}
 
 st.session_state.setdefault("off", st.query_params.get("off", ""))
 left, right = st.columns([0.77, 0.23], gap="medium")
 with left:
     answer = st.empty()
     view = st.segmented_control(
-        "View", lab.VIEWS, default="Fan", required=True, key="view", bind="query-params", label_visibility="collapsed"
+        "View", list(VIEWS), default="Fan", required=True, key="view", bind="query-params", label_visibility="collapsed"
     )
 with right, st.container(key="controls"):
-    lab.draw_controls()
-    controls.draw_skips()
+    if view == "Shattering":
+        lab.draw_shattering_controls()
+    else:
+        lab.draw_controls()
+        controls.draw_skips()
+        if st.button("Train these nets", width="stretch", help="Takes depth, norm, start, seed and skips to Twins."):
+            st.switch_page("pages/twins.py", query_params={})
 *setting, complaint = lab.chosen()
 with left:
     if complaint:
         st.error(complaint)
-    {"Fan": draw_fan, "Norms": draw_norms}.get(view, draw_fan)()
+    VIEWS[view](*setting)
+    lab.explain(view)

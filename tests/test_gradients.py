@@ -7,8 +7,9 @@ import pytest
 
 from resnet_viz import train
 from resnet_viz.events import Point
-from resnet_viz.figures.gradients import BN_GROWTH, norms
+from resnet_viz.figures.gradients import norms
 from resnet_viz.labs.gradients import at_start, growth, run_spec
+from resnet_viz.laws import BN_GROWTH
 from resnet_viz.spec import ModelSpec, SpecError, block_count
 
 GREY = {"channels": 1, "size": 8}

@@ -9,11 +9,8 @@ import numpy as np
 
 from resnet_viz.figures.numbers import log_values, superscript
 from resnet_viz.figures.style import QUIET, Drawing, Net, nets
+from resnet_viz.laws import BN_GROWTH
 from resnet_viz.record import Record
-
-# By how much batch norm multiplies the gradient of a wide plain net, a layer, toward the input (Yang 2019, arXiv 1902.08129):
-# ReLU passes half of a unit variance, of which 1/(2π) is mean, and batch norm scales what is left, (π−1)/(2π), up again.
-BN_GROWTH = math.sqrt(math.pi / (math.pi - 1))
 
 
 def law(record: Record) -> tuple[float, str] | None:

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import streamlit as st
 
 from resnet_viz.figures import log_ratio, loudness, nets
-from resnet_viz.figures.gradients import BN_GROWTH
+from resnet_viz.labs.start import GREY, says_norms
 from resnet_viz.record import Record
 from resnet_viz.spec import INITS, NORMS, ModelSpec, SpecError
 from resnet_viz.ui import controls
+from resnet_viz.ui.frame import ROOT
+
+if TYPE_CHECKING:
+    from resnet_viz.labs.paths import Paths
 
 VIEWS = ("Fan", "Norms", "Shattering", "Paths")
 DEPTHS = tuple(range(8, 111, 6))
 PICTURES = {"noise": "random", "digits": "digits"}
 INPUTS = 32
-SIZE = 8  # pixels, those of the digits
+NETS = {"fc": "fully connected, as in the paper", "conv": "this app's networks"}
+CONV_DEPTHS = (8, 14, 20, 32)
 
 
 def model() -> ModelSpec:
-    """The residual network that the Twins form describes, for grey pictures of SIZE pixels; raises SpecError."""
-    spec = replace(controls.residual_spec(controls.current()).model, channels=1, size=SIZE)
+    """The residual network that the Twins form describes, for grey pictures of 8×8 pixels; raises SpecError."""
+    spec = replace(controls.residual_spec(controls.current()).model, **GREY)
     spec.validate()
     return spec
+
+
+def draw_shattering_controls() -> None:
+    """Which kind of nets, and the seed; the norm for those of this app."""
+    st.radio("Networks", list(NETS), format_func=NETS.__getitem__, key="kind", bind="query-params")
+    if st.session_state["kind"] == "conv":
+        st.selectbox(
+            "Norm", list(NORMS), 0, NORMS.__getitem__, key="norm", bind="query-params", persist_state="session"
+        )
+    st.number_input("Seed", 0, None, 0, 1, key="seed", bind="query-params", persist_state="session")
 
 
 def draw_controls() -> None:
@@ -59,12 +75,12 @@ def records(spec: ModelSpec, seed: int, pictures: str) -> list[Record]:
     return [at_start(s, seed, pictures) for s in specs]
 
 
-def conditions(spec: ModelSpec, seed: int, pictures: str) -> str:
+def conditions(spec: ModelSpec, seed: int, pictures: str, inputs: int = INPUTS) -> str:
     """Under which conditions the figures hold."""
     norm = NORMS[spec.norm] if spec.norm != "none" else "no norm"
     start = "started from He" if spec.init == "he" else f"plain from He, residual from {INITS[spec.init]}"
     what = "random pictures" if pictures == "noise" else "digits"
-    return f"Measured now: {INPUTS} {what} of {SIZE}×{SIZE}, {norm}, {start}, seed {seed}."
+    return f"Measured now, before any training: {inputs} {what} of 8×8, {norm}, {start}, seed {seed}."
 
 
 def says_fan(found: list[Record]) -> str:
@@ -78,13 +94,19 @@ def says_fan(found: list[Record]) -> str:
     return f"{depth} layers before the first step: gradient at block 1, against the last block: {', '.join(words)}."
 
 
-def says_norms(found: list[Record]) -> str:
+def says_growth(found: list[Record]) -> str:
     """By what factor a layer multiplies the gradient of each net, and the law."""
     from resnet_viz.labs import gradients
 
-    words = ", ".join(f"×{gradients.growth(net.first):.3f} {net.label}" for net in nets(found))
-    law = f" BatchNorm's law for wide plain layers: ×{BN_GROWTH:.3f}." if found[0].spec.model.norm == "batch" else ""
-    return f"Toward the picture, a layer multiplies the gradient by {words}.{law}"
+    growth = {net.label: gradients.growth(net.first) for net in nets(found)}
+    return says_norms(growth, found[0].spec.model.norm)
+
+
+def explain(view: str) -> None:
+    """What a view means, and what was not checked: its part of gradients.md."""
+    parts = (ROOT / "resnet_viz" / "ui" / "gradients.md").read_text(encoding="utf-8").split("## ")
+    with st.expander("What this means, and what was not checked"):
+        st.markdown(next(part for part in parts if part.startswith(view)).removeprefix(view))
 
 
 def chosen() -> tuple[ModelSpec, int, str, str]:
@@ -94,4 +116,38 @@ def chosen() -> tuple[ModelSpec, int, str, str]:
     try:
         return model(), seed, pictures, ""
     except SpecError as error:
-        return ModelSpec(depth=int(values["depth"]), channels=1, size=SIZE), seed, pictures, str(error)
+        return ModelSpec(depth=int(values["depth"]), **GREY), seed, pictures, str(error)
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def correlations(kind: str, seed: int) -> tuple[tuple[int, ...], np.ndarray]:
+    """Depths, and the correlation of gradients there in fully connected nets (nets, depths)."""
+    from resnet_viz.labs import shattering
+
+    return shattering.depths(kind), shattering.correlations(kind, shattering.depths(kind), seed=seed)
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def conv_correlations(shortcut: str, norm: str, seed: int) -> tuple[tuple[int, ...], np.ndarray]:
+    """The same in this app's own networks."""
+    from resnet_viz.labs import shattering
+
+    specs = [ModelSpec(depth=depth, shortcut=shortcut, norm=norm, size=8) for depth in CONV_DEPTHS]
+    return CONV_DEPTHS, np.stack([shattering.conv_correlation(spec, seed=seed) for spec in specs], 1)
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def curve(kind: str, depth: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """A scalar input, the gradient there, and how far neighbours agree."""
+    from resnet_viz.labs import shattering
+
+    x, gradient = shattering.curve(kind, depth, seed=seed)
+    return x, gradient, shattering.neighbours(gradient)
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def paths(spec: ModelSpec, seed: int, pictures: str) -> Paths:
+    """`labs.paths.at_start`, computed once for each network."""
+    from resnet_viz.labs import paths
+
+    return paths.at_start(spec, seed, pictures)
