@@ -128,9 +128,12 @@ def _input_x_gradient(q: Question) -> Tensor:
 
 
 def _integrated_gradients(q: Question) -> Tensor:
+    # A ReLU net's gradient is constant between kinks: the midpoint rule leaves less residue than captum's Gauss-Legendre
+    # (medians of 0.5 against 0.6 % from grey, 0.3 against 0.5 % from black: ResNet-20, 24 CIFAR-10 pictures, 128 steps).
     return captum.attr.IntegratedGradients(q.model).attribute(
-        q.x, q.baseline[:1], q.target, n_steps=int(q.values["steps"]), internal_batch_size=max(q.rows, len(q.x))
-    )
+        q.x, q.baseline[:1], q.target, n_steps=int(q.values["steps"]), method="riemann_middle",
+        internal_batch_size=max(q.rows, len(q.x)),
+    )  # fmt: skip
 
 
 def _noisy(kind: str) -> Callable[[Question], Tensor]:
