@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -13,10 +14,12 @@ import streamlit as st
 from resnet_viz import datasets, networks, pictures
 from resnet_viz.networks import NetworkError, Source
 from resnet_viz.spec import DataSpec
-from resnet_viz.ui import live
+from resnet_viz.ui import bring, live
 
 if TYPE_CHECKING:
     from resnet_viz.checkpoints import Network
+
+T = TypeVar("T")
 
 # Where a picture comes from.
 KINDS = {"sample": "Sample", "data": "Data set", "upload": "Upload", "camera": "Camera"}
@@ -43,11 +46,12 @@ class Pool:
 # --- what stands in the URL ----------------------------------------------------------------------------------------------
 
 
-def linked(key: str, default: str) -> str:
+def linked(key: str, default: T, parse: Callable[[str], T] = str) -> T:  # type: ignore[assignment]
     """The value of a choice before its widget is drawn: the link's where somebody followed one, else the session's."""
     found = st.query_params.get(key)
     if found is not None and found != st.session_state.get(f"{key} in the URL"):
-        st.session_state[key] = found
+        with contextlib.suppress(ValueError):
+            st.session_state[key] = parse(found)
     return st.session_state.setdefault(key, default)
 
 
@@ -84,10 +88,15 @@ def unique(sources: Sequence[Source]) -> dict[str, str]:
 
 
 def choose_network(key: str, *, label: str = "Network") -> Source:
-    """Any network there is; the first that ships, until another is chosen. Its ref stands in the URL under ``key``."""
+    """Any network there is, or one that is brought; the first that ships, until another is chosen or while one is fetched.
+
+    Its ref stands in the URL under ``key``.
+    """
     store = live.store()
     sources = {source.ref: source for source in networks.available(store)}
     default = next(iter(sources))
+    if new := st.session_state.pop(f"{key} new", None):  # just brought; the widget has been drawn in the run that did
+        st.session_state[key] = new
     ref = linked(key, default)
     if ref not in sources:  # an earlier snapshot, or a link from elsewhere
         try:
@@ -99,7 +108,12 @@ def choose_network(key: str, *, label: str = "Network") -> Source:
     ref = st.selectbox(label, list(sources), format_func=names.__getitem__, key=key, persist_state="session")
     link(key, ref, default)
     source = sources[ref]
+    if source.path is None:
+        bring.fetch(source)
+        source = sources[default]
     st.caption(source.about)
+    with st.popover("Your own network", width="stretch"):
+        bring.checkpoint(key)
     return source
 
 
@@ -109,11 +123,14 @@ def choose_network(key: str, *, label: str = "Network") -> Source:
 def choose_picture(key: str, source: Source) -> Chosen:
     """A picture for a network: a sample that ships, one of its data set, an upload or the camera's. Never none."""
     usual = "data" if source.spec.channels == 1 and source.data else "sample"
-    if linked(key, usual) not in KINDS:
-        st.session_state[key] = usual
+    before = st.session_state.get(f"{key} usual", usual)
+    if linked(key, usual) not in KINDS or (before != usual and st.session_state[key] == before):
+        st.session_state[key] = usual  # another network, and nothing was chosen: what is usual for it
+    st.session_state[f"{key} usual"] = usual
     kind = st.segmented_control(
         "Picture", list(KINDS), format_func=KINDS.__getitem__, key=key, required=True, persist_state="session"
     )
+    kind = kind or usual  # never None: one is required
     link(key, kind, usual)
     if kind == "data":
         found = _from_data(f"{key}_n", source)
@@ -146,15 +163,13 @@ def _from_data(key: str, source: Source) -> Chosen | None:
     except datasets.DataError as error:
         st.info(f"{error} Until then, a sample:")
         return None
-    default = "0"
-    start = linked(f"{key} number", default)
-    st.session_state[key] = min(int(start) if start.isdecimal() else 0, len(x) - 1)
+    st.session_state[key] = min(max(linked(key, 0, int), 0), len(x) - 1)
     about = datasets.facts(source.data) if source.data else None
     assert about
     number = st.number_input(
         f"Test picture of {about.label}, 0 to {len(x) - 1:,}", 0, len(x) - 1, step=1, key=key, persist_state="session"
     )
-    link(f"{key} number", str(number), default)
+    link(key, str(number), "0")
     label = int(y[number])
     st.caption(f"It shows: {about.classes[label]}")
     picture = np.repeat(x[number], 3, 2) if x.shape[3] == 1 else x[number]
@@ -208,8 +223,7 @@ def test_pictures(source: Source) -> tuple[np.ndarray, np.ndarray]:
 
 @st.cache_resource(show_spinner="Reading the data set", max_entries=2)
 def _test_pictures(data: DataSpec) -> tuple[np.ndarray, np.ndarray]:
-    splits = datasets.load(data)
-    return splits.pictures["test"], splits.labels["test"]
+    return datasets.load_test(data)
 
 
 def pool(source: Source, most: int = 1000) -> Pool:

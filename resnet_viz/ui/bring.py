@@ -1,0 +1,124 @@
+"""Bringing a network: a checkpoint of one's own, and torchvision's weights with a progress bar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from resnet_viz import datasets
+from resnet_viz.networks import NetworkError, Source
+from resnet_viz.spec import SHORTCUTS, DataSpec
+
+if TYPE_CHECKING:
+    from resnet_viz.spec import ModelSpec
+
+
+def fetch(source: Source) -> None:
+    """Offer to download torchvision's weights, and draw the page again once they are there."""
+    st.info(f"{source.label}: torchvision's weights are downloaded once. Until then you see the first network.")
+    if not st.button(f"Download {source.label}", width="stretch", key=f"fetch {source.ref}"):
+        return
+    from resnet_viz import pretrained
+
+    bar = st.progress(0.0, "Asking for it")
+
+    def tell(text: str, done: int, total: int) -> None:
+        size = f", {done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else ""
+        bar.progress(min(1.0, done / max(total, 1)), text + size)
+
+    try:
+        pretrained.fetch_torchvision(source.spec.depth, tell)
+    except NetworkError as error:
+        st.error(str(error))
+        return
+    finally:
+        bar.empty()
+    st.rerun()
+
+
+def checkpoint(key: str) -> None:
+    """The form: a file, then what the file does not say. What is taken becomes the choice of `choose.choose_network`."""
+    st.markdown(
+        "Weights of a residual net: `.pth`, `.pt`, `.th` or `.safetensors` with CIFAR or torchvision names, or a run's snapshot."
+    )
+    file = st.file_uploader("Checkpoint", key=f"{key}_file")
+    if file is None:
+        return
+    kept: dict[str, Any] = st.session_state.setdefault(f"{key} brought", {})
+    if kept.get("file") != file.file_id:
+        kept.clear()
+        kept["file"] = file.file_id
+        _take(key, file, kept, {})
+    if "asks" in kept:
+        st.info(kept["says"])
+        answers = _questions(key, kept["asks"])
+        if st.button("Use this network", type="primary", key=f"{key}_use"):
+            kept.pop("error", None)
+            _take(key, file, kept, answers)
+    if "error" in kept:
+        st.error(kept["error"])
+
+
+def _take(key: str, file: Any, kept: dict[str, Any], answers: dict[str, Any]) -> None:
+    from resnet_viz import own_networks
+
+    try:
+        source = own_networks.import_checkpoint(file.name, file.getvalue(), **answers)
+    except own_networks.NeedsMoments as error:
+        kept |= {"asks": error.spec, "says": str(error)}
+    except (NetworkError, datasets.DataError) as error:
+        kept["error"] = str(error)
+    else:
+        st.session_state[f"{key} new"] = source.ref
+        st.rerun()
+
+
+def _questions(key: str, spec: ModelSpec) -> dict[str, Any]:
+    """What a checkpoint without a spec does not say: how pictures were normalised, what it saw, and whether it has skips."""
+    from resnet_viz.own_networks import MOMENTS
+
+    usual = {name: values for name, values in MOMENTS.items() if len(values[0]) in (1, spec.channels)}
+
+    def fill() -> None:
+        mean, std = usual[st.session_state[f"{key}_usual"]]
+        st.session_state.update({f"{key}_mean": _text(mean), f"{key}_std": _text(std)})
+
+    first = next(iter(usual))
+    st.selectbox("Normalised as usual for", list(usual), key=f"{key}_usual", on_change=fill)
+    mean, std = (
+        st.text_input(f"{what} per channel, of 0 to 1", _text(usual[first][place]), key=f"{key}_{what.lower()}")
+        for place, what in enumerate(("Mean", "Std"))
+    )
+    sets = [
+        "",
+        *(n for n, f in datasets.BUILT_IN.items() if (f.channels, len(f.classes)) == (spec.channels, spec.classes)),
+    ]
+    data = st.selectbox(
+        "Trained on",
+        sets,
+        format_func=lambda n: datasets.BUILT_IN[n].label if n else "something else",
+        key=f"{key}_data",
+    )
+    answers: dict[str, Any] = {"mean": _numbers(mean), "std": _numbers(std), "data": DataSpec(data) if data else None}
+    if spec.shortcut == "identity":
+        kinds = ["identity", "none"]
+        answers["shortcut"] = st.selectbox(
+            "Skips, which its tensors don't tell", kinds, format_func=SHORTCUTS.__getitem__, key=f"{key}_skips"
+        )
+    return answers
+
+
+def _text(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def _numbers(text: str) -> list[float]:
+    """The numbers in a field; not a number where one is something else, which the import then says."""
+    found = []
+    for part in text.replace(";", ",").replace("[", "").replace("]", "").split(","):
+        try:
+            found.append(float(part))
+        except ValueError:
+            found.append(float("nan"))
+    return found
