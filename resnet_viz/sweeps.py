@@ -35,6 +35,9 @@ REMEDIES = {
     "drop": ("stochastic depth 0.5", "Huang et al. 2016, p_L = 0.5"),
 }
 
+# More data: how many times the pictures.
+MORE = {"twice": 2, "four": 4}
+
 # Test error in % on CIFAR-10. He et al. 2015, table 6; Li et al. 2018, table 1, without skips (as secondary notes give it).
 HE_2015 = {20: 8.75, 32: 7.51, 44: 7.17, 56: 6.97, 110: 6.43, 1202: 7.93}
 LI_2018_PLAIN = {20: 8.18, 56: 13.31, 110: 16.44}
@@ -70,8 +73,7 @@ def remedy_grid(base: RunSpec, remedies: Sequence[str], seeds: int) -> list[RunS
     if seeds < 1:
         raise SpecError("A sweep needs at least one seed.")
     limit = base.data.limit
-    more = {"twice": 2, "four": 4}
-    most = limit * max([more.get(name, 1) for name in remedies], default=1)
+    most = limit * max([MORE.get(name, 1) for name in remedies], default=1)
     if not limit or split_limit(base) < most:
         raise SpecError(
             f"With {most or 'all'} of the {split_limit(base):,} training pictures there are no more to add: start from fewer."
@@ -89,7 +91,7 @@ def remedy_grid(base: RunSpec, remedies: Sequence[str], seeds: int) -> list[RunS
         "smoothing": replace(bare, train=replace(bare.train, label_smoothing=0.1)),
         "mixup": replace(bare, train=replace(bare.train, mixup=1.0)),
         "drop": replace(bare, model=replace(bare.model, drop=0.5)),
-        **{name: replace(bare, data=replace(bare.data, limit=limit * times)) for name, times in more.items()},
+        **{name: replace(bare, data=replace(bare.data, limit=limit * times)) for name, times in MORE.items()},
     }
     cells = [bare, *(changed[name] for name in dict.fromkeys(remedies))]
     return [replace(spec, train=replace(spec.train, seed=seed)) for seed in range(seeds) for spec in cells]
@@ -115,8 +117,7 @@ def remedy(spec: RunSpec, least: int) -> str:
     """Which remedy of REMEDIES a run has, "" for none; ``least`` is the smallest limit on pictures in its sweep."""
     train, data = spec.train, spec.data
     has = {
-        "twice": data.limit == 2 * least,
-        "four": data.limit == 4 * least,
+        **{name: data.limit == times * least for name, times in MORE.items()},
         "augment": bool(data.augment),
         "decay": train.weight_decay > 0,
         "smoothing": train.label_smoothing > 0,
@@ -250,7 +251,9 @@ def aside(records: Sequence[Record]) -> str:
 
 def _depth(found: Sequence[Cell], first: Record) -> str:
     parts = []
-    for shortcut in dict.fromkeys(cell.key[0] for cell in found):
+    for shortcut in sorted(
+        {cell.key[0] for cell in found}, key=lambda name: (name == "none", list(SHORTCUTS).index(name))
+    ):
         line = [cell for cell in found if cell.key[0] == shortcut]
         low, high = line[0], line[-1]
         name = shortcut_name(shortcut)
@@ -296,10 +299,8 @@ def _overfitting(found: Sequence[Cell], first: Record) -> str:
         sentences.append(
             f"Trained on {pictures:,} pictures without any remedy: {number(fit)} % right on them, {number(held)} % on new ones."
         )
-    if others:
-        best = max(others, key=lambda cell: cell.validation.mean())
-        held = 100 * best.values("val_accuracy").mean()
-        sentences.append(
-            f"Best: {remedy_label(best.key[0])}, {number(held)} % on new ones, a gap of {number(gap(best))} points."
-        )
+    for which, word in ((others, "Best"), ([c for c in others if c.key[0] not in MORE], "Best without more data")):
+        if which and (word == "Best" or len(which) < len(others)):
+            best = max(which, key=lambda cell: cell.validation.mean())
+            sentences.append(f"{word}: {remedy_label(best.key[0])}, {number(100 * best.validation.mean())} %.")
     return " ".join(sentences) or "Nothing measured yet."

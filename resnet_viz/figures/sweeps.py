@@ -50,12 +50,12 @@ def depth(records: Sequence[Record], lecture: bool = False) -> Drawing:
     found = [cell for cell in cells(records) if len(cell.errors)]
     papers = [
         ({d: e for d, e in known.items() if d <= max(deepest, 56)}, colour, label)
-        for known, colour, label in ((HE_2015, RESIDUAL, "He 2015"), (LI_2018_PLAIN, PLAIN, "plain, Li 2018"))
+        for known, colour, label in ((HE_2015, RESIDUAL, "residual, He 2015"), (LI_2018_PLAIN, PLAIN, "plain, Li 2018"))
     ]
     every = [float(e) for cell in found for e in cell.errors] + [e for known, _, _ in papers for e in known.values()]
     _error_axis(drawing, "yaxis", every)
     depths = sorted({r.spec.model.depth for r in records})
-    drawing.axis("xaxis", "layers", range=[0, max(deepest, 56) * 1.02], tickvals=depths, showgrid=False)
+    drawing.axis("xaxis", "layers", range=[min(depths, default=8) - 4, max(deepest, 56) + 1], tickvals=depths, showgrid=False)
     drawing.layout["margin"] = {"l": 58, "r": 150, "t": 10, "b": 40}
     for known, colour, label in papers:
         _paper(drawing, known, colour, label)

@@ -84,7 +84,7 @@ def _body() -> None:
         return
     runs = _runs()
     records = [live.record(run, ("rate", "loss", "smoothed_loss")) for run in runs]
-    st.html(f'<h1 role="status">{verdict(records)}</h1>')
+    st.html(f'<h2 role="status" style="padding: 0">{verdict(records)}</h2>')
     chart(range_test(records), key="range test", height=300)
     live.messages(runs)
     found = {called(r.spec): r.result["rate"] for r in records if r.result.get("rate")}
@@ -154,5 +154,9 @@ def verdict(records: Sequence[Record]) -> str:
         elif record.status == "finished":
             parts.append(f"nowhere for {name}")
     if not parts:
-        return "Testing rates from 0.00001 to 10 …" if records else "No test yet."
+        return (
+            f"Testing: step {sum(r.step for r in records)} of {RangeSpec.rates * len(records)}."
+            if records
+            else "No test yet."
+        )
     return f"The loss falls fastest at a rate of {', '.join(parts)}."
