@@ -1,7 +1,9 @@
 """What an explanation costs: Grad-CAM against a bare pass and the `grad-cam` package; all feature maps against one forward pass.
 
 ResNet-18 at 224 pixels and a CIFAR net of 20 layers (random weights: time doesn't depend on them), one picture, one thread, what
-is compared in turn. ratio: Grad-CAM ÷ a bare forward pass and the gradient at its block, the worse of the two nets (allowed: 1.15).
+is compared in turn.
+
+ratio: Grad-CAM ÷ a bare forward pass and the gradient at its block, the worse of the two nets (1.15 are allowed).
 """
 
 from __future__ import annotations
