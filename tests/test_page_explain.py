@@ -129,7 +129,9 @@ def test_three_methods_for_both_nets_are_in_sight() -> None:
 
 @pytest.mark.slow
 def test_can_you_trust_it_measures_both_nets() -> None:
-    at = page(beneath="Can you trust it?", methods=["gradcam", "integrated_gradients"])
+    at = page(
+        beneath="Can you trust it?", methods=["gradcam", "integrated_gradients"], **{"integrated_gradients steps": 8}
+    )
     assert any("completeness" in m.value and "residue" in m.value for m in at.markdown)
     at.button(key="measure").click().run()
     assert not at.exception

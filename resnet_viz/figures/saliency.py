@@ -194,8 +194,8 @@ def lines(
 
 
 def _apart(ends: Sequence[float], y_range: tuple[float, float]) -> list[float]:
-    """Where labels of lines that end at these heights are written, at least an eighth of the axis apart."""
-    room, placed = (y_range[1] - y_range[0]) / 8, [0.0] * len(ends)
+    """Where labels of lines that end at these heights are written, at least a sixth of the axis apart."""
+    room, placed = (y_range[1] - y_range[0]) / 6, [0.0] * len(ends)
     below = -np.inf
     for number in np.argsort(ends):
         below = max(float(ends[number]), below + room)

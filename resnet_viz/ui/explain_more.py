@@ -71,9 +71,9 @@ def _small(case: Case, view: View, method: str, title: str, word: str, raw: np.n
 
 
 def _row(case: Case, view: View, method: str, panels: Sequence[Panel], title: str, hint: str) -> None:
-    rows = -(-len(panels) // ROW)
-    drawing = maps(view.seen, panels, case.look(method), title, hint, columns=ROW)
-    chart(drawing, f"{title} {view.source.ref}", 60 + 135 * rows)
+    columns = min(ROW, max(5, len(panels)))
+    drawing = maps(view.seen, panels, case.look(method), title, hint, columns=columns)
+    chart(drawing, f"{title} {view.source.ref}", 60 + (40 + 860 // columns) * -(-len(panels) // columns))
 
 
 def guesses(case: Case) -> None:

@@ -36,12 +36,15 @@ def trust_tab(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
     answers = {(m, v.name): ("tested", *asked(v, m, case.question, case.wanted[m])) for m in raws for v in case.views}
     forgets = {v.name: ("forgets", *asked(v, case.lead, case.question, case.wanted[case.lead])) for v in case.views}
     if any(known(key) is None for key in (*answers.values(), *forgets.values())):
-        st.markdown(
-            "**Insertion and deletion, infidelity, sensitivity and the randomisation check** send the picture through the nets "
-            "hundreds of times."
-        )
-        if not st.button("Measure", type="primary", key="measure"):
-            return
+        offer = st.empty()
+        with offer.container():
+            st.markdown(
+                "**Insertion and deletion, infidelity, sensitivity and the randomisation check** send the picture through the "
+                "nets hundreds of times."
+            )
+            if not st.button("Measure", type="primary", key="measure"):
+                return
+        offer.empty()
     bar, done = st.progress(0.0), 0
     tested, forgot = {}, {}
     for number, v in enumerate(case.views):
