@@ -6,16 +6,20 @@ import argparse
 import importlib
 import json
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from resnet_viz import labs, networks
+from resnet_viz import labs, networks, record
 from resnet_viz.events import Event, Point, Result, Status
 from resnet_viz.lab_specs import LabSpec, LandscapeSpec, LesionSpec
+from resnet_viz.labs import start, training
+from resnet_viz.record import Record, Series
 from resnet_viz.spec import TrainSpec
 from resnet_viz.store import Store
 
@@ -47,6 +51,7 @@ def network_options(parser: argparse.ArgumentParser, cls: type[LabSpec]) -> None
     )  # fmt: skip
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep what was measured, as pages read it (.npz)")
     spec_options(parser, cls)
 
 
@@ -65,8 +70,31 @@ def on_networks(options: argparse.Namespace, cls: type[Any]) -> Iterator[Event]:
     torch.set_num_threads(spec.train.threads)
     nets = [checkpoints.load(networks.find(ref, store)) for ref in lab.networks]
     module = importlib.import_module(f"resnet_viz.labs.{lab.kind}")
-    yield Status(lab.title, 0, module.steps(spec, nets))
-    yield from module.run(spec, nets)
+    total = module.steps(spec, nets)
+    yield Status(lab.title, 0, total)
+    points: list[Point] = []
+    for event in module.run(spec, nets):
+        if isinstance(event, Point):
+            points.append(event)
+        elif isinstance(event, Result) and options.save:
+            found = Record(
+                lab.kind, spec, event.status, lab.title, points[-1].step, total, event.message, event.values,
+                {"created": time.time(), "torch": torch.__version__}, _series(points),
+            )  # fmt: skip
+            record.save(options.save, [found])
+        yield event
+
+
+def _series(points: Iterable[Point]) -> dict[str, Series]:
+    """The points' values by metric."""
+    found: dict[str, list[tuple[int, Any]]] = {}
+    for point in points:
+        for name, value in point.values.items():
+            found.setdefault(name, []).append((point.step, value))
+    return {
+        name: (np.array([s for s, _ in rows], np.int64), np.array([v for _, v in rows], np.float32))
+        for name, rows in found.items()
+    }
 
 
 # By its name on the command line. A quick lab yields one Result.
@@ -80,6 +108,29 @@ LABS: dict[str, Lab] = {
         "the loss around trained networks, along random directions or in the plane of their training (Li 2018)",
         lambda parser: network_options(parser, LandscapeSpec),
         lambda options: on_networks(options, LandscapeSpec),
+    ),
+    "lr-range": Lab(
+        "the learning rate at which a net's loss falls fastest (Smith 2017)", training.range_options, training.lr_range
+    ),
+    "sweep": Lab(
+        "train a grid of depths, shortcuts or remedies against overfitting, and seeds",
+        training.sweep_options,
+        training.sweep,
+    ),
+    "gradients": Lab(
+        "gradient and activation norms of a network and its plain twin before the first step",
+        start.network_options,
+        start.gradients,
+    ),
+    "shattering": Lab(
+        "correlation of gradients between inputs in deep fully connected nets (Balduzzi 2017)",
+        start.seed_option,
+        start.shattering,
+    ),
+    "paths": Lab(
+        "the gradient that paths of each length carry before the first step (Veit 2016)",
+        start.network_options,
+        start.paths,
     ),
 }
 
