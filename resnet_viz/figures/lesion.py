@@ -141,22 +141,24 @@ def random(nets: Sequence[Lesions], classes: int, lecture: bool = False) -> Draw
 
 def shuffled(nets: Sequence[Lesions], classes: int, lecture: bool = False) -> Drawing:
     """Accuracy against Kendall's rank correlation of the blocks' order with the trained one (Veit 2016, fig. 5b)."""
-    hint = "Each dot is one order; lines: medians after 1, 2, 4, 8 and 16 swaps."
+    hint = "Each dot is one order after 1 to 16 swaps; lines: medians."
     drawing = Drawing("Blocks shuffled inside their stages", hint, lecture)
-    lowest = min([0.6, *(float(net.shuffled[:, 1].min()) for net in nets if len(net.shuffled))])
+    lowest = min([0.9, *(float(net.shuffled[:, 1].min()) for net in nets if len(net.shuffled))])
     for net in nets:
         drawing.trace(
             x=net.shuffled[:, 1], y=100 * net.shuffled[:, 2], mode="markers", customdata=net.shuffled[:, 0], name=net.label,
             marker={"symbol": net.symbol, "size": 7, "color": faint(net.colour, 0.45)},
             hovertemplate="%{customdata} swaps, τ = %{x:.2f}: %{y:.1f} %<extra>" + net.label + "</extra>",
         )  # fmt: skip
-        groups = [net.shuffled[net.shuffled[:, 0] == swaps] for swaps in np.unique(net.shuffled[:, 0])]
+        bins = np.round(20 * net.shuffled[:, 1])
+        groups = [net.shuffled[bins == near] for near in np.unique(bins)]
         medians = np.array([[1, net.undisturbed], *(np.median(g[:, 1:], axis=0) for g in groups)])
         medians = medians[np.argsort(-medians[:, 0])]
         _line(drawing, net, medians[:, 0], 100 * medians[:, 1], "median: %{y:.1f} %")
     _chance(drawing, classes, lowest)
-    low = lowest - 0.3 * (1 - lowest)
-    drawing.axis("xaxis", "Kendall's τ of the order: 1 as trained", range=[1.02, low], showgrid=False, dtick=0.1)
+    wide = 1 - lowest
+    title = "Kendall's τ of the order (1: as trained)"
+    drawing.axis("xaxis", title, range=[1 + 0.04 * wide, lowest - 0.25 * wide], showgrid=False, nticks=8)
     return _per_cent(drawing)
 
 
@@ -168,7 +170,9 @@ def cosine(nets: Sequence[Lesions], lecture: bool = False) -> Drawing:
     for net in nets:
         breaks = np.flatnonzero(np.diff(net.stage)) + 1  # a stage's end is no neighbour of the next one's first
         x = np.insert(np.arange(1, net.count + 1, dtype=float), breaks, np.nan)
-        _line(drawing, net, x, np.insert(net.cosine.astype(float), breaks, np.nan), "block %{x}: %{y:.2f}")
+        y = np.insert(net.cosine.astype(float), breaks, np.nan)
+        last = y[-2] if net.count > 1 and np.isfinite(y[-2]) else y[-1]  # all end at 1, where their names would collide
+        _line(drawing, net, x, y, "block %{x}: %{y:.2f}", at=float(last))
     if nets:
         _borders(drawing, nets[0], {"xaxis": "x", "yaxis": "y"}, at=1.1)
     ticks = _ticks(count)
@@ -259,15 +263,20 @@ def _lollipops(drawing: Drawing, net: Lesions, axis: dict[str, str]) -> None:
     )  # fmt: skip
 
 
-def _line(drawing: Drawing, net: Lesions, x: np.ndarray, y: np.ndarray, hover: str) -> None:
-    """A net's line, its name at its end."""
+def _line(drawing: Drawing, net: Lesions, x: np.ndarray, y: np.ndarray, hover: str, at: float | None = None) -> None:
+    """A net's line, its name at its end, or beside it at height ``at``."""
     drawing.trace(
         x=x, y=y, mode="lines+markers", name=net.label, line={"color": net.colour, "width": drawing.line, "dash": net.dash},
         marker={"symbol": net.symbol, "size": 8, "color": net.colour, "line": {"width": 1.5, "color": net.colour}},
         hovertemplate=hover + "<extra>" + net.label + "</extra>",
     )  # fmt: skip
     drawing.note(
-        f"<b>{net.label}</b>", x=float(x[-1]), y=float(y[-1]), xanchor="left", xshift=9, font={"color": net.colour}
+        f"<b>{net.label}</b>",
+        x=float(x[-1]),
+        y=float(y[-1]) if at is None else at,
+        xanchor="left",
+        xshift=9,
+        font={"color": net.colour},
     )
 
 
@@ -289,6 +298,7 @@ def _chance(drawing: Drawing, classes: int, x: float) -> None:
 
 
 def _per_cent(drawing: Drawing) -> Drawing:
-    drawing.axis("yaxis", "accuracy", range=[-2, 103], tickvals=[0, 25, 50, 75, 100], ticksuffix=" %")
+    ticks = [0, 25, 50, 75, 100]
+    drawing.axis("yaxis", "accuracy", range=[-2, 103], tickvals=ticks, ticktext=[f"{t} %" for t in ticks])
     drawing.layout["margin"] = {"l": 60, "r": 12, "t": 6, "b": 44}
     return drawing

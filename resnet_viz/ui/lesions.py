@@ -7,6 +7,7 @@ import html
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -14,6 +15,7 @@ from PIL import Image
 
 from resnet_viz import datasets, networks, verdict
 from resnet_viz.figures.lesion import METRICS, Lesions
+from resnet_viz.figures.style import LIFTED
 from resnet_viz.lab_specs import LesionSpec
 from resnet_viz.networks import NetworkError, Source
 from resnet_viz.record import Record, load
@@ -128,14 +130,15 @@ def toggle(block: int) -> None:
 
 
 @st.cache_data(show_spinner="Asking the networks without these blocks", max_entries=500)
-def _without(ref: str, stamp: int, blocks: tuple[int, ...]) -> tuple[float, np.ndarray]:
-    """Accuracy over QUICK test pictures, and guesses (shown,), without these blocks."""
+def _without(ref: str, stamp: int, blocks: tuple[int, ...]) -> tuple[float, np.ndarray, int]:
+    """Accuracy over QUICK test pictures, guesses (shown,), and how many pictures that were, without these blocks."""
     from resnet_viz.labs import lesion
 
     net = choose.network(ref)
     x, y = choose.test_pictures(net.source)
-    right, sure = lesion.without(net, lesion.pictures(x, y, QUICK), blocks)
-    return right, sure.argmax(1)
+    seen = lesion.pictures(x, y, QUICK)
+    right, sure = lesion.without(net, seen, blocks)
+    return right, sure.argmax(1), len(seen.y)
 
 
 def ten_pictures(sources: Sequence[Source], nets: Sequence[Lesions], pictures: int) -> None:
@@ -143,7 +146,7 @@ def ten_pictures(sources: Sequence[Source], nets: Sequence[Lesions], pictures: i
     dropped: set[int] = st.session_state.setdefault("lesion_dropped", set())
     left, right = st.columns([5, 1], vertical_alignment="center")
     many = f"**Dropped: block{'s' * (len(dropped) > 1)} {', '.join(map(str, sorted(dropped)))}.**"
-    rows, words = [], f"all {pictures:,} test pictures"
+    rows, words, dark = [], f"{pictures:,} test pictures", st.context.theme.type == "dark"
     try:
         for place, source in enumerate(sources):
             net = nets[place] if place < len(nets) else None
@@ -152,9 +155,10 @@ def ten_pictures(sources: Sequence[Source], nets: Sequence[Lesions], pictures: i
                 at = np.concatenate([[0], net.single[:, 0]]).tolist().index(sum(blocks))
                 before, after = (net.undisturbed, net.guess[0]), (net.without(sum(blocks)) or 0.0, net.guess[at])
             else:
-                before, after = (_without(source.ref, source.step, which) for which in ((), blocks))
-                words = f"the first {QUICK} test pictures"
-            rows.append((source, net.colour if net else "inherit", before, after))
+                (*before, _), (*after, count) = (_without(source.ref, source.step, which) for which in ((), blocks))
+                words = f"the first {count} test pictures"
+            colour = net.colour if net else "inherit"
+            rows.append((source, LIFTED.get(colour, colour) if dark else colour, before, after))
         shown = nets[0].shown.astype(int) if nets else None
         left.markdown(
             f"{many} Accuracy on {words}, and ten of them, before → after."
@@ -169,7 +173,8 @@ def ten_pictures(sources: Sequence[Source], nets: Sequence[Lesions], pictures: i
     )
 
 
-Asked = tuple[float, np.ndarray]
+# Accuracy, and guesses (shown,).
+Asked = Sequence[Any]
 
 
 def _table(
