@@ -4,10 +4,11 @@ import streamlit as st
 
 from resnet_viz import networks
 from resnet_viz.figures import maps
-from resnet_viz.figures.overlay import SCALES
+from resnet_viz.figures.triptych import network
 from resnet_viz.networks import NetworkError, called
 from resnet_viz.pictures import PictureError
 from resnet_viz.ui import choose, inside, live
+from resnet_viz.ui import inside_charts as charts
 from resnet_viz.ui.frame import chart, frame
 
 frame("Inside")
@@ -22,26 +23,54 @@ def say(sentence: str, aside: str = "") -> None:
 
 def draw_network() -> None:
     """The net to click in."""
-    drawing = maps.network(view.source.spec, view.survey.shares.numpy(), number, view.says().replace(", ", " "))
-    chart(drawing, "network", 190, on_select=inside.went("network", "block"), selection_mode="points")
+    drawing = network(view.source.spec, view.survey.shares.numpy(), number, view.says().replace(", ", " "))
+    go = inside.went("network", "block")
+    chart(drawing, "network", 172, charts.TERMS["network"], on_select=go, selection_mode="points")
 
 
-def draw_channels(view: inside.View, key: str, columns: int = maps.COLUMNS) -> None:
-    """The channels of the layer that is looked at, strongest first."""
-    found = inside.layer(view, number, part)
-    order, strengths = inside.ranked(found)
-    shown = order[: inside.SHOWN]
-    mark = channel if key == "channels" else None
-    drawing = maps.channels(found, shown, strengths, mark, scale, own, columns, title(view, len(shown), len(order)))
-    rows = -(-len(shown) // columns)
-    chart(drawing, key, 30 + 84 * rows, on_select=inside.went(key, "channel"), selection_mode="points")
+def draw_block() -> float:
+    """The sum of the chosen block, α, and what the net then guesses. Returns α."""
+    picture, side = st.columns([0.74, 0.26], gap="medium")
+    with side:
+        alpha = inside.choose_alpha(view, number) if number else 1.0
+        charts.draw_guesses(view, number, alpha)
+    with picture:
+        if number:
+            charts.draw_triptych(view, number, channel if inside.whole(part) else None, alpha, scale)
+        else:
+            charts.draw_kernels(view, scale, "stem")
+    return alpha
 
 
-def title(view: inside.View, shown: int, count: int) -> str:
-    where = "The stem" if number == 0 else f"Block {number}, {inside.parts(view, number)[part]}"
-    return f"{called(view.source.spec)}: {where}, " + (
-        f"{shown} of {count} channels" if shown < count else f"{count} channels"
-    )
+def draw_layer() -> None:
+    """All channels, and the chosen one enlarged."""
+    every, one = st.columns([0.8, 0.2])
+    with every:
+        go = inside.went("channels", "channel")
+        charts.draw_channels(view, number, part, scale, own, "channels", channel, on_select=go, selection_mode="points")
+    with one:
+        drawing = maps.enlarged(inside.layer(view, number, part)[channel], f"Channel {channel}", scale)
+        chart(drawing, "enlarged", 190)
+
+
+def draw_twins() -> None:
+    """The same block and layer of the net and of its twin."""
+    twin = networks.twin(view.source, live.store())
+    if twin is None:
+        st.info("This network has no twin here: the nets that ship have one, and those trained on Twins as a pair.")
+        return
+    try:
+        both = sorted([view, inside.look(twin, chosen.picture)], key=lambda v: not v.source.spec.residual)
+    except NetworkError as error:
+        st.info(str(error))
+        return
+    for column, one in zip(st.columns(2, gap="medium"), both, strict=True):
+        name = called(one.source.spec)
+        with column:
+            st.markdown(f"**{name}** says {one.says()}")
+            if number:
+                charts.draw_triptych(one, number, None, 1.0, scale, f"triptych of {name}", 140)
+            charts.draw_channels(one, number, part, scale, own, f"channels of {name}", columns=8)
 
 
 say("Looking …")
@@ -49,60 +78,31 @@ with right, st.container(key="controls"):
     source = choose.choose_network("net")
     chosen = choose.choose_picture("picture", source)
     try:
-        view = inside.view(source, chosen.picture)
+        view = inside.look(source, chosen.picture)
     except (NetworkError, PictureError) as error:
         st.error(str(error))
-        view = inside.view(networks.shipped()[0], chosen.picture)
+        view = inside.look(networks.shipped()[0], chosen.picture)
     number = inside.choose_block(view)
-    alpha = 1.0
-    if number:
-        alpha = st.slider("α: the sum is x + α·F(x)", 0.0, 2.0, 1.0, 0.05, key="alpha")
-    after = inside.triptych(view, number, alpha).logits if number else None
-    guessed = view.guesses(after)
-    before = dict(zip(view.classes, view.survey.logits.softmax(0).tolist(), strict=True))
-    chart(maps.guesses(guessed, [before[name] for name, _ in guessed], maps.colour(view.source.spec)), "guesses", 150)
-    st.image(view.seen if view.seen.shape[2] == 3 else view.seen[..., 0], "What the net sees", width=128)
-    labels = inside.parts(view, number)
-    if st.session_state.get("part") not in labels:
-        st.session_state["part"] = "out"
-    part = st.segmented_control("Layer", list(labels), format_func=labels.get, key="part", required=True)
-    scale = st.selectbox("Colours", list(SCALES), key="scale")
-    own = st.toggle("Each channel on its own scale", key="own")
-
-order, _ = inside.ranked(inside.layer(view, number, part))
-if st.session_state.get("channel", -1) not in order:
-    st.session_state["channel"] = order[0]
-channel = st.session_state["channel"]
-say(inside.sentence(view, number, alpha), f"{called(view.source.spec)}, {chosen.name}.")
+    size = view.seen.shape[0]
+    st.caption(f"What the net sees: {size}×{size}")
+    st.image(view.seen if view.seen.shape[2] == 3 else view.seen[..., 0], width=128)
 
 with left:
     draw_network()
-    if number:
-        inside.draw_triptych(view, number, channel, alpha, scale)
-    tabs = ["Channels", "Plain beside residual", "Over training", "Most excited by", "Kernels"]
-    channels, twins, training, top, kernels = st.tabs(tabs, on_change="rerun", key="below")
-    if channels.open:
-        with channels:
-            draw_channels(view, "channels")
-    if twins.open:
-        with twins:
-            twin = networks.twin(view.source, live.store())
-            if twin is None:
-                st.info(
-                    "This network has no twin here: the nets that ship have one, and those trained on Twins as a pair."
-                )
-            else:
-                both = sorted([view, inside.view(twin, chosen.picture)], key=lambda v: not v.source.spec.residual)
-                for column, one in zip(st.columns(2), both, strict=True):
-                    with column:
-                        st.markdown(f"**{called(one.source.spec)}** says {one.says()}")
-                        draw_channels(one, f"channels of {called(one.source.spec)}", 8)
-    if training.open:
-        with training:
-            inside.draw_over_training(view, chosen.picture, number, part, channel, scale)
-    if top.open:
-        with top:
-            inside.draw_top(view, number, channel)
-    if kernels.open:
-        with kernels:
-            chart(maps.kernels(inside.kernels(view), scale), "kernels", 200)
+    block = st.container()
+    part, scale, own = inside.choose_layer(view, number)
+    channel = inside.channel_of(view, number, part)
+    with block:
+        alpha = draw_block()
+    tabs = {
+        "Channels": draw_layer,
+        "Plain beside residual": draw_twins,
+        "Over training": lambda: charts.draw_over_training(view, chosen.picture, number, part, channel, scale, own),
+        "Most excited by": lambda: charts.draw_top(view, number, channel),
+        "Kernels": lambda: charts.draw_kernels(view, scale),
+    }
+    for tab, draw in zip(st.tabs(list(tabs), on_change="rerun", key="below"), tabs.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw()
+say(charts.sentence(view, number, alpha), f"{called(view.source.spec)}, {chosen.name}.")
