@@ -218,7 +218,7 @@ def remedy_label(remedy: str) -> str:
 
 def number(value: float) -> str:
     """Per cents with as many digits as they carry: 0.67, 3.4, 71."""
-    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
 
 
 def verdict(records: Sequence[Record]) -> str:
