@@ -35,10 +35,12 @@ def answer(sources) -> None:
     """The sentence, how far the lab is, chart and pictures. Called again at every tick while it runs."""
     run = lab.shown("lesion")
     record, origin = lesions.known(sources, run)
-    nets = figures.read(record, [s.label for s in sources]) if record else []
+    nets = figures.read(record, [(s.label, s.spec) for s in sources])
     view = st.session_state.get("lesion_view") or lesions.VIEWS[0]
     pictures = lesions.counted(record)
-    st.html(f'<h1 role="status">{lesions.sentence(view, nets, pictures)} <small>{origin}</small></h1>')
+    st.html(
+        f'<h1 role="status">{lesions.sentence(view, nets, pictures)} <small>{origin if record else ""}</small></h1>'
+    )
     if run:
         lab.progress(run)
     st.segmented_control("View", lesions.VIEWS, default=view, key="lesion_view", label_visibility="collapsed")

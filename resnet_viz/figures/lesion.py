@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from resnet_viz import arch
 from resnet_viz.figures.style import GRID, OTHERS, PLAIN, QUIET, RESIDUAL, Drawing, faint
 from resnet_viz.record import Record
+from resnet_viz.spec import ModelSpec
 
 # Drops of more points than this are labelled, where there is room.
 LABELLED = 5
@@ -18,8 +20,9 @@ STRIP, TOP = 117, 140
 
 @dataclass(frozen=True)
 class Lesions:
-    """One network's lesions, as far as they are measured. Accuracies are shares; K, R, S grow while the lab runs.
+    """One network's lesions, as far as they are measured: ``undisturbed`` is not a number and the rest empty before that.
 
+    Accuracies are shares; K, R, S grow while the lab runs.
     ``single``: (K, 2) block and accuracy without it. ``random``: (R, 2) how many dropped, accuracy. ``shuffled``: (S, 3) swaps,
     Kendall's correlation, accuracy. ``cosine``, ``stage``, ``skip``: (blocks,). ``guess``: (K + 1, shown), undisturbed first;
     ``truth``: (shown,).
@@ -41,6 +44,11 @@ class Lesions:
     guess: np.ndarray
 
     @property
+    def measured(self) -> bool:
+        """Whether anything of it is measured."""
+        return bool(np.isfinite(self.undisturbed))
+
+    @property
     def count(self) -> int:
         """How many blocks the network has."""
         return len(self.stage)
@@ -48,38 +56,41 @@ class Lesions:
     def without(self, block: int) -> float | None:
         """Accuracy without a block (0: undisturbed); None where it is not measured yet."""
         if block == 0:
-            return self.undisturbed
+            return self.undisturbed if self.measured else None
         found = self.single[self.single[:, 0] == block, 1]
         return float(found[0]) if len(found) else None
 
 
-METRICS = ("drop", "random", "shuffle", "cosine", "stage", "skip", "shown", "truth", "guess")
+# What a record keeps of the network at place n, as "n.drop"; see `labs.lesion.run`.
+METRICS = ("drop", "random", "shuffle", "cosine", "shown", "truth", "guess")
 
 
-def read(record: Record, labels: Sequence[str]) -> list[Lesions]:
-    """The networks of a lab's record, in its order; those not yet begun are left out."""
+def read(record: Record | None, nets: Sequence[tuple[str, ModelSpec]]) -> list[Lesions]:
+    """The networks of a lab's record, each label and spec of ``nets``, in its order; of None, nothing is measured."""
     found: list[Lesions] = []
     spare = iter(OTHERS)
-    for place, label in enumerate(labels):
-        values = {name: record.get(f"{place}.{name}")[1] for name in METRICS}
-        if not len(values["drop"]):
-            continue
-        once = {name: np.atleast_2d(values[name])[0] for name in ("cosine", "stage", "skip", "shown", "truth")}
-        skips = bool(once["skip"].any())
+    for place, (label, spec) in enumerate(nets):
+        skips = spec.residual
         usual = (RESIDUAL, "circle") if skips else (PLAIN, "square-open")
         colour, symbol = usual if all(f.colour != usual[0] for f in found) else next(spare)
+        name, dash = label.partition(" on ")[0], "solid" if skips else "dash"
+        values = {m: record.get(f"{place}.{m}")[1] if record else np.zeros(0) for m in METRICS}
+        drop = values["drop"].reshape(-1, 2)
+        once = {m: values[m].reshape(-1)[: values[m].shape[-1]] for m in ("cosine", "shown", "truth")}
         found.append(
             Lesions(
-                label.partition(" on ")[0],
+                name,
                 colour,
-                "solid" if skips else "dash",
+                dash,
                 symbol,
-                float(values["drop"][0, 1]),
-                values["drop"][1:],
+                float(drop[0, 1]) if len(drop) else np.nan,
+                drop[1:],
                 values["random"].reshape(-1, 2),
                 values["shuffle"].reshape(-1, 3),
-                guess=values["guess"].astype(int),
                 **once,
+                guess=values["guess"].astype(int),
+                stage=np.array([b.stage for b in arch.blocks(spec)]),
+                skip=np.array([b.has_skip for b in arch.blocks(spec)]),
             )
         )
     return found
@@ -106,11 +117,11 @@ def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = ()
         _level(drawing, count, 100 / classes, "dot", axis)
         edge = {"x": 1, "xref": "x domain", "xanchor": "left", "yref": axis["yaxis"], "xshift": 6, "yanchor": "middle"}
         drawing.note(f"guessing, {100 / classes:.0f} %", y=100 / classes, **edge)
-        _level(drawing, count, 100 * net.undisturbed, "solid", axis)
-        drawing.note(
-            f"<b>{net.label}</b><br>{_percent(net.undisturbed)} undisturbed", y=100 * net.undisturbed, align="left",
-            **(edge | {"font": {"color": net.colour}}),
-        )  # fmt: skip
+        at = 100 * net.undisturbed if net.measured else 100
+        known = f"{_percent(net.undisturbed)} undisturbed" if net.measured else "not measured yet"
+        drawing.note(f"<b>{net.label}</b><br>{known}", y=at, align="left", **(edge | {"font": {"color": net.colour}}))
+        if net.measured:
+            _level(drawing, count, at, "solid", axis)
         _strip(drawing, net, dropped, axis)
         _lollipops(drawing, net, axis)
     drawing.axis(
@@ -125,7 +136,8 @@ def random(nets: Sequence[Lesions], classes: int, lecture: bool = False) -> Draw
     """Accuracy against how many blocks are dropped at random: the median of the draws, and a band from worst to best."""
     drawing = Drawing("Some blocks dropped at random", "Line: median of the draws; band: worst to best.", lecture)
     count = max((net.count for net in nets), default=1)
-    for net in nets:
+    begun = _begun(drawing, [net for net in nets if len(net.random)])
+    for net in begun:
         sizes = np.unique(net.random[:, 0])
         groups = [100 * net.random[net.random[:, 0] == size, 1] for size in sizes]
         x = np.concatenate([[0], sizes])
@@ -143,8 +155,9 @@ def shuffled(nets: Sequence[Lesions], classes: int, lecture: bool = False) -> Dr
     """Accuracy against Kendall's rank correlation of the blocks' order with the trained one (Veit 2016, fig. 5b)."""
     hint = "Each dot is one order after 1 to 16 swaps; lines: medians."
     drawing = Drawing("Blocks shuffled inside their stages", hint, lecture)
-    lowest = min([0.9, *(float(net.shuffled[:, 1].min()) for net in nets if len(net.shuffled))])
-    for net in nets:
+    begun = _begun(drawing, [net for net in nets if len(net.shuffled)])
+    lowest = min([0.9, *(float(net.shuffled[:, 1].min()) for net in begun)])
+    for net in begun:
         drawing.trace(
             x=net.shuffled[:, 1], y=100 * net.shuffled[:, 2], mode="markers", customdata=net.shuffled[:, 0], name=net.label,
             marker={"symbol": net.symbol, "size": 7, "color": faint(net.colour, 0.45)},
@@ -167,7 +180,8 @@ def cosine(nets: Sequence[Lesions], lecture: bool = False) -> Drawing:
     hint = "Near 1 within a stage: its blocks refine one estimate."
     drawing = Drawing("Cosine of each block's output with its stage's end", hint, lecture)
     count = max((net.count for net in nets), default=1)
-    for net in nets:
+    begun = _begun(drawing, [net for net in nets if net.measured])
+    for net in begun:
         breaks = np.flatnonzero(np.diff(net.stage)) + 1  # a stage's end is no neighbour of the next one's first
         x = np.insert(np.arange(1, net.count + 1, dtype=float), breaks, np.nan)
         y = np.insert(net.cosine.astype(float), breaks, np.nan)
@@ -177,10 +191,17 @@ def cosine(nets: Sequence[Lesions], lecture: bool = False) -> Drawing:
         _borders(drawing, nets[0], {"xaxis": "x", "yaxis": "y"}, at=1.1)
     ticks = _ticks(count)
     drawing.axis("xaxis", "block", range=[0.5, 1.25 * count], showgrid=False, tickvals=ticks)
-    low = min([0.0, *(float(np.nanmin(net.cosine)) for net in nets)])
+    low = min([0.0, *(float(np.nanmin(net.cosine)) for net in begun)])
     drawing.axis("yaxis", range=[low, 1.15], tickvals=[0, 0.25, 0.5, 0.75, 1])
     drawing.layout["margin"] = {"l": 52, "r": 12, "t": 6, "b": 40}
     return drawing
+
+
+def _begun(drawing: Drawing, nets: list[Lesions]) -> list[Lesions]:
+    """The nets, of which something is measured; a word where there are none."""
+    if not nets:
+        drawing.note("not measured yet", xref="paper", yref="paper", x=0.5, y=0.5)
+    return nets
 
 
 def _percent(share: float) -> str:

@@ -191,10 +191,10 @@ class _Bench:
 def run(spec: RunSpec, nets: Sequence[Network]) -> Iterator[Event]:
     """Lesions of trained networks, all on the same pictures: the job of the lab "lesion".
 
-    Points carry, for the network at place n of ``nets``: once "n.cosine" of each block's output with its stage's end, "n.stage"
-    and "n.skip" (whether it has one) of each block, "n.shown" (rows of the test split) and "n.truth"; "n.drop" (block, accuracy;
-    first 0, undisturbed) with "n.guess" and "n.sure" of the pictures shown; "n.random" (how many dropped, accuracy); "n.shuffle"
-    (swaps, Kendall's correlation, accuracy). Raises DataError, NetworkError.
+    Points carry, for the network at place n of ``nets``: once "n.cosine" of each block's output with its stage's end, "n.shown"
+    (rows of the test split) and "n.truth"; "n.drop" (block, accuracy; first 0, undisturbed) with "n.guess" and "n.sure" of the
+    pictures shown; "n.random" (how many dropped, accuracy); "n.shuffle" (swaps, Kendall's correlation, accuracy). Raises
+    DataError, NetworkError.
     """
     lab = spec.lab
     assert isinstance(lab, LesionSpec)
@@ -219,8 +219,6 @@ def run(spec: RunSpec, nets: Sequence[Network]) -> Iterator[Event]:
         step += 1
         about = bench.values("cosine", (torch.stack(cosines).sum(0) / len(seen.y)).cpu().numpy())
         about |= bench.values("shown", seen.shown) | bench.values("truth", seen.y[seen.shown])
-        about |= bench.values("stage", [b.arch.stage for b in bench.cut.blocks])
-        about |= bench.values("skip", [b.has_skip for b in bench.cut.blocks])
         yield Point(step, about | _drop(bench, 0, bench.baseline, guesses))
 
     for bench in benches:

@@ -109,8 +109,9 @@ def counted(record: Record | None) -> int:
 
 def sentence(view: str, nets: Sequence[Lesions], pictures: int) -> str:
     """The page's answer: what was measured, for the view that is open."""
+    nets = [net for net in nets if net.measured]
     if not nets:
-        return "Not measured yet."
+        return "Not measured yet: drop every block, or click one."
     if view == VIEWS[1] and all(len(net.random) for net in nets):
         return verdict.random_lesions([(n.label, n.count, n.random) for n in nets], pictures)
     if view == VIEWS[2] and all(len(net.shuffled) for net in nets):
@@ -149,23 +150,20 @@ def ten_pictures(sources: Sequence[Source], nets: Sequence[Lesions], pictures: i
     rows, words, dark = [], f"{pictures:,} test pictures", st.context.theme.type == "dark"
     try:
         for place, source in enumerate(sources):
-            net = nets[place] if place < len(nets) else None
-            blocks = tuple(sorted(dropped))
-            if net and len(blocks) < 2 and net.without(sum(blocks)) is not None:
+            net, blocks = nets[place], tuple(sorted(b for b in dropped if b <= nets[place].count))
+            if len(blocks) < 2 and net.without(sum(blocks)) is not None:
                 at = np.concatenate([[0], net.single[:, 0]]).tolist().index(sum(blocks))
                 before, after = (net.undisturbed, net.guess[0]), (net.without(sum(blocks)) or 0.0, net.guess[at])
             else:
                 (*before, _), (*after, count) = (_without(source.ref, source.step, which) for which in ((), blocks))
                 words = f"the first {count} test pictures"
-            colour = net.colour if net else "inherit"
-            rows.append((source, LIFTED.get(colour, colour) if dark else colour, before, after))
-        shown = nets[0].shown.astype(int) if nets else None
+            rows.append((source, LIFTED.get(net.colour, net.colour) if dark else net.colour, before, after))
         left.markdown(
             f"{many} Accuracy on {words}, and ten of them, before → after."
             if dropped
             else "**Click a block** in the picture to drop it in both nets: here is what they make of ten pictures."
         )
-        st.html(CSS + _table(sources[0], shown, nets[0].truth.astype(int) if nets else None, rows))
+        st.html(CSS + _table(sources[0], nets[0], rows))
     except (datasets.DataError, NetworkError) as error:
         left.info(str(error))
     right.button(
@@ -177,24 +175,20 @@ def ten_pictures(sources: Sequence[Source], nets: Sequence[Lesions], pictures: i
 Asked = Sequence[Any]
 
 
-def _table(
-    source: Source, shown: np.ndarray | None, truth: np.ndarray | None, rows: Sequence[tuple[Source, str, Asked, Asked]]
-) -> str:
+def _table(source: Source, net: Lesions, rows: Sequence[tuple[Source, str, Asked, Asked]]) -> str:
     """The pictures, and under them what each net calls them."""
     assert source.data
     classes = datasets.facts(source.data).classes
     cells = ['<div class="who"></div>']
     try:
         x, y = choose.test_pictures(source)
-        if shown is None:
-            from resnet_viz.labs import lesion
-
-            shown = lesion.pictures(x, y, QUICK).shown
+        shown = net.shown.astype(int) if net.measured else _shown(y)
         truth = y[shown]
         cells += [f'<img src="{_uri(x[n])}" alt="{html.escape(classes[y[n]])}">' for n in shown]
     except datasets.DataError:  # then their names must do
-        if truth is None:
+        if not net.measured:
             raise
+        truth = net.truth.astype(int)
         cells += [f"<div>{html.escape(classes[t])}</div>" for t in truth]
     for net, colour, (before, guessed), (after, guesses) in rows:
         name = html.escape(net.label.partition(" on ")[0])
@@ -205,6 +199,13 @@ def _table(
             first = f"{html.escape(classes[was])} → " if was != now else ""
             cells.append(f"<div{kind}>{first}{html.escape(classes[now])}</div>")
     return f'<div class="rv-ten" role="table">{"".join(cells)}</div>'
+
+
+def _shown(y: np.ndarray) -> np.ndarray:
+    """The rows of the pictures that are shown, as the lab chooses them."""
+    from resnet_viz.labs import lesion
+
+    return lesion.pictures(y, y, QUICK).shown
 
 
 def _uri(picture: np.ndarray) -> str:
