@@ -206,9 +206,16 @@ def cells(records: Sequence[Record]) -> list[Cell]:
     return [Cell(key, tuple(groups[key])) for key in sorted(groups, key=lambda k: (order.index(k[0]), k[1]))]
 
 
+_NAMES = {
+    "none": "plain", "identity": "residual", "projection": "projection where needed", "projection_all": "1×1 convolutions",
+    "scaling": "scaling by half", "gate_exclusive": "exclusive gate", "gate_shortcut": "shortcut-only gate",
+    "concat": "concatenation",
+}  # fmt: skip
+
+
 def shortcut_name(shortcut: str) -> str:
     """How a shortcut is called in a sentence and in a chart."""
-    return {"none": "plain", "identity": "residual"}.get(shortcut, shortcut.replace("_", " "))
+    return _NAMES.get(shortcut, shortcut)
 
 
 def remedy_label(remedy: str) -> str:

@@ -18,6 +18,7 @@ from resnet_viz.ui.frame import chart
 from resnet_viz.verdict import called
 
 MOST = 6  # rates at once
+SEEN = "lr_range_seen"  # the test that the dialog has shown
 ABOUT = (
     "Each net starts afresh and trains for 100 steps while the rate rises from 0.00001 to 10 (Smith 2017). Where its smoothed "
     "loss falls fastest is a rate to start from. It is a guess from few steps: *try several* asks whole runs."
@@ -38,8 +39,10 @@ def find_rate() -> None:
     ):
         _start(again=False)
         _dialog()
-    elif st.session_state.pop("find_rate_open", False):
-        _dialog()
+    elif st.session_state.pop("find_rate_open", False) or st.session_state.get("lr_range") != st.session_state.get(
+        SEEN
+    ):
+        _dialog()  # again, or for the first time: a test opened on the page Runs
 
 
 def _start(again: bool = True) -> None:
@@ -73,6 +76,7 @@ def _same(runs: Sequence[Run], specs: Sequence[RunSpec]) -> bool:
 
 @st.dialog("Find the rate", width="large")
 def _dialog() -> None:
+    st.session_state[SEEN] = st.session_state.get("lr_range")
     going = not live.settled(_runs())
     st.session_state["rates_going"] = going
     st.fragment(run_every=live.TICK if going else None)(_body)()
