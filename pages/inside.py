@@ -30,7 +30,8 @@ def draw_network() -> None:
 
 def draw_block() -> float:
     """The sum of the chosen block, α, and what the net then guesses. Returns α."""
-    picture, side = st.columns([0.74, 0.26], gap="medium")
+    with st.container(key="stack_block"):
+        picture, side = st.columns([0.74, 0.26], gap="medium")
     with side:
         alpha = inside.choose_alpha(view, number) if number else 1.0
         charts.draw_guesses(view, number, alpha)
@@ -44,7 +45,8 @@ def draw_block() -> float:
 
 def draw_layer() -> None:
     """All channels, and the chosen one enlarged."""
-    every, one = st.columns([0.8, 0.2])
+    with st.container(key="stack_layer"):  # side by side where there is room: see the frame's style
+        every, one = st.columns([0.8, 0.2])
     with every:
         go = inside.went("channels", "channel")
         charts.draw_channels(view, number, part, scale, own, "channels", channel, on_select=go, selection_mode="points")
@@ -83,9 +85,8 @@ with right, st.container(key="controls"):
         st.error(str(error))
         view = inside.look(networks.shipped()[0], chosen.picture)
     number = inside.choose_block(view)
-    size = view.seen.shape[0]
-    st.caption(f"What the net sees: {size}×{size}")
-    st.image(view.seen if view.seen.shape[2] == 3 else view.seen[..., 0], width=128)
+    st.caption(f"What the net sees: {view.source.spec.size}×{view.source.spec.size}")
+    st.image(inside.pixels(view), width=128)
 
 with left:
     draw_network()
@@ -105,4 +106,4 @@ with left:
         if tab.open:
             with tab:
                 draw()
-say(charts.sentence(view, number, alpha), f"{called(view.source.spec)}, {chosen.name}.")
+say(charts.sentence(view, number, alpha), f"{view.source.label}; {chosen.name}.")

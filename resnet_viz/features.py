@@ -114,7 +114,8 @@ def triptych(model: nn.Module, x: Tensor, number: int, alpha: float = 1.0) -> Tr
     )
     # `scaled` hooks the branch when captum has hooked it already: what captum keeps is F(x) before alpha.
     seen = look(model, x, names, lambda x: scaled(model, x, number, alpha))
-    return Triptych(*(seen.maps[name][0] for name in names), seen.logits[0])
+    added, branch, total, out = (seen.maps[name][0] for name in names)
+    return Triptych(added, branch, total, out, seen.logits[0])
 
 
 def kernels(model: nn.Module) -> Tensor:

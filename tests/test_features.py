@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -113,6 +115,18 @@ def test_alpha_0_is_the_net_without_that_block() -> None:
     assert torch.equal(lesioned, model(x))
 
 
+@pytest.mark.parametrize("spec", [s for s in SPECS if s.residual], ids=str)
+def test_alpha_0_leaves_what_a_block_is_without_its_branch(spec) -> None:
+    """Veit 2016, section 4, as `models.Block.without_branch` has it, for every kind of shortcut."""
+    model, x = net(spec), picture(spec)
+    inputs: list[torch.Tensor] = []
+    for number, block in enumerate(models.blocks(model), 1):
+        handle = block.register_forward_pre_hook(lambda _m, args: inputs.append(args[0]))
+        model(x)
+        handle.remove()
+        torch.testing.assert_close(features.triptych(model, x, number, 0.0).out, block.without_branch(inputs[-1])[0])
+
+
 def test_hooks_are_gone_after_an_error() -> None:
     model = net(SPECS[0])
     wrong = torch.zeros(1, 5, 16, 16)
@@ -120,6 +134,24 @@ def test_hooks_are_gone_after_an_error() -> None:
         with pytest.raises(RuntimeError):
             ask(model, wrong)
         assert hooks_left(model) == 0
+
+
+def test_four_threads_on_one_model_get_their_own_maps() -> None:
+    spec = ModelSpec(depth=8, size=16)
+    model = net(spec)
+    pictures = [torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(n)) for n in range(4)]
+    alone = [(features.survey(model, x), features.triptych(model, x, 2, 0.3)) for x in pictures]
+
+    def ask(number: int) -> None:
+        for _ in range(5):
+            seen, block = features.survey(model, pictures[number]), features.triptych(model, pictures[number], 2, 0.3)
+            for name, maps in seen.maps.items():
+                assert torch.equal(maps, alone[number][0].maps[name])
+            assert torch.equal(block.total, alone[number][1].total)
+            assert torch.equal(block.logits, alone[number][1].logits)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(ask, range(4)))
 
 
 def test_shares_are_those_of_training() -> None:

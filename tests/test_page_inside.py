@@ -65,12 +65,24 @@ def test_a_plain_net_says_that_it_has_no_skip() -> None:
     assert "has no skip" in headline(at)
 
 
+def test_a_network_that_is_not_here_gets_a_sentence_and_the_page_another() -> None:
+    at = inside(net="torchvision:18", picture="sample")
+    assert "ResNet-18" in at.error[0].value
+    assert "the net says" in headline(at)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [0, 1, 4, 9])
-@pytest.mark.parametrize("part", ["out", "branch", "total", "x", "relu1"])
-def test_every_layer_can_be_looked_at(block, part) -> None:
-    assert not inside(block=block, part=part).error
+def test_every_layer_can_be_looked_at(block) -> None:
+    at = inside(block=block)
+    for part in ("branch", "total", "x", "relu1"):
+        at.session_state["part"] = part
+        at.run()
+        assert not at.exception
+        assert not at.error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tab", ["Channels", "Plain beside residual", "Over training", "Most excited by", "Kernels"])
 def test_every_tab_draws(tab) -> None:
     for block in (0, 7):

@@ -18,7 +18,7 @@ from resnet_viz.figures.style import QUIET, RESIDUAL, Drawing
 
 CLEAR = "rgba(0,0,0,0)"
 # Streamlit fades what was not clicked; here a click only says where to go.
-STAY = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
+STAY: dict[str, Any] = {"selected": {"marker": {"opacity": 1}}, "unselected": {"marker": {"opacity": 1}}}
 COLUMNS = 16
 
 
@@ -82,7 +82,7 @@ def channels(
     hint = "Strongest first, " + ("each on its own scale." if own else f"one scale, ±{limit(maps):.2g}.")
     hint += " Click one to enlarge it." * click
     drawing = Drawing(title, hint)
-    gap, under = max(1, width // 8), max(2, round(width / 2.4))
+    gap, under = max(1, width // 8), max(2, round(width / 2))
     drawn = coloured(tiles / ends[:, None, None], scale).astype(np.uint8)
     corners = _mosaic(drawing, drawn, columns, gap, under)
     for channel, (top, left) in zip(order, corners, strict=True):
@@ -112,11 +112,11 @@ def pane(drawing: Drawing, values: np.ndarray, left: float, end: float, scale: s
     )  # fmt: skip
 
 
-def square(drawing: Drawing, width: float, height: float, above: float = 0) -> None:
+def square(drawing: Drawing, width: float, height: float) -> None:
     """Axes on which a cell is a square, row 0 at the top."""
     hidden: dict[str, Any] = {"visible": False, "fixedrange": True, "constrain": "domain"}
     drawing.axis("xaxis", range=[-0.5, width - 0.5], constraintoward="left", **hidden)
-    drawing.axis("yaxis", range=[height - 0.5, -0.5 - above], scaleanchor="x", constraintoward="top", **hidden)
+    drawing.axis("yaxis", range=[height - 0.5, -0.5], scaleanchor="x", constraintoward="top", **hidden)
     drawing.layout["margin"] = {"l": 0, "r": 0, "t": 0, "b": 0}
 
 

@@ -41,14 +41,14 @@ def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: str) -> Dra
     drawing = Drawing("The network", hint)
     named = ticks(spec)
     drawing.axis(
-        "xaxis", range=[-0.5 - 0.09 * count, 0.6 + 1.14 * count], showgrid=False, anchor="y", fixedrange=True,
+        "xaxis", range=[-0.6, count + 0.7], showgrid=False, anchor="y", fixedrange=True,
         tickvals=[0, *named], ticktext=["stem", *(f"{'block ' if t == 1 else ''}{t}" for t in named)],
     )  # fmt: skip
     drawing.axis("yaxis2", range=[-0.45, 0.75], domain=[0.56, 1], visible=False, fixedrange=True, anchor="x")
-    drawing.layout |= {"barmode": "overlay", "margin": {"l": 44, "r": 8, "t": 4, "b": 34}}
+    drawing.layout |= {"barmode": "overlay", "margin": {"l": 64, "r": 100, "t": 4, "b": 34}}
     draw_boundaries(drawing, spec)
     fills = [faint(tint, 0.85) if n == chosen else "rgba(128,128,128,0.25)" for n in range(count + 1)]
-    words = {"hovertext": [about(b) for b in blocks], "hovertemplate": "%{hovertext}<extra></extra>"}
+    words: dict[str, Any] = {"hovertext": [about(b) for b in blocks], "hovertemplate": "%{hovertext}<extra></extra>"}
     strip(
         drawing, spec, tint, fill={"color": fills[1:]}, meta={}, customdata=[b.number for b in blocks], **STAY, **words
     )  # fmt: skip
@@ -156,7 +156,8 @@ def triptych(
             outline(drawing, 0, 0, height, width, {"color": QUIET, "width": 1, "dash": "dot"})
     if note:
         drawing.note(note, x=(width - 1) / 2, y=height - 0.5, yanchor="top", font={"size": 12, "color": QUIET})
-    square(drawing, 3 * step + width, height * (1.13 if note else 1.0), above=0.16 * height)
+    square(drawing, 3 * step + width, height)
+    drawing.layout["margin"] |= {"t": 24, "b": 20}
     return drawing
 
 

@@ -28,6 +28,10 @@ CSS = """
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-controls) { flex-wrap: nowrap; }
   [data-testid="stColumn"]:has(.st-key-controls) { min-width: 17.5rem; }
 }
+@media (max-width: 1100px) {
+  [class*="st-key-stack"] [data-testid="stHorizontalBlock"] { flex-direction: column; }
+  [class*="st-key-stack"] [data-testid="stColumn"] { width: 100%; flex: 1 1 auto; }
+}
 @media (max-width: 700px) {
   [data-testid="stMainBlockContainer"] { padding: 3.6rem 0.8rem 0.6rem; }
   [data-testid="stMainBlockContainer"] h1 { font-size: 1.3rem; }
@@ -55,7 +59,8 @@ def chart(drawing: Drawing, key: str, height: int = 300, tip: str | None = None,
     about = drawing.layout["meta"]
     if st.context.theme.type == "dark":
         drawing.lift()
-    st.markdown(f"**{about['title']}** :gray[{about['hint']}]", help=tip)
+    if about["title"]:
+        st.markdown(f"**{about['title']}** :gray[{about['hint']}]", help=tip)
     bare = not drawing.layout.get("xaxis", {}).get("visible", True)
     # Streamlit's theme sets the axis title lower.
     room = drawing.layout["margin"]["b"] if bare else max(48, drawing.layout["margin"]["b"])

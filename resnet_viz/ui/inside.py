@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from resnet_viz import arch, pictures
-from resnet_viz.figures.overlay import SCALES
+from resnet_viz.figures.overlay import SCALES, enlarged, rgb
 from resnet_viz.networks import Source, called
 from resnet_viz.ui import choose
 from resnet_viz.verdict import percent
@@ -19,7 +19,7 @@ from resnet_viz.verdict import percent
 if TYPE_CHECKING:
     from resnet_viz.features import Excitement, Survey, Triptych
 
-_BY_REF = {Source: lambda s: (s.ref, s.step)}
+_BY_REF: dict[str | type[Any], Callable[[Any], Any]] = {Source: lambda s: (s.ref, s.step)}
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,12 @@ def _survey(source: Source, digest: str, _seen: np.ndarray) -> Survey:
 
     network = choose.network(source.ref)
     return features.survey(network.model, network.prepare(_seen[None]))
+
+
+def pixels(view: View) -> np.ndarray:
+    """What the net sees, (S, S, 3) uint8, small pictures enlarged pixel by pixel."""
+    side = view.seen.shape[0]
+    return enlarged(rgb(view.seen), side * max(1, 256 // side))
 
 
 def triptych(view: View, number: int, alpha: float = 1.0) -> Triptych:

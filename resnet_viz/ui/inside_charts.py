@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,8 +73,7 @@ def draw_triptych(
         channel = ranked(layer(view, number, "out"))[0][0]
     fits = found.x.shape == found.branch.shape
     x = found.x[channel].numpy() if fits else None
-    model = choose.network(view.source.ref).model
-    after: Sequence[str] = model.get_submodule(block.name).after
+    after: Any = choose.network(view.source.ref).model.get_submodule(block.name).after
     last = {"bn": "BN, ReLU", "re": "ReLU"}.get(after[0][:2], "") if after else ""
     drawing = chart_d.triptych(
         x, *(p[channel].numpy() for p in (found.branch, found.total, found.out)), alpha=alpha, kind=block.shortcut,
