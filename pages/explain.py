@@ -6,7 +6,7 @@ from resnet_viz import networks
 from resnet_viz.figures.saliency import maps, twin_maps
 from resnet_viz.networks import NetworkError
 from resnet_viz.pictures import PictureError
-from resnet_viz.ui import choose, explain, explain_more
+from resnet_viz.ui import choose, explain, explain_controls, explain_more
 from resnet_viz.ui.explain import Case
 from resnet_viz.ui.explain_trust import trust_tab
 from resnet_viz.ui.frame import chart, frame
@@ -24,15 +24,19 @@ def say(sentence: str, aside: str = "") -> None:
 def asked() -> Case:
     """The right column: which net, which picture, which class, which methods, and how it is drawn."""
     source = choose.choose_network("net")
-    explain.name_classes(source)
+    explain_controls.name_classes(source)
     chosen = choose.choose_picture("picture", source)
     try:
         views = explain.views_of(source, chosen.picture)
     except (NetworkError, PictureError) as error:
         st.error(str(error))
         views = explain.views_of(networks.shipped()[0], chosen.picture)
-    question = explain.ask(views)
-    return Case(views, question, explain.choose_methods(), explain.choose_look(), chosen.name, chosen.label)
+    question, wanted, look = (
+        explain_controls.ask(views),
+        explain_controls.choose_methods(),
+        explain_controls.choose_look(),
+    )
+    return Case(views, question, wanted, look, chosen.name, chosen.label)
 
 
 def chart_g(case: Case) -> dict:
@@ -55,7 +59,7 @@ def other_methods(case: Case) -> dict:
     found = explain.raw_maps(case, rest)
     if rest:
         panels = [
-            explain.panel(case, v, key, raw, title=explain.methods()[key].label, brief=True)
+            explain.panel(case, v, key, raw, title=explain.methods()[key].label.replace(" ", "<br>", 1), brief=True)
             for key in rest
             for v, raw in zip(case.views, found[key], strict=True)
         ]

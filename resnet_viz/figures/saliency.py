@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -53,7 +54,8 @@ def maps(
     drawing = Drawing(title, hint)
     rows = max(1, -(-len(panels) // columns))
     deepest = max((len(p.beneath) for p in panels), default=0)
-    drawing.layout["margin"] = {"l": 4, "r": 4, "t": 26, "b": 8 + 19 * deepest}
+    tallest = max((p.title.count("<br>") for p in panels), default=0)
+    drawing.layout["margin"] = {"l": 4, "r": 4, "t": 26 + 19 * tallest, "b": 8 + 19 * deepest}
     bar = {"thickness": 10, "outlinewidth": 0, "tickvals": [-1, 0, 1], "x": 1.0, "len": 0.8}
     drawing.layout["coloraxis"] = {"colorscale": SCALES[look.scale], "cmin": -1, "cmax": 1, "colorbar": bar}
     for number, panel in enumerate(panels):
@@ -73,7 +75,7 @@ def _panel(
     axis = "" if number == 1 else str(number)
     gap, between = 0.02, 0.3 if rows > 1 else 0.0
     left, high = column / columns, 1 - row / rows
-    flat = {"visible": False, "fixedrange": True, "constrain": "domain"}
+    flat: dict[str, Any] = {"visible": False, "fixedrange": True, "constrain": "domain"}
     drawing.axis(f"xaxis{axis}", range=[0, 1], domain=[left, left + 1 / columns - gap], anchor=f"y{axis}", **flat)
     drawing.axis(
         f"yaxis{axis}", range=[1, 0], domain=[high - (1 - between) / rows, high], anchor=f"x{axis}",
@@ -89,7 +91,7 @@ def _panel(
         h, w = values.shape
         drawing.trace(
             "heatmap", z=values.astype(np.float32), x0=0.5 / w, dx=1 / w, y0=0.5 / h, dy=1 / h, opacity=look.opacity,
-            coloraxis="coloraxis", hovertemplate="%{z:.2f}<extra></extra>", name=panel.title, meta={"role": "map"}, **on,
+            coloraxis="coloraxis", hovertemplate="%{z:.2f}<extra></extra>", name=panel.title.replace("<br>", " "), meta={"role": "map"}, **on,
         )  # fmt: skip
     if panel.wrong:
         _hatched(drawing, on)
@@ -158,14 +160,14 @@ def lines(
     ``percent``: both axes are shares, written as %. ``ticks``: what stands at x = 0, 1, 2 ... instead of numbers.
     """
     drawing = Drawing(title, hint)
-    drawing.layout["margin"] = {"l": 44, "r": 8, "t": 30, "b": 44}
+    drawing.layout["margin"] = {"l": 44, "r": 8, "t": 30, "b": 70 if ticks else 44}
     count = max(1, len(charts))
-    labels = 0.14 / count**0.5  # room behind each chart for what stands at its lines' ends
+    labels = 0.17 / count**0.5  # room behind each chart for what stands at its lines' ends
     for number, (heading, members) in enumerate(charts):
         axis = "" if number == 0 else str(number + 1)
         wide = 1 / count
         shares = {"tickformat": ".0%"} if percent else {}
-        named = {"tickvals": list(range(len(ticks))), "ticktext": list(ticks), "tickangle": 35} if ticks else {}
+        named = {"tickvals": list(range(len(ticks))), "ticktext": list(ticks), "tickangle": 60} if ticks else {}
         drawing.axis(
             f"xaxis{axis}", x, domain=[number * wide, (number + 1) * wide - labels], range=list(x_range),
             anchor=f"y{axis}", showgrid=False, **(named or shares),

@@ -106,11 +106,14 @@ def many(case: Case) -> None:
             st.error(str(error))
     if not seen:
         return
-    panels, arrays, bar = [], {}, st.progress(0.0)
+    bar = st.progress(0.0)
+    panels: list[Panel] = []
+    arrays: dict[str, np.ndarray] = {}
     for done, (name, picture) in enumerate(seen):
         bar.progress(done / len(seen), f"{name}, {done + 1} of {len(seen)}")
         views = tuple(
-            view(v.source, pictures.fit(picture, v.source.spec.size, v.source.spec.channels)) for v in case.views
+            view(v.source, pictures.fit(picture, v.source.spec.size, v.source.spec.channels, v.source.resize))
+            for v in case.views
         )
         question = replace(case.question, target=views[0].guess) if case.question.own else case.question
         mine = replace(case, views=views, question=question, picture=name, truth=None)
@@ -123,7 +126,7 @@ def many(case: Case) -> None:
     columns = 4 * len(case.views)
     whose = f"what {case.views[0].name} says of each picture" if case.question.own else case.target
     title = f"{methods()[case.lead].label} for {whose}"
-    drawing = maps(panels[0].picture, panels, case.look(case.lead), title, "● residual, □ plain.", columns=columns)
+    drawing = maps(case.views[0].seen, panels, case.look(case.lead), title, "● residual, □ plain.", columns=columns)
     chart(drawing, "many maps", 60 + 185 * -(-len(panels) // columns))
     words = about(case) | {"picture": [name for name, _ in seen]}
     if case.question.own:
@@ -169,7 +172,7 @@ def npz(case: Case, raws: dict[str, list[np.ndarray]]) -> bytes:
 
 def png(case: Case, raws: dict[str, list[np.ndarray]]) -> bytes:
     """A row for each method: what a net sees, then its map as on the page, with the same words beneath."""
-    tiles = []
+    tiles: list[tuple[np.ndarray, tuple[str, ...]]] = []
     for key, row in raws.items():
         look = case.look(key)
         for v, raw in zip(case.views, row, strict=True):

@@ -168,9 +168,9 @@ def forgetting(case: Case, forgot: dict[str, Any]) -> None:
             row.append(Line(v.name, v.source.spec.residual, np.arange(len(values)), values, f"<b>{v.name}</b>"))
         charts.append((heading, row))
     title = f"{methods()[case.lead].label} while the net forgets, from its classifier down"
-    hint = "A map that stays as it was explains the picture, not what was learned (Adebayo 2018)."
+    hint = "Random up to the part named; a map that stays explains the picture, not what was learned (Adebayo 2018)."
     span = (-0.3, len(parts) - 0.7)
-    chart(lines(charts, title, hint, "random from the end to", span, (-1, 1.05), ticks=parts), "forgetting", 340)
+    chart(lines(charts, title, hint, "", span, (-1, 1.05), ticks=parts), "forgetting", 360)
 
 
 def table(case: Case, raws: dict[str, list[np.ndarray]], tested: dict[tuple[str, str], Tested]) -> None:
