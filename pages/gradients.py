@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from resnet_viz.figures import fan
-from resnet_viz.figures.gradients import norms
+from resnet_viz.figures.gradients import norms, start
 from resnet_viz.figures.paths import paths
 from resnet_viz.figures.shattering import correlation, curves
 from resnet_viz.labs.start import says_paths, says_shattering
@@ -28,9 +27,7 @@ def clicked() -> None:
 def draw_fan(spec, seed: int, pictures: str) -> None:
     found = lab.records(spec, seed, pictures)
     say(lab.says_fan(found), lab.conditions(spec, seed, pictures))
-    drawing = fan(found)
-    drawing.layout["margin"]["l"] = 56
-    chart(drawing, key="fan", height=520, on_select=clicked, selection_mode="points")
+    chart(start(found), key="fan", height=520, on_select=clicked, selection_mode="points")
 
 
 def draw_norms(spec, seed: int, pictures: str) -> None:
@@ -47,10 +44,10 @@ def draw_shattering(_spec, seed: int, _pictures: str) -> None:
     kinds = ("residual_bn", "plain")
     with left:
         shown = {(kind, depth): lab.curve(kind, depth, seed) for kind in kinds for depth in (2, 10)}
-        chart(curves(shown), key="curves", height=230)
+        chart(curves(shown), key="curves", height=190)
     with right:
         third_column(seed)
-    if st.session_state["kind"] == "conv":
+    if st.session_state["kind"] == lab.NETS[1]:
         draw_conv(seed)
         return
     with st.spinner("Measuring the correlations…"):
@@ -59,8 +56,8 @@ def draw_shattering(_spec, seed: int, _pictures: str) -> None:
 
     say(
         says_shattering(found),
-        f"Measured now, before any training: {shattering.NETS} fully connected nets a dot, {shattering.INPUTS} Gaussian inputs, "
-        f"{shattering.WIDTH} units a layer, seed {seed}. Balduzzi 2017.",
+        f"Measured now: {shattering.NETS} fully connected nets a dot, {shattering.INPUTS} Gaussian inputs, seed {seed}. "
+        "Balduzzi 2017.",
     )
     chart(correlation(found, shattering.noise()), key="correlation", height=310)
 
@@ -72,7 +69,7 @@ def third_column(seed: int) -> None:
     shown = {(kind, depth): lab.curve(kind, depth, seed) for kind in ("residual_bn", "plain")}
     drawing = curves(shown)
     drawing.layout["meta"] = {"title": "", "hint": ""}
-    chart(drawing, key="third_curves", height=230)
+    chart(drawing, key="third_curves", height=190)
 
 
 def draw_conv(seed: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from resnet_viz.figures.fan import fan
 from resnet_viz.figures.numbers import log_values, superscript
 from resnet_viz.figures.style import QUIET, Drawing, Net, nets
 from resnet_viz.laws import BN_GROWTH
@@ -19,6 +20,21 @@ def law(record: Record) -> tuple[float, str] | None:
     if not model.residual and model.norm == "batch":
         return BN_GROWTH, f"law of BatchNorm: ×{BN_GROWTH:.3f} a layer"
     return None
+
+
+def start(records: Sequence[Record], lecture: bool = False) -> Drawing:
+    """The fan of networks before their first step: with room for three, whose labels may lie close together."""
+    drawing = fan(records, lecture)
+    drawing.layout["margin"]["l"] = 56
+    limit = drawing.layout["yaxis"]["range"][1]
+    below = -math.inf
+    labels = [note for note in drawing.layout["annotations"] if note.get("name", "").startswith("net-")]
+    for note in sorted(labels, key=lambda note: note["y"]):
+        below = note["y"] = max(note["y"], below + 0.36 * limit)
+    for note in drawing.layout["annotations"]:
+        if note.get("name") == "strip-left":
+            note["text"] = note["text"].replace("residual, ", "")
+    return drawing
 
 
 def norms(records: Sequence[Record], lecture: bool = False) -> Drawing:

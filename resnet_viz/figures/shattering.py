@@ -26,8 +26,8 @@ def curves(found: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray, float]]
     ``found``: kind and depth → inputs (P,), gradients (P,) and the correlation r of neighbours.
     """
     depths = sorted({depth for _, depth in found})
-    drawing = Drawing("Gradient df/dx at a scalar input x", "Deep and plain: white noise.", lecture)
-    drawing.layout["margin"] = {"l": 8, "r": 8, "t": 24, "b": 8}
+    drawing = Drawing("Gradient df/dx at a scalar input x, by layers", "r: how far neighbours agree.", lecture)
+    drawing.layout["margin"] = {"l": 8, "r": 8, "t": 4, "b": 8}
     rows = [kind for kind in KINDS if any(k == kind for k, _ in found)]
     for row, kind in enumerate(rows):
         label, colour, _, _ = KINDS[kind]
@@ -38,8 +38,7 @@ def curves(found: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray, float]]
             wide, high = 1 / len(depths), 1 / len(rows)
             left, top = column * wide, 1 - row * high
             drawing.axis(
-                f"xaxis{name}", domain=[left, left + 0.94 * wide], anchor=f"y{name}", range=[-2, 2], showgrid=False,
-                showticklabels=False,
+                f"xaxis{name}", domain=[left, left + 0.94 * wide], anchor=f"y{name}", range=[-2, 2], visible=False,
             )  # fmt: skip
             drawing.axis(
                 f"yaxis{name}", domain=[top - 0.8 * high, top], anchor=f"x{name}", range=[-3.2, 3.2], tickvals=[0],
@@ -50,11 +49,16 @@ def curves(found: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray, float]]
                 line={"color": colour, "width": 1.6}, xaxis=f"x{name}", yaxis=f"y{name}", hoverinfo="skip",
                 meta={"role": "curve", "kind": kind, "depth": depth},
             )  # fmt: skip
-            at = {"xref": "paper", "yref": "paper", "x": left, "xanchor": "left"}
-            drawing.note(
-                f"<b>{label.split(',')[0]}</b>, {depth} layers: neighbours agree, r = {r:.2f}".replace("-", "−"), y=top - 0.82 * high,
-                yanchor="top", font={"color": colour}, **at,
-            )  # fmt: skip
+            at = {
+                "xref": "paper",
+                "yref": "paper",
+                "x": left,
+                "xanchor": "left",
+                "y": top - 0.82 * high,
+                "yanchor": "top",
+            }
+            words = f"{depth}: r = {r:.2f}".replace("-", "−")
+            drawing.note(f"<b>{label.split(',')[0]}</b> {words}", font={"color": colour}, **at)
     return drawing
 
 

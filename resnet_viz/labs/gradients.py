@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from resnet_viz import datasets, models, probes
 from resnet_viz.data import Pictures, generator
@@ -40,16 +40,13 @@ def batch(spec: RunSpec, pictures: str = "noise") -> tuple[Tensor, Tensor]:
     return x, torch.randint(model.classes, (train.batch,), generator=draws)
 
 
-def at_start(model: ModelSpec, seed: int = 0, pictures: str = "noise", inputs: int = INPUTS) -> Record:
-    """One forward and backward pass of the cross-entropy before any update, in training mode, float32.
+def measure(net: nn.Module, x: Tensor, y: Tensor) -> dict[str, np.ndarray]:
+    """One forward and backward pass of the cross-entropy of labels y (B,) for pictures x (B, C, H, W).
 
-    Series, each of one step: "grad_block" ‖∂L/∂h_b‖ at every block's output (B,); "grad_layer" the same at every layer's
-    response, before ReLU, and "activation_std" that response's std, for stem and branches (layers,); "branch_share"
-    ‖F(x)‖/‖x‖ (B,), NaN without a skip. Raises SpecError.
+    "grad_block": ‖∂L/∂h_b‖ at every block's output (blocks,); "grad_layer": the same at every layer's response, before ReLU, and
+    "activation_std": that response's std, for stem and branches (layers,); "branch_share": ‖F(x)‖/‖x‖ (blocks,), NaN without a
+    skip. float32. ``net`` is one that `models.build` made.
     """
-    spec = run_spec(model, seed, pictures, inputs)
-    net = models.build(spec.model, seed).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    x, y = batch(spec, pictures)
     blocks, responses = models.blocks(net), models.response_modules(net)
     with ExitStack() as open_:
         found = {
@@ -60,8 +57,17 @@ def at_start(model: ModelSpec, seed: int = 0, pictures: str = "noise", inputs: i
         stds = open_.enter_context(probes.responses(responses))
         F.cross_entropy(net(x), y).backward()
     found["activation_std"] = list(stds.values())
+    return {metric: torch.stack(values).numpy() for metric, values in found.items()}
+
+
+def at_start(model: ModelSpec, seed: int = 0, pictures: str = "noise", inputs: int = INPUTS) -> Record:
+    """`measure` before any update, in training mode and float32: each metric a series of one step. Raises SpecError."""
+    spec = run_spec(model, seed, pictures, inputs)
+    net = models.build(spec.model, seed).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    x, y = batch(spec, pictures)
+    found = measure(net, x, y)
     step = np.ones(1, np.int64)
-    series = {metric: (step, torch.stack(values).numpy()[None]) for metric, values in found.items()}
+    series = {metric: (step, values[None]) for metric, values in found.items()}
     kind = "residual" if model.residual else "plain"
     return Record(f"{kind}-{seed}", spec, "finished", f"{kind}-{model.depth}", 1, 1, series=series)
 

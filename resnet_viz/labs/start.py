@@ -35,7 +35,7 @@ def says_shattering(found: Mapping[str, tuple[tuple[int, ...], np.ndarray]]) -> 
     last = found["residual_bn"][0][-1]
     return (
         f"Gradients of two inputs agree to {at('plain', 8)} after 8 plain layers, to {at('residual_bn', 8)} after 8 "
-        f"residual ones with BatchNorm, and there still to {at('residual_bn', last)} after {last}."
+        f"residual ones with BatchNorm, and to {at('residual_bn', last)} after {last} of these."
     )
 
 

@@ -22,7 +22,7 @@ VIEWS = ("Fan", "Norms", "Shattering", "Paths")
 DEPTHS = tuple(range(8, 111, 6))
 PICTURES = {"noise": "random", "digits": "digits"}
 INPUTS = 32
-NETS = {"fc": "fully connected, as in the paper", "conv": "this app's networks"}
+NETS = ("fully connected, as in the paper", "this app's networks")
 CONV_DEPTHS = (8, 14, 20, 32)
 
 
@@ -35,8 +35,8 @@ def model() -> ModelSpec:
 
 def draw_shattering_controls() -> None:
     """Which kind of nets, and the seed; the norm for those of this app."""
-    st.radio("Networks", list(NETS), format_func=NETS.__getitem__, key="kind", bind="query-params")
-    if st.session_state["kind"] == "conv":
+    st.radio("Networks", NETS, key="kind", bind="query-params")
+    if st.session_state["kind"] == NETS[1]:
         st.selectbox(
             "Norm", list(NORMS), 0, NORMS.__getitem__, key="norm", bind="query-params", persist_state="session"
         )
@@ -89,7 +89,7 @@ def says_fan(found: list[Record]) -> str:
     words = []
     for net in nets(found):
         ratio = loudness(log_ratio(net.first)[1][-1, 0]).split(",")
-        words.append(f"{','.join(ratio[:-1]) or ratio[0]} {how.get(net.label, net.label.partition(', ')[2])}")
+        words.append(f"{','.join(ratio[:-1]) or ratio[0]} {how.get(net.label, 'with ' + net.label.partition(', ')[2])}")
     depth = found[0].spec.model.depth
     return f"{depth} layers before the first step: gradient at block 1, against the last block: {', '.join(words)}."
 

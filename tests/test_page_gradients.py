@@ -1,0 +1,100 @@
+"""The Gradients page in Streamlit's own test frame: every view measures at once and says what; bad input gets a sentence."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
+
+
+def page(**state) -> AppTest:
+    at = AppTest.from_file(str(ROOT / "pages" / "gradients.py"), default_timeout=300)
+    for key, value in {"depth": 8, **state}.items():
+        at.session_state[key] = value
+    return at.run()
+
+
+def headline(at: AppTest) -> str:
+    return next(e.proto.body for e in at.get("html") if 'role="status"' in e.proto.body)
+
+
+def figures(at: AppTest) -> list[str]:
+    return [chart.proto.spec for chart in at.get("plotly_chart")]
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        ("Fan", "8 layers before the first step"),
+        ("Norms", "law for wide plain layers: ×1.211"),
+        ("Paths", "of all paths"),
+    ],
+)
+def test_a_view_measures_at_once_and_says_so_with_its_conditions(view, words) -> None:
+    at = page(view=view)
+    assert not at.exception
+    assert words in headline(at)
+    assert "random pictures of 8×8" in headline(at)
+    assert "seed 0" in headline(at)
+    assert len(figures(at)) == 1
+
+
+@pytest.mark.slow
+def test_shattering_draws_both_curves_and_correlations() -> None:
+    at = page(view="Shattering")
+    assert not at.exception
+    assert "8 plain layers" in headline(at)
+    assert "Balduzzi" in headline(at)
+    assert len(figures(at)) == 3
+    assert "r = 0.9" in figures(at)[0]
+
+
+@pytest.mark.slow
+def test_shattering_of_this_apps_networks() -> None:
+    at = page(view="Shattering", kind="this app's networks")
+    assert not at.exception
+    assert "In this app's nets" in headline(at)
+    assert len(figures(at)) == 3
+
+
+def test_the_fan_opens_as_the_nets_get_deeper() -> None:
+    def plain(depth: int) -> float:
+        words = headline(page(depth=depth)).split("with skips, ×")[1].split(" without")[0]
+        return float(words.replace(",", ""))
+
+    assert 1 < plain(8) < plain(20) < plain(38)
+
+
+def test_a_click_switches_a_skip_off_and_a_third_net_is_measured() -> None:
+    at = page()
+    at.session_state["off"] = "2"
+    at.run()
+    assert not at.exception
+    assert "skip 2 off" in headline(at)
+    assert "with skips" in headline(at)
+    assert "without" in headline(at)
+
+
+def test_what_does_not_fit_gets_one_sentence_and_the_page_is_not_empty() -> None:
+    at = page(norm="none", init="zero_gamma")
+    assert not at.exception
+    assert ["Zero-gamma" in e.value for e in at.error] == [True]
+    assert len(figures(at)) == 1
+
+
+@pytest.mark.parametrize("family", ["imagenet", "article"])
+def test_a_twins_form_of_another_family_is_brought_home(family) -> None:
+    at = page(family=family, order="article" if family == "article" else "original", depth=50)
+    assert not at.exception
+    assert not at.error
+    assert at.session_state["depth"] == 50
+    assert "50 layers" in headline(at)
+
+
+@pytest.mark.slow
+def test_healthy_norms_lead_to_shattering() -> None:
+    at = page(view="Norms")
+    next(b for b in at.button if "Healthy norms" in b.label).click().run()
+    assert "8 plain layers" in headline(at)
