@@ -10,7 +10,7 @@ import pytest
 from resnet_viz import cli, engine, labs, networks, worker
 from resnet_viz.events import Point, Result, Status
 from resnet_viz.lab_specs import LABS, LesionSpec, RangeSpec
-from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, SpecError, from_json, to_json
+from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, SpecError, TrainSpec, from_json, to_json
 from resnet_viz.store import Store, Superseded
 
 TWINS = ("shipped:digits-residual-20", "shipped:digits-plain-20")
@@ -37,7 +37,7 @@ def counting(monkeypatch, total: int, at=lambda step: None) -> None:
 
 
 def claimed(store: Store, lab=LesionSpec(TWINS)):  # noqa: B008 (frozen)
-    engine.start(store, [labs.run_of(lab, store)])
+    engine.start(store, [labs.run_of(lab, store, TrainSpec(threads=1))])
     return store.claim("w")
 
 

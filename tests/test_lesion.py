@@ -24,7 +24,7 @@ NETS = [
     ModelSpec(depth=14, shortcut="concat", **SMALL),
     ModelSpec(depth=14, norm="none", init="fixup", no_skip=(2,), **SMALL),
     ModelSpec(family="article", depth=5, shortcut="maxpool", order="article", **SMALL),
-    ModelSpec(family="imagenet", depth=18, shortcut="projection", size=32),
+    ModelSpec(family="imagenet", depth=18, shortcut="projection", size=32, width=0.25),
 ]
 
 

@@ -27,6 +27,8 @@ START = "shipped:digits-residual-20"  # its pictures are always on this machine
 VIEWS = ("One block", "Several at random", "Shuffled", "What blocks refine")
 # Pictures on which several blocks dropped by clicks are tried.
 QUICK = 300
+# Accuracy, and guesses (shown,).
+Asked = Sequence[Any]
 CSS = """<style>
 .rv-ten { display: grid; grid-template-columns: minmax(9rem, auto) repeat(10, minmax(2.2rem, 1fr)); gap: 2px 8px;
   align-items: center; font-size: 0.9rem; text-align: center; }
@@ -153,7 +155,8 @@ def ten_pictures(sources: Sequence[Source], nets: Sequence[Lesions], pictures: i
             net, blocks = nets[place], tuple(sorted(b for b in dropped if b <= nets[place].count))
             if len(blocks) < 2 and net.without(sum(blocks)) is not None:
                 at = np.concatenate([[0], net.single[:, 0]]).tolist().index(sum(blocks))
-                before, after = (net.undisturbed, net.guess[0]), (net.without(sum(blocks)) or 0.0, net.guess[at])
+                before: Asked = (net.undisturbed, net.guess[0])
+                after: Asked = (net.without(sum(blocks)), net.guess[at])
             else:
                 (*before, _), (*after, count) = (_without(source.ref, source.step, which) for which in ((), blocks))
                 words = f"the first {count} test pictures"
@@ -171,10 +174,6 @@ def ten_pictures(sources: Sequence[Source], nets: Sequence[Lesions], pictures: i
     )
 
 
-# Accuracy, and guesses (shown,).
-Asked = Sequence[Any]
-
-
 def _table(source: Source, net: Lesions, rows: Sequence[tuple[Source, str, Asked, Asked]]) -> str:
     """The pictures, and under them what each net calls them."""
     assert source.data
@@ -190,8 +189,8 @@ def _table(source: Source, net: Lesions, rows: Sequence[tuple[Source, str, Asked
             raise
         truth = net.truth.astype(int)
         cells += [f"<div>{html.escape(classes[t])}</div>" for t in truth]
-    for net, colour, (before, guessed), (after, guesses) in rows:
-        name = html.escape(net.label.partition(" on ")[0])
+    for asked, colour, (before, guessed), (after, guesses) in rows:
+        name = html.escape(asked.label.partition(" on ")[0])
         change = "" if before == after else f" → {verdict.percent(after)}"
         cells.append(f'<div class="who"><b style="color:{colour}">{name}</b> {verdict.percent(before)}{change}</div>')
         for was, now, true in zip(guessed, guesses, truth, strict=True):

@@ -1,0 +1,86 @@
+"""What the labs cost beside the bare passes they need, in turn, on one thread.
+
+Lesions: each of a depth-20 digits net's single drops, against as many bare forward passes over the same pictures.
+ratio: the worst of the labs' ratios, time of the lab ÷ time of its bare passes (at most 1.1 is allowed).
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+
+from resnet_viz import checkpoints, labs, networks
+from resnet_viz.events import Point
+from resnet_viz.lab_specs import LesionSpec
+from resnet_viz.labs import lesion
+from resnet_viz.store import Store
+
+ROUNDS = 7
+
+
+def in_turn(lab: Callable[[], None], bare: Callable[[], None]) -> list[float]:
+    """Time of the lab ÷ time of its bare passes, each round both."""
+
+    def timed(what: Callable[[], None]) -> float:
+        start = time.perf_counter()
+        what()
+        return time.perf_counter() - start
+
+    timed(lab), timed(bare)
+    return [timed(lab) / timed(bare) for _ in range(ROUNDS)]
+
+
+def say(name: str, ratios: Sequence[float], words: str) -> float:
+    middle = statistics.median(ratios)
+    print(f"{name}: median {middle:.3f}, from {min(ratios):.3f} to {max(ratios):.3f} over {ROUNDS} rounds; {words}")
+    return middle
+
+
+def lesions() -> float:
+    """The whole lab, pictures brought to the device and all, ÷ a bare forward pass for each of its evaluations."""
+    lab = LesionSpec(("shipped:digits-residual-20",), pictures=256, repeats=1)
+    store = Store()
+    spec, nets = labs.run_of(lab, store), [checkpoints.load(networks.find(lab.networks[0], store))]
+    count = lesion.steps(spec, nets)
+    seen = torch.randn(256, 1, 8, 8).contiguous(memory_format=torch.channels_last)
+
+    def whole() -> None:
+        assert sum(isinstance(event, Point) for event in lesion.run(spec, nets)) == count
+
+    @torch.inference_mode()
+    def bare() -> None:
+        for _ in range(count):
+            nets[0].model(seen)
+
+    return say("lesions", in_turn(whole, bare), f"{count} evaluations of 256 pictures")
+
+
+def gradients() -> float:
+    """All norms of 110 layers before the first step ÷ a bare forward and backward pass; building is counted apart."""
+    from torch.nn import functional as F
+
+    from resnet_viz import models
+    from resnet_viz.labs import gradients as lab
+    from resnet_viz.spec import ModelSpec
+
+    model = ModelSpec(depth=110, channels=1, size=8)
+    x, y = lab.batch(lab.run_spec(model))
+    net = models.build(model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def bare() -> None:
+        F.cross_entropy(net(x), y).backward()
+
+    began = time.perf_counter()
+    lab.at_start(model)
+    lab.at_start(model.twin())
+    both = time.perf_counter() - began
+    words = f"residual and plain, 110 layers, building and all: {both:.2f} s (2 s are allowed)"
+    return say("gradients", in_turn(lambda: lab.measure(net, x, y), bare), words)
+
+
+def main() -> float:
+    torch.set_num_threads(1)
+    return max(lesions(), gradients())
