@@ -171,7 +171,7 @@ def guesses(now: Sequence[tuple[str, float]], untouched: Sequence[float], tint: 
     )  # fmt: skip
     for place, ((name, p), before) in enumerate(zip(now, untouched, strict=True)):
         drawing.note(name, x=0, xanchor="right", xshift=-6, y=place)
-        drawing.note(f"<b>{percent(p)}</b>", x=p, xanchor="left", xshift=5, y=place)
+        drawing.note(f"<b>{percent(p)}</b>", x=max(p, before), xanchor="left", xshift=5, y=place)
         if moved[place]:
             line = {"color": QUIET, "width": 3}
             drawing.shape(name="before", type="line", x0=before, x1=before, y0=place - 0.42, y1=place + 0.42, line=line)
