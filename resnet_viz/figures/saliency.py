@@ -91,7 +91,8 @@ def _panel(
         h, w = values.shape
         drawing.trace(
             "heatmap", z=values.astype(np.float32), x0=0.5 / w, dx=1 / w, y0=0.5 / h, dy=1 / h, opacity=look.opacity,
-            coloraxis="coloraxis", hovertemplate="%{z:.2f}<extra></extra>", name=panel.title.replace("<br>", " "), meta={"role": "map"}, **on,
+            coloraxis="coloraxis", hovertemplate="%{z:.2f}<extra></extra>", name=panel.title.replace("<br>", " "),
+            meta={"role": "map"}, **on,
         )  # fmt: skip
     if panel.wrong:
         _hatched(drawing, on)
