@@ -1,3 +1,3 @@
 """ResNet Viz: see why residual networks work."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
