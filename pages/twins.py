@@ -67,7 +67,10 @@ def answer(group: str, lecture: bool) -> None:
     several = sweeps.question([run.spec for run in runs])  # rates, say
     sentence = sweeps.verdict(records) if several else verdict(records)
     say(sentence, f"Seed {runs[0].spec.train.seed}." + (" Live." if going else ""))
-    progress(store, runs) if several else live.how_far(runs)
+    if several:
+        progress(store, runs)
+    else:
+        live.how_far(runs)
     alike = controls.values_of(runs[0].spec) | {"seed": 0} == controls.values_of(shipped[0].spec)
     ghost = shipped[:2] if alike else ()
     draw(records, live=going, lecture=lecture, ghost=ghost, bet=bet)

@@ -8,8 +8,10 @@ import torch
 
 from resnet_viz import data, datasets, engine, models, train, worker
 from resnet_viz.events import Point, Result
+from resnet_viz.figures.rates import range_test
 from resnet_viz.lab_specs import RangeSpec
 from resnet_viz.labs import lr_range
+from resnet_viz.record import Record
 from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, TrainSpec
 from resnet_viz.store import Store
 
@@ -108,3 +110,21 @@ def test_a_worker_carries_it_out_and_stores_one_number(tmp_path) -> None:
     assert LAB.low < done.result["rate"] < LAB.high
     assert "residual-8 falls fastest at a rate of" in done.result["sentence"]
     assert len(store.series(run_id, "smoothed_loss")[0]) == done.step
+
+
+def test_the_chart_marks_each_nets_suggestion_on_its_own_smoothed_loss() -> None:
+    records = []
+    for spec, found in ((SPEC, 0.02), (SPEC.twin(), 0.2)):
+        rates = np.geomspace(LAB.low, LAB.high, LAB.rates).astype(np.float32)
+        smoothed = (2.3 / (1 + rates / found)).astype(np.float32)
+        steps = np.arange(1, LAB.rates + 1)
+        series = {"rate": (steps, rates), "loss": (steps, smoothed), "smoothed_loss": (steps, smoothed)}
+        records.append(Record("r", spec, "finished", result={"rate": found}, series=series))
+    drawing = range_test(records)
+    drawing.figure()
+    marks = [t for t in drawing.data if t["meta"]["role"] == "suggestion"]
+    assert [10 ** t["x"][0] for t in marks] == pytest.approx([0.02, 0.2])
+    assert [t["y"][0] for t in marks] == pytest.approx([1.15, 1.15], rel=0.02)
+    words = {note["text"]: note["xanchor"] for note in drawing.layout["annotations"] if "guessing" not in note["text"]}
+    assert words == {"<b>residual</b> 0.02": "right", "<b>plain</b> 0.2": "left"}
+    range_test([]).figure()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from resnet_viz.figures.numbers import finite, superscript, thin
-from resnet_viz.figures.style import QUIET, Drawing, faint, nets
+from resnet_viz.figures.style import QUIET, Drawing, Net, faint, nets
 from resnet_viz.record import Record
 
 
@@ -37,19 +37,22 @@ def range_test(records: Sequence[Record], lecture: bool = False) -> Drawing:
             x, y = thin(rates[: len(values)], values.astype(float))
             line = {"color": colour, "width": width, "dash": net.dash if metric == "smoothed_loss" else "solid"}
             drawing.trace(x=x, y=y, mode="lines", line=line, hoverinfo="skip", meta={"role": metric, "net": number})
-        suggested = net.first.result.get("rate")
-        if suggested:
-            at = float(np.interp(math.log10(suggested), rates, net.first.get("smoothed_loss")[1]))
-            _mark(drawing, math.log10(suggested), at, f"<b>{net.label}</b> {suggested:.2g}", net.colour, net.symbol)
+    # The lower rate's label stands left of its line, the higher one's right: they never meet.
+    suggested = sorted((rate, number) for number, net in enumerate(found) if (rate := net.first.result.get("rate")))
+    for place, (rate, number) in enumerate(suggested):
+        net, x = found[number], math.log10(rate)
+        steps = np.log10(net.first.get("rate")[1].astype(float)), net.first.get("smoothed_loss")[1]
+        side = "right" if place < len(suggested) - 1 else "left"
+        _mark(drawing, net, x, float(np.interp(x, *steps)), f"<b>{net.label}</b> {rate:.2g}", side)
     return drawing
 
 
-def _mark(drawing: Drawing, x: float, y: float, text: str, colour: str, symbol: str) -> None:
+def _mark(drawing: Drawing, net: Net, x: float, y: float, text: str, side: str) -> None:
+    ring = net.symbol.removesuffix("-open") + "-open"
     drawing.trace(
         x=[x], y=[y], mode="markers", meta={"role": "suggestion"}, hoverinfo="skip",
-        marker={"symbol": symbol.replace("-open", "") + "-open", "size": 15, "line": {"width": 3, "color": colour}},
+        marker={"symbol": ring, "size": 15, "color": net.colour, "line": {"width": 3, "color": net.colour}},
     )  # fmt: skip
-    drawing.shape(
-        type="line", x0=x, x1=x, yref="y domain", y0=0, y1=1, line={"color": colour, "width": 1, "dash": "dot"}
-    )
-    drawing.note(text, x=x, yref="y domain", y=1, yanchor="bottom", font={"color": colour})
+    line = {"color": net.colour, "width": 1, "dash": "dot"}
+    drawing.shape(type="line", x0=x, x1=x, yref="y domain", y0=0, y1=1, line=line)
+    drawing.note(text, x=x, yref="y domain", y=1, xanchor=side, yanchor="bottom", font={"color": net.colour})

@@ -86,6 +86,8 @@ def nets(records: Sequence[Record]) -> list[Net]:
         label = kind + "".join(
             trait for trait, rest in zip(_traits(spec), zip(*alike, strict=True), strict=True) if len(set(rest)) > 1
         )
+        if label.startswith(f"{kind}, ") and all(called(s) == kind for s in groups):
+            label = label.removeprefix(f"{kind}, ")  # they are all of this kind: "rate 0.1" says enough
         if taken := sum(net.label.split(" #")[0] == label for net in found):
             label += f" #{taken + 1}"
         first = not any(called(net.first.spec) == kind for net in found)

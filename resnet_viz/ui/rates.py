@@ -94,7 +94,7 @@ def _body() -> None:
     found = {called(r.spec): r.result["rate"] for r in records if r.result.get("rate")}
     with st.container(horizontal=True):
         for name, rate in found.items():
-            if st.button(f"Use {rate:.2g}", key=f"use_{name}", help=f"The {name} net's, put into the form."):
+            if st.button(f"Use {rate:.2g} ({name})", key=f"use_{name}", help="Puts it into the form."):
                 st.session_state["rate"] = float(f"{rate:.2g}")
                 st.rerun()
         if live.settled(runs):
