@@ -135,31 +135,47 @@ def lesions(nets: Sequence[tuple[str, float, Sequence[float]]], pictures: int) -
     return f"With one block dropped: {'; '.join(said)}. {pictures:,} test pictures."
 
 
-def landscape(nets: Sequence[tuple[str, Sequence[float]]], classes: int, lab: LandscapeSpec, pictures: int) -> str:
-    """Around networks: of each its label and the losses measured on the grid, the first at its own weights.
+def landscape(
+    nets: Sequence[tuple[str, Sequence[float]]], classes: int, lab: LandscapeSpec, shares: Sequence[float] = ()
+) -> str:
+    """How the loss rises around networks: of each its label and the losses measured on the grid, the first at its own weights.
 
-    Names the share of the grid that is better than guessing (ln classes), the highest loss, on how many pictures, and how many
-    draws of directions.
+    Names the highest loss, and the share of the points that is better than guessing (ln classes); in the planes of paths instead
+    the ``shares`` of the paths' variance that these planes hold.
     """
-    said = []
-    for label, losses in nets:
-        name, better = label.partition(" on ")[0], sum(v < math.log(classes) for v in losses) / len(losses)
-        top = max(losses)
-        high = _loss(top) if top < 1e5 else f"10^{math.log10(top):.0f}" if math.isfinite(top) else "past all numbers"
-        said.append(f"{name} at {percent(better)} (loss from {_loss(losses[0])} up to {high})")
-    kind = {"train": "training"}.get(lab.split, lab.split)
-    seen = f"{pictures:,} {kind} pictures"
+    where = f"Within ±{lab.reach:g} filter-normalised unit{'s' * (lab.reach != 1)}"
     if lab.directions == "path":
-        where, seen = "In the plane of its training path", f"{seen}."
-    else:
-        where = f"Within ±{lab.reach:g} filter-normalised unit{'s' * (lab.reach != 1)}"
-        seen = f"{seen}, 1 seed of directions."
-    points = len(nets[0][1])
-    return f"{where}, better than guessing: {', '.join(said)}. {points:,} points, {seen}"
+        where = "In that plane" if lab.dimensions == 2 else "Along the first"
+    elif lab.dimensions == 1:
+        where += " along one direction"
+    rises, better = [], []
+    for label, losses in nets:
+        rises.append(f"from {_loss(losses[0])} to {_high(max(losses))} around {label.partition(' on ')[0]}")
+        better.append(percent(sum(v < math.log(classes) for v in losses) / len(losses)))
+    if lab.directions == "path":
+        held = " / ".join(map(percent, shares))
+        return f"Two axes hold {held} of the training path's variance. {where} the loss rises {', '.join(rises)}."
+    return f"{where} the loss rises {', '.join(rises)}. Better than guessing: {' / '.join(better)} of the points."
+
+
+def _high(loss: float) -> str:
+    """A loss of any size in two digits, or as a power of ten."""
+    if not math.isfinite(loss):
+        return "past all numbers"
+    if loss >= 1e7:
+        return f"10{str(round(math.log10(loss))).translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    return f"{float(f'{loss:.2g}'):,.0f}" if loss >= 100 else _loss(loss)
+
+
+def landscape_conditions(lab: LandscapeSpec, points: int, pictures: int) -> str:
+    """On what a landscape was measured."""
+    kind = {"train": "training"}.get(lab.split, lab.split)
+    draws = "" if lab.directions == "path" else f", 1 draw of directions (seed {lab.seed})"
+    return f"{points:,} points, {pictures:,} {kind} pictures{draws}."
 
 
 def random_lesions(nets: Sequence[tuple[str, int, np.ndarray]], pictures: int) -> str:
-    """The median accuracy with about half of the blocks dropped at random: of each net label, blocks, (draws, 2) dropped, accuracy."""
+    """The median accuracy without about half of the blocks: of each net label, blocks, and (draws, 2) dropped, accuracy."""
     said = []
     for label, count, draws in nets:
         sizes = np.unique(draws[:, 0])

@@ -199,8 +199,8 @@ def test_the_result_says_what_was_measured(nets) -> None:
     *_, last = landscape.run(job(dimensions=1), nets)
     assert isinstance(last, Result)
     assert last.status == "finished"
-    assert "5 points, 32 training pictures, 1 seed" in last.values["sentence"]
-    assert [n["residual"] for n in last.values["nets"]] == [True, False]
+    assert "5 points, 32 training pictures, 1 draw of directions (seed 0)" in last.values["sentence"]
+    assert [n["network"] for n in last.values["nets"]] == list(REFS)
 
 
 def test_a_closed_job_leaves_no_threads_and_as_many_for_torch_as_before(nets) -> None:

@@ -215,8 +215,9 @@ def run(spec: RunSpec, nets: Sequence[Network], store: Store | None = None) -> I
 
     A Point for each point of the grid, in the order of `order`: "x" (and "y") are its distances along the directions; for the
     network at place n, "n.loss" is the mean loss in nats (infinite past all numbers) and "n.accuracy" the share that is right.
-    The first, at the trained weights, also carries "axes" (first and last x, and y) and of a path "n.path" (x and y of each
-    moment), "n.moments" (their steps) and "n.share" (of its variance, along each axis).
+    The first, at the trained weights, also carries "pictures" (how many), "axes" (first and last x, and y), "n.skips" (1 for a
+    residual network) and of a path "n.path" (x and y of each moment), "n.moments" (their steps) and "n.share" (of its variance,
+    along each axis).
     Raises DataError, NetworkError, and SpecError for a grid that would take too long.
     """
     lab = spec.lab
@@ -227,8 +228,13 @@ def run(spec: RunSpec, nets: Sequence[Network], store: Store | None = None) -> I
     found = planes(lab, nets, store or Store())
     batches = _pictures(spec, nets, device)
     axes = ticks(lab, found)
-    about: dict[str, float | np.ndarray] = {"axes": np.concatenate([a[[0, -1]] for a in axes]).astype(np.float32)}
+    pictures = sum(len(y) for _, y in batches[0])
+    about: dict[str, float | np.ndarray] = {
+        "axes": np.concatenate([a[[0, -1]] for a in axes]).astype(np.float32),
+        "pictures": float(pictures),
+    }
     for n, plane in enumerate(found):
+        about[f"{n}.skips"] = float(plane.net.spec.residual)
         if plane.path is not None and plane.moments is not None and plane.share is not None:
             path = {"path": plane.path.ravel(), "moments": plane.moments, "share": plane.share}
             about |= {f"{n}.{name}": values.astype(np.float32) for name, values in path.items()}
@@ -250,18 +256,13 @@ def run(spec: RunSpec, nets: Sequence[Network], store: Store | None = None) -> I
             values |= about
         yield Point(step, values)
     outcome = [
-        {
-            "network": net.source.ref,
-            "label": net.source.label,
-            "residual": net.spec.residual,
-            "loss": own[0],
-            "highest": max(own),
-        }
-        for net, own in zip(nets, losses, strict=True)
+        {"network": n.source.ref, "label": n.source.label, "about": n.source.about, "loss": own[0], "highest": max(own)}
+        for n, own in zip(nets, losses, strict=True)
     ]
-    pictures = sum(len(y) for _, y in batches[0])
     around = [(net.source.label, own) for net, own in zip(nets, losses, strict=True)]
-    sentence = verdict.landscape(around, spec.model.classes, lab, pictures)
+    conditions = verdict.landscape_conditions(lab, step, pictures)
+    shares = [float(plane.share.sum()) for plane in found if plane.share is not None]
+    sentence = f"{verdict.landscape(around, spec.model.classes, lab, shares)} {conditions}"
     seconds = round(time.perf_counter() - started, 3)
     yield Result("finished", {"sentence": sentence, "pictures": pictures, "nets": outcome, "seconds": seconds})
 
