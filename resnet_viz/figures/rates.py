@@ -40,10 +40,10 @@ def range_test(records: Sequence[Record], lecture: bool = False) -> Drawing:
     # The lower rate's label stands left of its line, the higher one's right: they never meet.
     suggested = sorted((rate, number) for number, net in enumerate(found) if (rate := net.first.result.get("rate")))
     for place, (rate, number) in enumerate(suggested):
-        net, x = found[number], math.log10(rate)
-        steps = np.log10(net.first.get("rate")[1].astype(float)), net.first.get("smoothed_loss")[1]
+        net, at = found[number], math.log10(rate)
+        curve = np.log10(net.first.get("rate")[1].astype(float)), net.first.get("smoothed_loss")[1]
         side = "right" if place < len(suggested) - 1 else "left"
-        _mark(drawing, net, x, float(np.interp(x, *steps)), f"<b>{net.label}</b> {rate:.2g}", side)
+        _mark(drawing, net, at, float(np.interp(at, *curve)), f"<b>{net.label}</b> {rate:.2g}", side)
     return drawing
 
 

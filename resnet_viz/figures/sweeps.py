@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,9 @@ def depth(records: Sequence[Record], lecture: bool = False) -> Drawing:
     every = [float(e) for cell in found for e in cell.errors] + [e for known, _, _ in papers for e in known.values()]
     _error_axis(drawing, "yaxis", every)
     depths = sorted({r.spec.model.depth for r in records})
-    drawing.axis("xaxis", "layers", range=[min(depths, default=8) - 4, max(deepest, 56) + 1], tickvals=depths, showgrid=False)
+    drawing.axis(
+        "xaxis", "layers", range=[min(depths, default=8) - 4, max(deepest, 56) + 1], tickvals=depths, showgrid=False
+    )
     drawing.layout["margin"] = {"l": 58, "r": 150, "t": 10, "b": 40}
     for known, colour, label in papers:
         _paper(drawing, known, colour, label)
@@ -107,7 +110,7 @@ def _paper(drawing: Drawing, known: Mapping[int, float], colour: str, label: str
         marker={"symbol": "x-thin", "size": 9, "line": {"width": 2, "color": faint(colour, 0.8)}}, customdata=y,
         hovertemplate=f"{label}, CIFAR-10, %{{x}} layers: %{{customdata}} %<extra></extra>", meta={"role": "paper"},
     )  # fmt: skip
-    drawing.note(f"{label}, CIFAR-10", x=x[-1], y=float(_log(y[-1])), xanchor="left", xshift=11, name=f"paper-{label}")
+    drawing.note(label, x=x[-1], y=float(_log(y[-1])), xanchor="left", xshift=11, name=f"paper-{label}")
 
 
 def shortcuts(records: Sequence[Record], lecture: bool = False) -> Drawing:
@@ -143,7 +146,7 @@ def shortcuts(records: Sequence[Record], lecture: bool = False) -> Drawing:
 
 
 def _rows(drawing: Drawing, names: Sequence[str]) -> None:
-    ticks = {"tickvals": list(range(len(names))), "ticktext": list(names), "showgrid": False}
+    ticks: dict[str, Any] = {"tickvals": list(range(len(names))), "ticktext": list(names), "showgrid": False}
     drawing.axis("yaxis", range=[-0.7, len(names) - 0.3], **ticks)
     drawing.layout["margin"] = {"l": 190, "r": 30, "t": 10, "b": 40}
 

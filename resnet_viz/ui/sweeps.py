@@ -51,9 +51,7 @@ def known(store: Store, kind: str) -> dict[str, str]:
 
 
 def _label(runs: Sequence[Run]) -> str:
-    done = sum(r.status == "finished" for r in runs)
-    far = f"{len(runs)} runs" if done == len(runs) else f"{done} of {len(runs)} runs"
-    return f"{datetime.fromtimestamp(runs[0].created):%d %b, %H:%M}: {far}"
+    return f"{datetime.fromtimestamp(runs[0].created):%d %b, %H:%M}: {len(runs)} runs"
 
 
 def form(kind: str) -> list[RunSpec]:
