@@ -81,6 +81,7 @@ def test_the_maps_drawn_are_those_of_attribute_for_both_nets() -> None:
     np.testing.assert_allclose(apart, residual - plain, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_class_minus_class_is_drawn_and_named() -> None:
     at = page(**{"target 10 airplane": 5, "minus 10 airplane": 3})
     assert "dog minus cat" in headline(at)
@@ -160,6 +161,7 @@ def test_a_broken_picture_gets_a_sentence_and_the_page_stays() -> None:
     assert "rank correlation" in headline(at)
 
 
+@pytest.mark.slow
 def test_ones_own_picture_is_explained() -> None:
     file = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)).save(file, "PNG")
@@ -169,6 +171,7 @@ def test_ones_own_picture_is_explained() -> None:
     assert "unlike the training data" in at.warning[0].value, "it is noise"
 
 
+@pytest.mark.slow
 def test_seventeen_pictures_are_too_many_and_the_broken_one_is_named() -> None:
     at = page(beneath="Many pictures")
     content = pictures.SAMPLES["flower"].read_bytes()

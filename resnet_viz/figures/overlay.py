@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 VIEWS = {"positive": "positive part", "signed": "signed", "absolute": "absolute"}
 
 # Every scale runs from −1 to 1 and is mid-grey at zero; maps from 0 to 1 use its upper half.
-SCALES = {
+SCALES: dict[str, list[list[Any]]] = {
     "purple–green": [[0.0, "#8b2fc9"], [0.5, "#808080"], [1.0, "#2fe06a"]],
     "black–white": [[0.0, "#000000"], [0.5, "#808080"], [1.0, "#ffffff"]],
     "violet–yellow": [[0.0, "#6a3df0"], [0.5, "#808080"], [1.0, "#ffe600"]],
