@@ -38,6 +38,14 @@ class Source:
     step: int = 0
     about: str = ""
 
+    @property
+    def resize(self) -> int:
+        """Pixels that a picture's short side is brought to before the middle is cut (`pictures.fit`); 0: it is cut first.
+
+        256 where ImageNet's nets see 224, as torchvision's transforms have it; nets trained here see the whole square.
+        """
+        return 256 if self.data is None and (self.spec.family, self.spec.size) == ("imagenet", 224) else 0
+
 
 def called(spec: ModelSpec) -> str:
     """Kind and depth, such as "residual-20"."""
