@@ -1,6 +1,7 @@
 """What the labs cost beside the bare passes they need, in turn, on one thread.
 
 Lesions: each of a depth-20 digits net's single drops, against as many bare forward passes over the same pictures.
+Landscapes: a coarse grid around the same net, against the same.
 ratio: the worst of the labs' ratios, time of the lab ÷ time of its bare passes (at most 1.1 is allowed).
 """
 
@@ -9,13 +10,15 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 
 from resnet_viz import checkpoints, labs, networks
 from resnet_viz.events import Point
-from resnet_viz.lab_specs import LesionSpec
-from resnet_viz.labs import lesion
+from resnet_viz.lab_specs import LandscapeSpec, LesionSpec
+from resnet_viz.labs import landscape, lesion
+from resnet_viz.spec import TrainSpec
 from resnet_viz.store import Store
 
 ROUNDS = 7
@@ -81,6 +84,33 @@ def gradients() -> float:
     return say("gradients", in_turn(lambda: lab.measure(net, x, y), bare), words)
 
 
+def landscapes() -> float:
+    """The whole lab on one thread, directions and pictures and all, ÷ its bare forward passes; and what two cores bring."""
+    lab = LandscapeSpec(("shipped:digits-residual-20",), size=5, pictures=256)
+    store = Store()
+    spec, nets = (
+        labs.run_of(lab, store, TrainSpec(threads=1)),
+        [checkpoints.load(networks.find(lab.networks[0], store))],
+    )
+    points = landscape.steps(spec, nets)
+    seen = torch.randn(256, 1, 8, 8).contiguous(memory_format=torch.channels_last).split(landscape.BATCH)
+
+    def whole(threads: int = 1) -> None:
+        job = replace(spec, train=replace(spec.train, threads=threads))
+        assert sum(isinstance(event, Point) for event in landscape.run(job, nets, store)) == points
+        torch.set_num_threads(1)
+
+    @torch.inference_mode()
+    def bare() -> None:
+        for _ in range(points):
+            for x in seen:
+                nets[0].model(x)
+
+    cores = statistics.median(in_turn(whole, lambda: whole(2)))
+    words = f"{points} points of 256 pictures; two cores are {cores:.2f} times as fast as one"
+    return say("landscapes", in_turn(whole, bare), words)
+
+
 def main() -> float:
     torch.set_num_threads(1)
-    return max(lesions(), gradients())
+    return max(lesions(), gradients(), landscapes())

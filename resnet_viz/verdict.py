@@ -140,8 +140,8 @@ def landscape(
 ) -> str:
     """How the loss rises around networks: of each its label and the losses measured on the grid, the first at its own weights.
 
-    Names the highest loss, and the share of the points that is better than guessing (ln classes); in the planes of paths instead
-    the ``shares`` of the paths' variance that these planes hold.
+    Names the highest loss, and the share of the last whole grid that is better than guessing (ln classes); in the planes of paths
+    instead the ``shares`` of the paths' variance that these planes hold.
     """
     where = f"Within ±{lab.reach:g} filter-normalised unit{'s' * (lab.reach != 1)}"
     if lab.directions == "path":
@@ -151,7 +151,10 @@ def landscape(
     rises, better = [], []
     for label, losses in nets:
         rises.append(f"from {_loss(losses[0])} to {_high(max(losses))} around {label.partition(' on ')[0]}")
-        better.append(percent(sum(v < math.log(classes) for v in losses) / len(losses)))
+        # Of the last whole grid: half a pass would count one side of it twice as much as the other.
+        grids = [size**lab.dimensions for size in lab.SIZES if size**lab.dimensions <= len(losses)]
+        grid = losses[: max(grids, default=1)]
+        better.append(percent(sum(v < math.log(classes) for v in grid) / len(grid)))
     if lab.directions == "path":
         held = " / ".join(map(percent, shares))
         return f"Two axes hold {held} of the training path's variance. {where} the loss rises {', '.join(rises)}."
@@ -164,7 +167,7 @@ def _high(loss: float) -> str:
         return "past all numbers"
     if loss >= 1e7:
         return f"10{str(round(math.log10(loss))).translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
-    return f"{float(f'{loss:.2g}'):,.0f}" if loss >= 100 else _loss(loss)
+    return f"{float(f'{loss:.2g}'):,.0f}" if loss >= 10 else _loss(loss)
 
 
 def landscape_conditions(lab: LandscapeSpec, points: int, pictures: int) -> str:

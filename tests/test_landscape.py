@@ -1,6 +1,7 @@
 """The loss landscape against the paper's own definitions: filter norms, a plane's centre, a path that lies in a plane."""
 
 import copy
+import json
 import math
 from dataclasses import replace
 from itertools import islice
@@ -11,12 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from resnet_viz import checkpoints, datasets, labs, networks
+from resnet_viz import checkpoints, cli, datasets, labs, networks
 from resnet_viz.checkpoints import Network
 from resnet_viz.events import Point, Result
 from resnet_viz.lab_specs import LandscapeSpec
 from resnet_viz.labs import landscape
 from resnet_viz.networks import NetworkError
+from resnet_viz.record import load
 from resnet_viz.spec import RunSpec, SpecError, TrainSpec, from_json, to_json
 from resnet_viz.store import Store
 
@@ -188,7 +190,9 @@ def test_weights_without_a_finite_loss_are_refused_and_an_infinite_loss_around_i
     with pytest.raises(NetworkError, match="not a finite number"):
         list(landscape.run(job(), [broken]))
     with torch.no_grad():
-        broken.model.fc.weight.copy_(nets[0].model.fc.weight * 1e30)
+        broken.model.fc.weight.copy_(nets[0].model.fc.weight * 1e15)
+        for norm in (m for m in broken.model.modules() if isinstance(m, nn.BatchNorm2d)):
+            norm.weight.mul_(3)  # finite still, but not ten times as much in each of 20 layers
     values = [p.values["0.loss"] for p in points(job(dimensions=1, reach=10.0), [broken])]
     assert math.isfinite(values[0])
     assert math.inf in values
@@ -219,3 +223,15 @@ def test_its_spec_goes_to_json_and_back_and_says_what_is_wrong() -> None:
     assert from_json(to_json(spec)) == spec
     with pytest.raises(SpecError, match="1,050,625"):
         replace(spec, lab=LandscapeSpec(REFS, size=1025)).validate()
+
+
+def test_the_command_line_measures_and_keeps_what_it_measured(capsys, tmp_path) -> None:
+    kept = tmp_path / "landscape.npz"
+    options = "--size 5 --dimensions 1 --pictures 16 --threads 1 --device cpu --json --save"
+    assert cli.main(["lab", "landscape", "--networks", REFS[0], *options.split(), str(kept)]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["event"] == "result"
+    assert "5 points, 16 training pictures" in last["sentence"]
+    (record,) = load(kept)
+    assert len(record.get("0.loss")[0]) == 5
+    assert record.get("0.loss")[1][0] == np.float32(last["nets"][0]["loss"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from resnet_viz import engine, labs
+from resnet_viz import engine, labs, verdict
 from resnet_viz.events import Point
 from resnet_viz.figures import landscape as figures
 from resnet_viz.lab_specs import LandscapeSpec
@@ -167,6 +167,11 @@ def test_every_drawing_is_a_real_figure_on_one_scale(options) -> None:
     line = figures.profile(nets, lab, 10).figure()
     assert line.data[0].line.color == "#0072B2"
     assert line.data[1].line.dash == "dash"
+
+
+def test_the_share_is_that_of_the_last_whole_grid() -> None:
+    lab, around = LandscapeSpec(REFS, size=9), [1.0] * 10 + [9.0] * 15 + [9.0] * 40
+    assert "40 % of the points" in verdict.landscape([("net", around)], 10, lab)
 
 
 def test_infinite_losses_are_drawn_in_the_last_colour() -> None:

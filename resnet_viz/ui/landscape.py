@@ -97,15 +97,16 @@ def _described(record: Record, origin: str) -> Shown:
 def draw(view: str, what: Shown) -> None:
     """The picture of a view."""
     nets, spec, classes = what.nets(), what.lab, what.record.spec.model.classes
+    height = 540 if what.record.status == "finished" else 460  # below the bar that says how far it is
     if not nets or not any(net.measured for net in nets):
         st.info("The first pass, 5 points a side, comes first; each next one halves the distance between points.")
         return
     if view == "Profile" or spec.dimensions == 1:
-        chart(figures.profile(nets, spec, classes), key="landscape_profile", height=520)
+        chart(figures.profile(nets, spec, classes), key="landscape_profile", height=height)
     elif view == "Surface":
-        chart(figures.surface(nets, spec, classes), key="landscape_surface", height=560)
+        chart(figures.surface(nets, spec, classes), key="landscape_surface", height=height)
     else:
-        chart(figures.contours(nets, spec, classes), key="landscape_contours", height=540)
+        chart(figures.contours(nets, spec, classes), key="landscape_contours", height=height)
 
 
 def how_long(run: Run) -> str:
