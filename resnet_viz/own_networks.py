@@ -103,9 +103,9 @@ def import_checkpoint(
     path = networks.weights_home() / f"{ref}.safetensors"
     label = found.label or f"{networks.called(spec)} from {name}"
     source = Source(f"file:{ref}", label[:60], spec, path, data, found.step, f"Weights from the file {name!r}.")
-    tensors = [torch.tensor(values, dtype=torch.float32) for values in levels]
+    middle, spread = (torch.tensor(values, dtype=torch.float32) for values in levels)
     try:
-        checkpoints.save(path, checkpoints.Network(source, model, *tensors, words))
+        checkpoints.save(path, checkpoints.Network(source, model, middle, spread, words))
     except OSError as error:
         raise NetworkError(f"{name!r} could not be kept ({error}); look at the free disk space.") from error
     return source

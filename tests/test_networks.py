@@ -96,7 +96,11 @@ def test_what_was_saved_is_loaded_again(trained, tmp_path) -> None:
     checkpoints.save(path, network, half=True)
     half = checkpoints.load(replace(network.source, path=path)).model.state_dict()
     for name, value in network.model.state_dict().items():
-        assert torch.equal(half[name], value) if "running" in name else torch.allclose(half[name], value, rtol=1e-3, atol=1e-6)
+        assert (
+            torch.equal(half[name], value)
+            if "running" in name
+            else torch.allclose(half[name], value, rtol=1e-3, atol=1e-6)
+        )
 
 
 def test_prepare_normalises_as_training_did(trained) -> None:
@@ -111,7 +115,17 @@ def test_prepare_normalises_as_training_did(trained) -> None:
 
 
 @pytest.mark.parametrize(
-    "ref", ["", "run:none", "shipped:none", "shipped:../twins/digits-plain-20", "shipped:*", "file:../../x", "torchvision:19", "x:y"]
+    "ref",
+    [
+        "",
+        "run:none",
+        "shipped:none",
+        "shipped:../twins/digits-plain-20",
+        "shipped:*",
+        "file:../../x",
+        "torchvision:19",
+        "x:y",
+    ],
 )
 def test_a_network_that_is_not_there_gets_a_sentence(ref, tmp_path) -> None:
     with pytest.raises(NetworkError, match=r"^There is no .*\.$"):

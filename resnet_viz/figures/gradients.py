@@ -114,10 +114,10 @@ def _labels(drawing: Drawing, ends: Sequence[tuple[Net, int, np.ndarray]], role:
     for net, number, y in sorted(ends, key=lambda e: _end(e[2], left)):
         at = _end(y, left)
         placed.append((net, number, at, max(at, placed[-1][3] + apart) if placed else at))
-    for net, number, at, y in placed:
+    for net, number, at, height in placed:
         x = 1 if left else len(ends[0][2])
         value = f"×{_short(at)}" if left else _short(at)
-        drawing.end_label(net, number, x, y, f"<b>{net.label}</b> {value}", side="right" if left else "left")
+        drawing.end_label(net, number, x, height, f"<b>{net.label}</b> {value}", side="right" if left else "left")
         drawing.layout["annotations"][-1].update(xref=f"x{axis}", yref=f"y{axis}")
 
 

@@ -16,7 +16,7 @@ from resnet_viz.lab_specs import LandscapeSpec
 from resnet_viz.record import Record
 
 # Green is better than guessing, white as good, purple worse.
-LOSSES = [[1 - place, colour] for place, colour in reversed(SCALE)]
+LOSSES = [[place, colour] for (place, _), (_, colour) in zip(SCALE, reversed(SCALE), strict=True)]
 # Losses are drawn within so many decades of guessing; what is beyond has the last colour.
 DECADES = 6.0
 LINES = {"show": True, "color": "rgba(90,90,90,0.6)", "width": 1, "size": 0.5}  # on surfaces, every half decade
@@ -70,7 +70,7 @@ def read(record: Record, labels: Sequence[str]) -> list[Landscape]:
     axes = record.get("axes")[1].reshape(-1)
     if not len(axes):
         return []
-    ticks = [np.linspace(*axes[i : i + 2], lab.size) for i in (0, 2)[: lab.dimensions]]
+    ticks = [np.linspace(axes[i], axes[i + 1], lab.size) for i in (0, 2)[: lab.dimensions]]
     x, y = ticks[0], ticks[1] if lab.dimensions == 2 else np.zeros(1)
     found: list[Landscape] = []
     spare = iter(OTHERS)

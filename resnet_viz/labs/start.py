@@ -15,7 +15,7 @@ from resnet_viz.spec import INITS, NORMS, ModelSpec
 if TYPE_CHECKING:
     from resnet_viz.labs.paths import Paths
 
-GREY = {"channels": 1, "size": 8}  # the size of the digits
+GREY: dict[str, Any] = {"channels": 1, "size": 8}  # the size of the digits
 
 
 def says_norms(growth: Mapping[str, float], norm: str) -> str:
@@ -30,12 +30,12 @@ def says_shattering(found: Mapping[str, tuple[tuple[int, ...], np.ndarray]]) -> 
 
     def at(kind: str, depth: int) -> str:
         depths, values = found[kind]
-        return f"{float(f'{100 * values.mean(0)[depths.index(depth)]:.2g}'):g} %"
+        return f"{float(f'{100 * values.mean(0)[depths.index(depth)]:.2g}'):g}\u00a0%"
 
     last = found["residual_bn"][0][-1]
     return (
-        f"Gradients of two inputs agree to {at('plain', 8)} after 8 plain layers, to {at('residual_bn', 8)} after 8 "
-        f"residual ones with BatchNorm, and to {at('residual_bn', last)} after {last} of these."
+        f"Gradients of two inputs agree to {at('plain', 8)} after 8 plain layers, {at('residual_bn', 8)} after 8 residual "
+        f"ones with BatchNorm, {at('residual_bn', last)} after {last}."
     )
 
 
@@ -50,7 +50,7 @@ def says_paths(found: Paths) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{float(f'{100 * share:.2g}'):g} %" if share < 0.995 else f"{100 * share:.1f} %"
+    return f"{float(f'{100 * share:.2g}'):g}\u00a0%" if share < 0.995 else f"{100 * share:.1f}\u00a0%"
 
 
 # ---- command line -------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def shattering(options: argparse.Namespace) -> Iterator[Event]:
         kind: (lab.depths(kind), lab.correlations(kind, lab.depths(kind), seed=options.seed)) for kind in lab.DEEPEST
     }
     values = {
-        kind: {"depths": list(depths), "mean": c.mean(0), "std": c.std(0, ddof=1), "law": laws.shattering(kind, depths)}
+        kind: {"depths": list(depths), "mean": c.mean(0), "std": c.std(0, ddof=1), "law": laws.shattering(kind, np.array(depths))}
         for kind, (depths, c) in found.items()
     }
     yield from _result(says_shattering(found), nets=lab.NETS, noise=lab.noise(), **values)

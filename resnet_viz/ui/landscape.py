@@ -73,8 +73,8 @@ def shown(run: Run | None, name: str | None) -> Shown | None:
         record = live.record(run, figures.metrics(len(refs)))
         return _described(record, "Live." if run.live else "Measured here.")
     found = recorded()
-    record = found.get(name or "", next(iter(found.values()), None))  # type: ignore[arg-type]
-    return _described(record, "Recorded.") if record else None
+    kept = found.get(name or "") or next(iter(found.values()), None)
+    return _described(kept, "Recorded.") if kept else None
 
 
 def _described(record: Record, origin: str) -> Shown:
