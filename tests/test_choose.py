@@ -181,6 +181,7 @@ def test_a_checkpoint_is_asked_for_what_it_does_not_say_and_is_then_chosen() -> 
     at.button(key="net_use").click().run()
     source = found(at)[0]
     assert not at.error
+    assert "plain-8 from mine.pth" in at.success[0].value
     assert (source.label, source.spec) == ("plain-8 from mine.pth", ModelSpec(depth=8, width=0.25, shortcut="none"))
     assert source.data
     assert choose.network(source.ref).classes == datasets.BUILT_IN["cifar10"].classes
@@ -222,3 +223,8 @@ def test_a_network_is_loaded_once_and_again_when_its_file_has_changed() -> None:
     ref = networks.shipped()[0].ref
     assert choose.network(ref) is choose.network(ref)
     assert len(Store().runs()) == 0
+
+
+def test_imagenets_nets_see_what_torchvisions_transform_leaves() -> None:
+    assert networks.torchvision(50).resize == 256  # and 224 cut from it: test_pictures holds that to torchvision
+    assert {source.resize for source in networks.shipped()} == {0}

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from resnet_viz.spec import ModelSpec
 
 
-def fetch(source: Source) -> None:
+def fetch(source: Source, meanwhile: str) -> None:
     """Offer to download torchvision's weights, and draw the page again once they are there."""
-    st.info(f"{source.label}: torchvision's weights are downloaded once. Until then you see the first network.")
+    st.info(f"The weights of {source.label} are torchvision's, downloaded once. Until then you see {meanwhile}.")
     if not st.button(f"Download {source.label}", width="stretch", key=f"fetch {source.ref}"):
         return
     from resnet_viz import pretrained
@@ -55,9 +55,12 @@ def checkpoint(key: str) -> None:
         answers = _questions(key, kept["asks"])
         if st.button("Use this network", type="primary", key=f"{key}_use"):
             kept.pop("error", None)
+            kept.pop("taken", None)
             _take(key, file, kept, answers)
     if "error" in kept:
         st.error(kept["error"])
+    elif "taken" in kept:
+        st.success(f"{kept['taken']} is among the networks now, and chosen.")
 
 
 def _take(key: str, file: Any, kept: dict[str, Any], answers: dict[str, Any]) -> None:
@@ -70,6 +73,7 @@ def _take(key: str, file: Any, kept: dict[str, Any], answers: dict[str, Any]) ->
     except (NetworkError, datasets.DataError) as error:
         kept["error"] = str(error)
     else:
+        kept["taken"] = source.label
         st.session_state[f"{key} new"] = source.ref
         st.rerun()
 

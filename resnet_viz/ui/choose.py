@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Where a picture comes from.
-KINDS = {"sample": "Sample", "data": "Data set", "upload": "Upload", "camera": "Camera"}
+# Where a picture comes from, in words short enough for one row.
+KINDS = {"sample": "Sample", "data": "Data", "upload": "File", "camera": "Camera"}
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def choose_network(key: str, *, label: str = "Network") -> Source:
     link(key, ref, default)
     source = sources[ref]
     if source.path is None:
-        bring.fetch(source)
+        bring.fetch(source, meanwhile=sources[default].label)
         source = sources[default]
     st.caption(source.about)
     with st.popover("Your own network", width="stretch"):
@@ -128,8 +128,9 @@ def choose_picture(key: str, source: Source) -> Chosen:
         st.session_state[key] = usual  # another network, and nothing was chosen: what is usual for it
     st.session_state[f"{key} usual"] = usual
     kind = st.segmented_control(
-        "Picture", list(KINDS), format_func=KINDS.__getitem__, key=key, required=True, persist_state="session"
-    )
+        "Picture", list(KINDS), format_func=KINDS.__getitem__, key=key, required=True, persist_state="session",
+        help="A photo that ships, one of the network's test pictures, a file of yours, or your camera.",
+    )  # fmt: skip
     kind = kind or usual  # never None: one is required
     link(key, kind, usual)
     if kind == "data":
