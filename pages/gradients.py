@@ -56,10 +56,9 @@ def draw_shattering(_spec, seed: int, _pictures: str) -> None:
 
     say(
         says_shattering(found),
-        f"Measured now: {shattering.NETS} fully connected nets a dot, {shattering.INPUTS} Gaussian inputs, seed {seed}. "
-        "Balduzzi 2017.",
+        f"{shattering.NETS} fully connected nets a dot, {shattering.INPUTS} Gaussian inputs, seed {seed}. Balduzzi 2017.",
     )
-    chart(correlation(found, shattering.noise()), key="correlation", height=310)
+    chart(correlation(found, shattering.noise()), key="correlation", height=275)
 
 
 @st.fragment
@@ -81,12 +80,12 @@ def draw_conv(seed: int) -> None:
         found = {kind: lab.conv_correlations(shortcut, norm, seed) for kind, shortcut in kinds.items()}
     plain, residual = (values.mean(0)[0] for _, values in found.values())
     say(
-        f"In this app's nets gradients of two random pictures agree to {100 * residual:.1f} % with skips and to "
-        f"{100 * plain:.1f} % without, at {lab.CONV_DEPTHS[0]} layers.",
+        f"In this app's nets gradients of two random pictures agree to {100 * residual:.1f}\u00a0% with skips and to "
+        f"{100 * plain:.1f}\u00a0% without, at {lab.CONV_DEPTHS[0]} layers.",
         f"Measured now: {shattering.CONV_NETS} nets a dot, {shattering.CONV_INPUTS} pictures of 8×8, seed {seed}.",
     )
     noise = shattering.noise(shattering.CONV_NETS, shattering.CONV_INPUTS, 3 * 8 * 8)
-    chart(correlation(found, noise, with_laws=False), key="correlation", height=310)
+    chart(correlation(found, noise, with_laws=False), key="correlation", height=275)
 
 
 def draw_paths(spec, seed: int, pictures: str) -> None:

@@ -26,7 +26,9 @@ def curves(found: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray, float]]
     ``found``: kind and depth → inputs (P,), gradients (P,) and the correlation r of neighbours.
     """
     depths = sorted({depth for _, depth in found})
-    drawing = Drawing("Gradient df/dx at a scalar input x, by layers", "r: how far neighbours agree.", lecture)
+    drawing = Drawing(
+        "df/dx of fully connected nets at a scalar input, by layers", "r: how far neighbours agree.", lecture
+    )
     drawing.layout["margin"] = {"l": 8, "r": 8, "t": 4, "b": 8}
     rows = [kind for kind in KINDS if any(k == kind for k, _ in found)]
     for row, kind in enumerate(rows):
@@ -70,9 +72,8 @@ def correlation(
     ``found``: kind → depths (L,) and correlations (nets, L). A mean below ``noise`` cannot be told from 0; what the
     axis does not reach is drawn at its bottom.
     """
-    drawing = Drawing(
-        "Correlation of gradients between two inputs, by depth", "95 % bands over nets; dotted: laws.", lecture
-    )
+    hint = "95 % bands over nets" + ("; dotted: laws." if with_laws else ".")
+    drawing = Drawing("Correlation of gradients between two inputs, by depth", hint, lecture)
     drawing.layout["margin"] = {"l": 52, "r": 190, "t": 8, "b": 34}
     deepest = max((max(depths) for depths, _ in found.values()), default=50)
     first = min((min(depths) for depths, _ in found.values()), default=1)

@@ -100,7 +100,12 @@ def shattering(options: argparse.Namespace) -> Iterator[Event]:
         kind: (lab.depths(kind), lab.correlations(kind, lab.depths(kind), seed=options.seed)) for kind in lab.DEEPEST
     }
     values = {
-        kind: {"depths": list(depths), "mean": c.mean(0), "std": c.std(0, ddof=1), "law": laws.shattering(kind, np.array(depths))}
+        kind: {
+            "depths": list(depths),
+            "mean": c.mean(0),
+            "std": c.std(0, ddof=1),
+            "law": laws.shattering(kind, np.array(depths)),
+        }
         for kind, (depths, c) in found.items()
     }
     yield from _result(says_shattering(found), nets=lab.NETS, noise=lab.noise(), **values)
