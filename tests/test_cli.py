@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from resnet_viz import cli
+from resnet_viz.options import spec_of
 from resnet_viz.spec import RunSpec, from_json
 from resnet_viz.store import Store
 
@@ -46,7 +47,7 @@ def test_every_field_of_a_spec_is_an_option() -> None:
     options = cli.parser().parse_args(
         ["train", "--no-skip", "3", "9", "--augment", "flip", "--no-channels-last", "--width", "2"]
     )
-    spec = cli._spec(options)
+    spec = spec_of(options)
     assert spec.model.no_skip == (3, 9)
     assert spec.model.width == 2
     assert spec.data.augment == ("flip",)

@@ -1,12 +1,13 @@
 """The range test: torch-lr-finder's own on the same net, start and batches gives the same curve and the same rate."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from resnet_viz import data, datasets, engine, models, train, worker
+from resnet_viz import cli, data, datasets, engine, models, train, worker
 from resnet_viz.events import Point, Result
 from resnet_viz.figures.rates import range_test
 from resnet_viz.lab_specs import RangeSpec
@@ -128,3 +129,16 @@ def test_the_chart_marks_each_nets_suggestion_on_its_own_smoothed_loss() -> None
     words = {note["text"]: note["xanchor"] for note in drawing.layout["annotations"] if "guessing" not in note["text"]}
     assert words == {"<b>residual</b> 0.02": "right", "<b>plain</b> 0.2": "left"}
     range_test([]).figure()
+
+
+def test_the_command_line_ends_in_the_result(capsys) -> None:
+    options = ["--depth", "8", "--limit", "256", "--batch", "32", "--threads", "1", "--rates", "20", "--json"]
+    assert cli.main(["lab", "lr-range", *options]) == 0
+    *_, last = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (last["event"], last["status"]) == ("result", "finished")
+    assert "residual-8" in last["sentence"]
+
+
+def test_a_range_of_rates_that_does_not_rise_is_said(capsys) -> None:
+    assert cli.main(["lab", "lr-range", "--low", "1", "--high", "0.1"]) == 2
+    assert "Rates from 1 to 0.1 do not rise" in capsys.readouterr().err

@@ -1,5 +1,8 @@
 """Sweeps: the grids, what is read from their runs, and how they are drawn beside the papers' figures."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -201,3 +204,31 @@ def test_the_sweep_that_ships_is_whole_small_and_answers_its_question(kind) -> N
     found = load(path)
     assert sweeps.question([r.spec for r in found]) == kind
     assert {r.status for r in found} == {"finished"}
+
+
+@pytest.mark.slow
+def test_the_command_line_sweeps_says_each_run_and_keeps_what_was_measured(tmp_path) -> None:
+    file = tmp_path / "sweep.npz"
+    command = [
+        sys.executable,
+        "-m",
+        "resnet_viz",
+        "lab",
+        "sweep",
+        "--depths",
+        "8",
+        "14",
+        "--seeds",
+        "1",
+        "--epochs",
+        "1",
+    ]
+    done = subprocess.run(
+        [*command, "--save", str(file), "--json"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    *runs, last = (json.loads(line) for line in done.stdout.splitlines())
+    assert [line["done"] for line in runs] == [1, 2, 3, 4]
+    assert last["event"] == "result"
+    assert "Test error with growing depth" in last["sentence"]
+    assert [cell["cell"] for cell in last["cells"]] == [["none", 8], ["none", 14], ["identity", 8], ["identity", 14]]
+    assert sweeps.verdict(load(file)) == last["sentence"]
