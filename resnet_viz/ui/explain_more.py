@@ -92,7 +92,10 @@ def guesses(case: Case) -> None:
 
 def many(case: Case) -> None:
     """The first method on several pictures at once: files in, maps and their files out; until then, the pictures that ship."""
-    files = st.file_uploader(f"Up to {BATCH} pictures at once", accept_multiple_files=True, key="many")
+    size = pictures.FILE >> 20
+    files = st.file_uploader(
+        f"Up to {BATCH} pictures at once", accept_multiple_files=True, key="many", max_upload_size=size
+    )
     named = [(f.name, f.getvalue()) for f in files] or [
         (path.name, path.read_bytes()) for path in pictures.SAMPLES.values()
     ]
