@@ -22,10 +22,10 @@ lint: install
 	$(BIN)/mypy
 
 check: lint  ## style, types and the fast tests: under a minute
-	$(BIN)/pytest -q -m "not slow and not browser"
+	$(BIN)/pytest -q -n auto -m "not slow and not browser"
 
 test: lint  ## everything, browser tests included where a chromium is found
-	$(BIN)/pytest -q -m "not slow and not browser"
+	$(BIN)/pytest -q -n auto -m "not slow and not browser"
 	$(BIN)/pytest -q -m "slow or browser"
 
 reference: install  ## train the twins that ship in assets/ again (an hour and more on a laptop's CPU)
