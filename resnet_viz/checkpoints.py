@@ -38,7 +38,7 @@ class Network:
 
     def prepare(self, pictures: np.ndarray) -> Tensor:
         """uint8 (B, H, W, C) → what the network takes: float32 (B, C, H, W), normalised as in its training."""
-        x = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float()
+        x = torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float()
         return ((x - self.mean[:, None, None]) / self.std[:, None, None]).contiguous()
 
 
