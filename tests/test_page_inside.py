@@ -67,7 +67,7 @@ def test_a_plain_net_says_that_it_has_no_skip() -> None:
 
 def test_a_network_that_is_not_here_gets_a_sentence_and_the_page_another() -> None:
     at = inside(net="torchvision:18", picture="sample")
-    assert "ResNet-18" in at.error[0].value
+    assert "ResNet-18" in at.info[0].value
     assert "the net says" in headline(at)
 
 

@@ -31,6 +31,7 @@ def click(page, selector: str, x: float, y: float, yaxis: str) -> None:
 
 
 def test_open_click_a_block_click_a_channel_move_alpha(page, server) -> None:
+    page.set_default_timeout(240_000)  # the first visit imports torch, on a machine that may be busy
     page.goto(f"{server.url}/inside")
     assert "the net says" in headline(page, "Block 7 adds a branch")
     click(page, NETWORK, 2, 0, "yaxis2")
