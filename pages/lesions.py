@@ -41,7 +41,7 @@ def answer(sources) -> None:
     st.html(
         f'<h1 role="status">{lesions.sentence(view, nets, pictures)} <small>{origin if record else ""}</small></h1>'
     )
-    if run:
+    if run and lesions.is_of(run, sources):
         lab.progress(run)
     st.segmented_control("View", lesions.VIEWS, default=view, key="lesion_view", label_visibility="collapsed")
     draw(view, nets, sources[0].spec.classes)

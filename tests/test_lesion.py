@@ -1,16 +1,19 @@
 """Lesions: cut apart nothing changes, exactly; dropped blocks are what a hand would take out; Veit's law on trained twins."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from resnet_viz import checkpoints, datasets, models, networks
+from resnet_viz import checkpoints, cli, datasets, models, networks
 from resnet_viz.arch import blocks as facts
 from resnet_viz.events import Point, Result
+from resnet_viz.figures import lesion as figures
 from resnet_viz.lab_specs import LesionSpec
 from resnet_viz.labs import lesion, run_of
+from resnet_viz.record import load
 from resnet_viz.spec import ModelSpec
 from resnet_viz.store import Store
 
@@ -170,6 +173,25 @@ def test_a_network_of_other_pictures_gets_a_sentence(trained, tmp_path) -> None:
     other = replace(trained[0], source=replace(trained[0].source, spec=ModelSpec(), label="other"))
     with pytest.raises(networks.NetworkError, match="other takes pictures of 32×32 with 3 channels"):
         list(lesion.run(spec, [other]))
+
+
+@pytest.mark.slow
+def test_the_command_line_ends_in_the_result_and_keeps_what_charts_read(tmp_path, capsys) -> None:
+    file = tmp_path / "lesions.npz"
+    assert cli.main(["lab", "lesion", "--pictures", "40", "--repeats", "1", "--json", "--save", str(file)]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["event"], last["status"], last["pictures"]) == ("result", "finished", 40)
+    (record,) = load(file)
+    assert record.spec.lab == LesionSpec(TWINS, 40, 1)
+    nets = figures.read(
+        record, [(ref, ModelSpec(depth=20, shortcut=s)) for ref, s in zip(TWINS, ("identity", "none"), strict=True)]
+    )
+    for net, told in zip(nets, last["nets"], strict=True):
+        assert net.single[:, 1].tolist() == pytest.approx(told["without"])
+        assert net.undisturbed == pytest.approx(told["accuracy"])
+        assert len(net.random) == 9
+        drawing = figures.singles(nets, 10, dropped={3})
+        drawing.figure()
 
 
 @pytest.mark.slow

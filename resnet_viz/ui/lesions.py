@@ -30,7 +30,7 @@ QUICK = 300
 # Accuracy, and guesses (shown,).
 Asked = Sequence[Any]
 CSS = """<style>
-.rv-ten { display: grid; grid-template-columns: minmax(9rem, auto) repeat(10, minmax(2.2rem, 1fr)); gap: 2px 8px;
+.rv-ten { display: grid; grid-template-columns: minmax(7rem, auto) repeat(10, minmax(0, 1fr)); gap: 2px 6px;
   align-items: center; font-size: 0.9rem; text-align: center; }
 .rv-ten img { width: 100%; max-width: 52px; image-rendering: pixelated; border-radius: 3px; display: block; margin: auto; }
 .rv-ten .who { text-align: left; white-space: nowrap; }
@@ -84,21 +84,21 @@ def recorded() -> list[Record]:
     return [record for path in sorted(Path(ROOT / "assets" / "labs").glob("lesion-*.npz")) for record in load(path)]
 
 
+def is_of(run: Run | Record, sources: Sequence[Source]) -> bool:
+    """Whether a run or record is of just these networks."""
+    spec = run.spec.lab
+    return isinstance(spec, LesionSpec) and spec.networks == tuple(source.ref for source in sources)
+
+
 def known(sources: Sequence[Source], run: Run | None) -> tuple[Record | None, str]:
     """What was measured of these networks, and where it is from: the run that is shown, the newest of theirs, or what ships."""
-    refs = tuple(source.ref for source in sources)
-
-    def of_these(spec: object) -> bool:
-        return isinstance(spec, LesionSpec) and spec.networks == refs
-
-    if run is None or not of_these(run.spec.lab):
-        runs = live.store().runs()
-        run = next((r for r in runs if r.kind == "lesion" and of_these(r.spec.lab) and r.step), None)
+    if run is None or not is_of(run, sources) or not run.step:
+        finished = (r for r in live.store().runs() if r.kind == "lesion" and r.status == "finished")
+        run = next((r for r in finished if is_of(r, sources)), None)
     if run is not None:
-        metrics = [f"{place}.{name}" for place in range(len(refs)) for name in METRICS]
+        metrics = [f"{place}.{name}" for place in range(len(sources)) for name in METRICS]
         return live.record(run, metrics), "Live." if run.live else "Measured here."
-    ships = next((r for r in recorded() if of_these(r.spec.lab)), None)
-    return ships, "Recorded."
+    return next((r for r in recorded() if is_of(r, sources)), None), "Recorded."
 
 
 def counted(record: Record | None) -> int:
@@ -169,9 +169,7 @@ def ten_pictures(sources: Sequence[Source], nets: Sequence[Lesions], pictures: i
         st.html(CSS + _table(sources[0], nets[0], rows))
     except (datasets.DataError, NetworkError) as error:
         left.info(str(error))
-    right.button(
-        "Put all back", on_click=st.session_state.update, kwargs={"lesion_dropped": set()}, disabled=not dropped
-    )
+    right.button("Put back", on_click=st.session_state.update, kwargs={"lesion_dropped": set()}, disabled=not dropped)
 
 
 def _table(source: Source, net: Lesions, rows: Sequence[tuple[Source, str, Asked, Asked]]) -> str:
