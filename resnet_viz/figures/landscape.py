@@ -161,7 +161,7 @@ def _scale(nets: Sequence[Landscape], classes: int) -> dict[str, Any]:
 
 def _ticks(low: float, high: float) -> list[float]:
     """Round values for a logarithmic axis: decades, or 1-2-5 where there are few of them."""
-    steps = (1, 2, 5) if high - low < 2.5 else (1,)
+    steps = (1, 2, 5) if high - low < 3.5 else (1,)
     every = [math.log10(m) + k for k in range(math.floor(low), math.ceil(high) + 1) for m in steps]
     inside = [t for t in every if low <= t <= high]
     return inside[:: math.ceil(len(inside) / 7)]
