@@ -37,7 +37,7 @@ def test_open_click_a_block_click_a_channel_move_alpha(page, server) -> None:
     click(page, NETWORK, 2, 0, "yaxis2")
     before = headline(page, "Block 2 adds a branch")
     assert "block=2" in page.url
-    title = page.locator(".stMarkdown", has_text=re.compile(r"Block 2, channel \\d+ of 16"))
+    title = page.locator(".stMarkdown", has_text=re.compile(r"Block 2, channel \d+ of 16"))
     title.wait_for()
     was = title.inner_text()
     # The second tile of the mosaic, wherever its channel's number says it is.
