@@ -30,11 +30,15 @@ def headline(page) -> str:
 def maps(page) -> list[str]:
     """Names of the maps drawn in the charts, in order."""
     return page.evaluate("""
-        () => [...document.querySelectorAll('.js-plotly-plot')].flatMap(p => p.data)
+        () => [...document.querySelectorAll('.js-plotly-plot')].flatMap(p => p.data || [])
               .filter(t => t.meta?.role === 'map').map(t => t.name)""")
 
 
 def check_three_methods_for_both(page) -> None:
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(p => p.data || [])
+                  .filter(t => t.meta?.role === 'map').length >= 7"""
+    )
     found = maps(page)
     assert found[:3] == ["residual-20", "plain-20", "difference"]
     assert found[3:7] == ["Integrated Gradients"] * 2 + ["Occlusion"] * 2

@@ -45,4 +45,4 @@ def test_gradients_before_the_first_step(page, server) -> None:
     page.wait_for_selector(".js-plotly-plot .main-svg")
     page.get_by_role("button", name="Healthy norms").click()
     wait_for_headline(page, "plain layers")
-    assert page.locator(".js-plotly-plot").count() == 3
+    page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 3")
