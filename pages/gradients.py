@@ -100,7 +100,7 @@ VIEWS = {"Fan": draw_fan, "Norms": draw_norms, "Shattering": draw_shattering, "P
 st.session_state.setdefault("off", st.query_params.get("off", ""))
 left, right = st.columns([0.77, 0.23], gap="medium")
 with left:
-    answer = st.empty()
+    answer = st.container()  # unlike an empty place, it keeps the old sentence until there is a new one
     view = st.segmented_control(
         "View", list(VIEWS), default="Fan", required=True, key="view", bind="query-params", label_visibility="collapsed"
     )
