@@ -1,7 +1,8 @@
 """What the labs cost beside the bare passes they need, in turn, on one thread.
 
 Lesions: each of a depth-20 digits net's single drops, against as many bare forward passes over the same pictures.
-Landscapes: a coarse grid around the same net, against the same.
+Landscapes: a grid of 9 a side around the same net, against the same.
+Gradients: two nets of 110 layers before their first step, against the 2 s that are allowed.
 ratio: the worst of the labs' ratios, time of the lab ÷ time of its bare passes (at most 1.1 is allowed).
 """
 
@@ -63,7 +64,7 @@ def lesions() -> float:
 
 
 def gradients() -> float:
-    """All norms of 110 layers before the first step ÷ a bare forward and backward pass; building is counted apart."""
+    """Seconds for all norms of the residual and the plain net of 110 layers, building and all, ÷ 2; the worst of the rounds."""
     from torch.nn import functional as F
 
     from resnet_viz import models
@@ -77,17 +78,24 @@ def gradients() -> float:
     def bare() -> None:
         F.cross_entropy(net(x), y).backward()
 
-    began = time.perf_counter()
-    lab.at_start(model)
-    lab.at_start(model.twin())
-    both = time.perf_counter() - began
-    words = f"residual and plain, 110 layers, building and all: {both:.2f} s (2 s are allowed)"
-    return say("gradients", in_turn(lambda: lab.measure(net, x, y), bare), words)
+    def both() -> float:
+        began = time.perf_counter()
+        lab.at_start(model)
+        lab.at_start(model.twin())
+        return time.perf_counter() - began
+
+    seconds = max(both() for _ in range(ROUNDS))
+    say(
+        "gradients",
+        in_turn(lambda: lab.measure(net, x, y), bare),
+        f"a pass of 110 layers; both nets in {seconds:.2f} s",
+    )
+    return seconds / 2
 
 
 def landscapes() -> float:
     """The whole lab on one thread, directions and pictures and all, ÷ its bare forward passes; and what two cores bring."""
-    lab = LandscapeSpec(("shipped:digits-residual-20",), size=5, pictures=256)
+    lab = LandscapeSpec(("shipped:digits-residual-20",), size=9, pictures=256)
     store = Store()
     spec, nets = (
         labs.run_of(lab, store, TrainSpec(threads=1)),
