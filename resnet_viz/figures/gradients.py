@@ -18,14 +18,14 @@ def law(record: Record) -> tuple[float, str] | None:
     """The factor a layer that theory gives for this network's gradient, and what it is called; None where it gives none."""
     model = record.spec.model
     if not model.residual and model.norm == "batch":
-        return BN_GROWTH, f"law of BatchNorm: ×{BN_GROWTH:.3f} a layer"
+        return BN_GROWTH, f"law: ×{BN_GROWTH:.3f} a layer"
     return None
 
 
 def start(records: Sequence[Record], lecture: bool = False) -> Drawing:
     """The fan of networks before their first step: with room for three, whose labels may lie close together."""
     drawing = fan(records, lecture)
-    drawing.layout["margin"]["l"] = 56
+    drawing.layout["margin"].update(l=56, r=56)
     limit = drawing.layout["yaxis"]["range"][1]
     below = -math.inf
     labels = [note for note in drawing.layout["annotations"] if note.get("name", "").startswith("net-")]
@@ -43,13 +43,12 @@ def norms(records: Sequence[Record], lecture: bool = False) -> Drawing:
     Laws are dotted and named. Traces carry ``meta`` {"role": "gradient", "std" or "law", "net": n}.
     """
     found = nets(records)
-    drawing = Drawing(
-        "Every layer, before the first step", "Dotted: the law. Layer 1 is the one at the picture.", lecture
-    )
+    hint = "Layer 1 is the one at the picture." + " Dotted: the law." * any(law(net.first) for net in found)
+    drawing = Drawing("Every layer, before the first step", hint, lecture)
     drawing.layout["margin"] = {"l": 52, "r": 8, "t": 34, "b": 40}
     count = max((r.get("grad_layer")[1].shape[1] for r in records if len(r.get("grad_layer")[0])), default=1)
     panels = (("grad_layer", "gradient", "", [0, 0.53]), ("activation_std", "std", "2", [0.6, 1]))
-    words = ("gradient at a layer, against the last layer's", "std of a layer's response, before ReLU")
+    words = ("gradient at a layer, against the last layer's", "std before ReLU")
     for (metric, role, axis, domain), title in zip(panels, words, strict=True):
         seen = [np.array([-1.0, 1.0])]
         ends = []
@@ -63,14 +62,15 @@ def norms(records: Sequence[Record], lecture: bool = False) -> Drawing:
             ends.append((net, number, y))
             if role == "gradient" and (known := law(net.first)):
                 seen.append(_law(drawing, number, len(y), *known))
-        every = np.concatenate(seen)
-        low, high = math.floor(every.min()), math.ceil(every.max() + 0.2)
+        values = np.concatenate(seen)
+        low, high = math.floor(values.min()), math.ceil(values.max() + 0.2)
         step = max(1, math.ceil((high - low) / 5))
         ticks = [t for t in range(low, high + 1) if t % step == 0]
         room = [0.5 - 0.34 * count, count + 1] if role == "gradient" else [0.5, 1 + 1.42 * count]
-        places = sorted({1, *range(10 * math.ceil(count / 60), count - 2, 10 * math.ceil(count / 60)), count})
+        every = 10 * math.ceil(count / 60)
+        places = [1, *range(every, count - 4, every), count] if role == "gradient" else [1, count]
         drawing.axis(
-            f"xaxis{axis}", domain=domain, anchor=f"y{axis}", range=room, showgrid=False, tickvals=places,
+            f"xaxis{axis}", domain=domain, anchor=f"y{axis}", range=room, showgrid=False, tickvals=places, tickangle=0,
             ticktext=[f"{'layer ' if t == 1 else ''}{t}" for t in places],
         )  # fmt: skip
         sign = "×" if role == "gradient" else ""

@@ -6,7 +6,8 @@ training run draws it.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ PICTURES = {"noise": "random (Gaussian)", "digits": "digits"}
 
 def run_spec(model: ModelSpec, seed: int = 0, pictures: str = "noise", inputs: int = INPUTS) -> RunSpec:
     """The training run whose first step `at_start` looks at; pictures of noise stand for no data set, under the digits' name."""
-    train = TrainSpec(seed=seed, batch=inputs, steps=1, device="cpu", precision="float32")
+    train = TrainSpec(seed=seed, batch=inputs, steps=1, device="cpu", precision="float32", threads=1)
     spec = RunSpec(model, DataSpec(augment=()), train)
     return datasets.fill(spec) if pictures == "digits" else spec
 
@@ -38,6 +39,17 @@ def batch(spec: RunSpec, pictures: str = "noise") -> tuple[Tensor, Tensor]:
     shape = (train.batch, model.channels, model.size, model.size)
     x = torch.randn(shape, generator=draws).contiguous(memory_format=torch.channels_last)
     return x, torch.randint(model.classes, (train.batch,), generator=draws)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: these nets are so small that two wait for each other, for seconds where a training runs beside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def measure(net: nn.Module, x: Tensor, y: Tensor) -> dict[str, np.ndarray]:
@@ -60,6 +72,7 @@ def measure(net: nn.Module, x: Tensor, y: Tensor) -> dict[str, np.ndarray]:
     return {metric: torch.stack(values).numpy() for metric, values in found.items()}
 
 
+@one_thread()
 def at_start(model: ModelSpec, seed: int = 0, pictures: str = "noise", inputs: int = INPUTS) -> Record:
     """`measure` before any update, in training mode and float32: each metric a series of one step. Raises SpecError."""
     spec = run_spec(model, seed, pictures, inputs)

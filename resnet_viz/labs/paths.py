@@ -17,7 +17,7 @@ from scipy.stats import binom
 from torch import Tensor, nn
 
 from resnet_viz import models
-from resnet_viz.labs.gradients import batch, run_spec
+from resnet_viz.labs.gradients import batch, one_thread, run_spec
 from resnet_viz.spec import ModelSpec, SpecError
 
 INPUTS = 8
@@ -114,6 +114,7 @@ def paths(net: nn.Module, x: Tensor, y: Tensor) -> Paths:
     )
 
 
+@one_thread()
 def at_start(model: ModelSpec, seed: int = 0, pictures: str = "noise", inputs: int = INPUTS) -> Paths:
     """The same for a network before its first step, in training mode. Raises SpecError."""
     spec = run_spec(model, seed, pictures, inputs)

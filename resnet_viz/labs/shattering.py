@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from resnet_viz import models
 from resnet_viz.data import generator
+from resnet_viz.labs.gradients import one_thread
 from resnet_viz.spec import ModelSpec
 
 DEPTHS = (1, 2, 3, 4, 6, 8, 12, 20, 32, 50)
@@ -52,6 +53,7 @@ def correlation(gradients: Tensor) -> Tensor:
     return (gradients.sum(1).square().sum(1) - own) / ((count - 1) * own)
 
 
+@one_thread()
 def correlations(
     kind: str, at: Sequence[int], *, nets: int = NETS, inputs: int = INPUTS, width: int = WIDTH, seed: int = 0
 ) -> np.ndarray:
@@ -70,6 +72,7 @@ def noise(nets: int = NETS, inputs: int = INPUTS, dimensions: int = WIDTH) -> fl
     return 1.96 * (2 / (inputs * (inputs - 1) * dimensions * nets)) ** 0.5
 
 
+@one_thread()
 def curve(kind: str, depth: int, *, width: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """A scalar input from −2 to 2 (P,), and the gradient there of a net of 200 units a layer (P,), as in the paper's figure 1.
 
@@ -87,6 +90,7 @@ def neighbours(gradient: np.ndarray) -> float:
     return float(np.corrcoef(gradient[:-1], gradient[1:])[0, 1])
 
 
+@one_thread()
 def conv_correlation(spec: ModelSpec, *, nets: int = CONV_NETS, inputs: int = CONV_INPUTS, seed: int = 0) -> np.ndarray:
     """The same for this app's networks: gradient of a random mix of the logits with respect to Gaussian pictures, (nets,).
 
