@@ -9,9 +9,10 @@ pytestmark = pytest.mark.browser
 BOX = """
     n => { const p = document.querySelector('.js-plotly-plot'), l = p._fullLayout, b = p.getBoundingClientRect();
            return [b.x + l.xaxis._offset + l.xaxis.c2p(n), b.y + l.yaxis._offset + l.yaxis.c2p(117)]; }"""
+# How many lollipops' heads are drawn.
 HEADS = """
-    () => [...document.querySelectorAll('.js-plotly-plot')].flatMap(p => p.data || [])
-        .filter(t => t.mode === 'markers+text').reduce((sum, t) => sum + t.x.length, 0)"""
+    () => [...document.querySelectorAll('.js-plotly-plot')].flatMap(p => p.calcdata || [])
+        .filter(points => points[0].trace.mode === 'markers+text').reduce((sum, points) => sum + points.length, 0)"""
 
 
 def test_click_a_block_away_then_let_the_lab_drop_them_all(page, server) -> None:
