@@ -5,7 +5,7 @@ import streamlit as st
 from resnet_viz import networks
 from resnet_viz.figures import maps
 from resnet_viz.figures.triptych import network
-from resnet_viz.networks import NetworkError, called
+from resnet_viz.networks import NetworkError
 from resnet_viz.pictures import PictureError
 from resnet_viz.ui import choose, inside, live
 from resnet_viz.ui import inside_charts as charts
@@ -67,7 +67,7 @@ def draw_twins() -> None:
         st.info(str(error))
         return
     for column, one in zip(st.columns(2, gap="medium"), both, strict=True):
-        name = called(one.source.spec)
+        name = one.source.spec.called
         with column:
             st.markdown(f"**{name}** says {one.says()}")
             if number:

@@ -47,12 +47,6 @@ class Source:
         return 256 if self.data is None and (self.spec.family, self.spec.size) == ("imagenet", 224) else 0
 
 
-def called(spec: ModelSpec) -> str:
-    """Kind and depth, such as "residual-20"."""
-    kind = {"none": "plain", "identity": "residual"}.get(spec.shortcut, spec.shortcut.replace("_", " "))
-    return f"{kind}-{spec.depth}"
-
-
 def weights_home() -> Path:
     """Where weights that were brought or fetched are kept."""
     return datasets.home() / "weights"

@@ -87,7 +87,7 @@ def import_checkpoint(
     model = fitted(name, spec, state, len(content))
     if not found.mean and (mean is None or std is None):
         raise NeedsMoments(
-            f"{name!r} is a {networks.called(spec)} net that does not say how its pictures were normalised; give the mean and "
+            f"{name!r} is a {spec.called} net that does not say how its pictures were normalised; give the mean and "
             "std of its training.",
             spec,
         )
@@ -98,10 +98,10 @@ def import_checkpoint(
     words = tuple(classes) or found.classes or _class_names(spec, data)
     if len(words) != spec.classes:
         raise NetworkError(f"{name!r} tells {spec.classes:,} classes apart, but {len(words):,} names were given.")
-    kept = json.dumps([networks.called(spec), levels, words, data.name if data else ""], default=list)
+    kept = json.dumps([spec.called, levels, words, data.name if data else ""], default=list)
     ref = hashlib.sha256(content + kept.encode()).hexdigest()[:16]
     path = networks.weights_home() / f"{ref}.safetensors"
-    label = found.label or f"{networks.called(spec)} from {name}"
+    label = found.label or f"{spec.called} from {name}"
     source = Source(f"file:{ref}", label[:60], spec, path, data, found.step, f"Weights from the file {name!r}.")
     middle, spread = (torch.tensor(values, dtype=torch.float32) for values in levels)
     try:
@@ -195,7 +195,7 @@ def _snapshot(name: str, held: Mapping[str, Any]) -> _Found:
         run = from_json(held["spec"])
         run.validate()
         mean, std = (tuple(map(float, held[key])) if key in held else () for key in ("mean", "std"))
-        label = f"{networks.called(run.model)} from {name}"
+        label = f"{run.model.called} from {name}"
         classes = tuple(map(str, held.get("classes", ())))
         return _Found(_state(name, held["model"]), run.model, run.data, mean, std, classes, int(held["step"]), label)
     except (SpecError, ValueError, TypeError) as error:
@@ -287,7 +287,7 @@ def fitted(name: str, spec: ModelSpec, state: Mapping[str, Tensor], size: int) -
     Raises NetworkError that names the first tensors that do not fit.
     """
     if arch.parameters(spec) > size:  # before memory is asked for: it takes a byte or more for each
-        raise NetworkError(f"{name!r} says it is a {networks.called(spec)} net, but is too short for its weights.")
+        raise NetworkError(f"{name!r} says it is a {spec.called} net, but is too short for its weights.")
     model = models.build(spec)
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     given = {key: tuple(value.shape) for key, value in state.items()}
@@ -299,7 +299,7 @@ def fitted(name: str, spec: ModelSpec, state: Mapping[str, Tensor], size: int) -
     ] + [f"{key} {shape} is not of it" for key, shape in given.items() if key not in expected]
     if wrong:
         more = f" and {len(wrong) - FEW:,} more" if len(wrong) > FEW else ""
-        raise NetworkError(f"{name!r} does not fit a {networks.called(spec)} net: {'; '.join(wrong[:FEW])}{more}.")
+        raise NetworkError(f"{name!r} does not fit a {spec.called} net: {'; '.join(wrong[:FEW])}{more}.")
     model.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in state.items()})
     if not all(value.isfinite().all() for value in model.state_dict().values()):
         raise NetworkError(f"The weights in {name!r} are not finite, for the net diverged; bring earlier ones.")

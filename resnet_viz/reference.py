@@ -70,7 +70,7 @@ def _slim(found: Record, number: int) -> Record:
 
 def _weights(store: Store, run: Run, to: Path) -> list[Path]:
     spec = run.spec
-    name = f"{spec.data.name}-{networks.called(spec.model)}"
+    name = f"{spec.data.name}-{spec.model.called}"
     per_epoch = run.steps // spec.train.epochs
     last = networks.find(f"run:{run.id}", store)
     looks = {epoch * per_epoch for epoch in LOOKS} if spec.data.name == "cifar10" and spec.model.depth == 20 else set()
@@ -78,7 +78,7 @@ def _weights(store: Store, run: Run, to: Path) -> list[Path]:
     for source in networks.snapshots(last, store):
         if source.step not in {*looks, last.step}:
             continue
-        label = f"{networks.called(spec.model)} on {'CIFAR-10' if spec.data.name == 'cifar10' else spec.data.name}"
+        label = f"{spec.model.called} on {'CIFAR-10' if spec.data.name == 'cifar10' else spec.data.name}"
         shown = replace(source, ref=f"shipped:{name}", label=label, about=about(run, source.step))
         path = to / f"{name}.{source.step}.safetensors"
         checkpoints.save(path, replace(checkpoints.load(source), source=shown), half=True)

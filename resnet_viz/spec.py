@@ -162,6 +162,12 @@ class ModelSpec:
         """Whether any block has a skip."""
         return self.shortcut != "none"
 
+    @property
+    def called(self) -> str:
+        """Kind and depth, such as "residual-20"."""
+        kind = {"none": "plain", "identity": "residual"}.get(self.shortcut, self.shortcut.replace("_", " "))
+        return f"{kind}-{self.depth}"
+
 
 def stage_lengths(spec: ModelSpec) -> tuple[int, ...]:
     """Blocks in each stage (He 2015, section 4.2 and table 1; the article's network is one stage)."""

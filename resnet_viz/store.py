@@ -522,7 +522,6 @@ def describe(spec: RunSpec) -> str:
     model = spec.model
     lab = f"{spec.lab.title}: " if spec.lab else ""
     more = f" and {len(spec.lab.networks) - 1} more" if spec.lab and len(spec.lab.networks) > 1 else ""
-    kind = {"none": "plain", "identity": "residual"}.get(model.shortcut, model.shortcut.replace("_", " "))
     extra = [
         {"batch": "", "none": "no norm"}.get(model.norm, f"{model.norm} norm"),
         model.init if model.init != "he" else "",
@@ -530,4 +529,4 @@ def describe(spec: RunSpec) -> str:
     extra.append(f"skips off: {', '.join(map(str, model.no_skip))}" if model.no_skip else "")
     tail = "".join(f", {e}" for e in extra if e)
     family = "" if model.family == "cifar" else f" ({model.family})"
-    return f"{lab}{kind}-{model.depth}{family}{tail} on {spec.data.label or spec.data.name}{more}"
+    return f"{lab}{model.called}{family}{tail} on {spec.data.label or spec.data.name}{more}"

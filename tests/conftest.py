@@ -1,9 +1,16 @@
-"""What tests share: a home of their own for runs and data, and the real data where it is at hand."""
+"""What tests share: a home of their own for runs and data, pages without workers, and the real data where it is at hand."""
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -23,3 +30,47 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the real data is not beside this checkout (../shared/data)")
     return SHARED
+
+
+@pytest.fixture
+def no_workers(monkeypatch) -> Iterator[None]:
+    """Pages start no worker processes: a run stays queued."""
+    from resnet_viz import engine
+    from resnet_viz.ui import live
+
+    monkeypatch.setattr(engine, "supervise", lambda *_args, **_options: None)
+    live.store.clear()
+    yield
+    live.store.clear()
+
+
+@dataclass(frozen=True)
+class Public:
+    """A public net of 20 layers for CIFAR-10, and that data set's test pictures (N, 32, 32, 3) uint8 and labels (N,)."""
+
+    model: "nn.Module"
+    pictures: np.ndarray
+    labels: np.ndarray
+
+    @staticmethod
+    def prepare(pictures: np.ndarray) -> "Tensor":
+        """Pictures as the net's authors prepare them, (N, 3, 32, 32)."""
+        import torch
+
+        mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+        return ((torch.from_numpy(pictures) / 255 - mean) / std).permute(0, 3, 1, 2).contiguous()
+
+
+@pytest.fixture
+def public(shared: Path) -> Public:
+    """Weights that others trained and published, in a model of ours."""
+    import torch
+
+    from resnet_viz import models
+    from resnet_viz.spec import ModelSpec
+
+    state = torch.load(shared / "checkpoints" / "resnet20-12fca82f.th", map_location="cpu", weights_only=True)
+    model = models.build(ModelSpec(depth=20)).eval().requires_grad_(False)
+    model.load_state_dict(models.normalise_keys(state["state_dict"]))
+    with np.load(shared / "cifar10" / "test.npz") as file:
+        return Public(model, file["x"], file["y"].astype(np.int64))

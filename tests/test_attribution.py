@@ -4,7 +4,6 @@ import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import captum.attr
 import numpy as np
@@ -447,15 +446,9 @@ def test_what_is_not_there_is_said_in_a_sentence(question: dict, sentence: str) 
 
 
 @pytest.mark.slow
-def test_the_residue_of_integrated_gradients_is_below_1_percent_on_a_public_net(shared: Path) -> None:
+def test_the_residue_of_integrated_gradients_is_below_1_percent_on_a_public_net(public) -> None:
     """24 test pictures, the class that is true, from the mean grey: the median of |residue| ÷ |difference of outputs|."""
-    state = torch.load(shared / "checkpoints" / "resnet20-12fca82f.th", map_location="cpu", weights_only=True)
-    model = models.build(ModelSpec(depth=20)).eval().requires_grad_(False)
-    model.load_state_dict(models.normalise_keys(state["state_dict"]))
-    with np.load(shared / "cifar10" / "test.npz") as file:
-        x, y = torch.from_numpy(file["x"][:24]), torch.from_numpy(file["y"][:24]).long()
-    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    x = ((x / 255 - mean) / std).permute(0, 3, 1, 2).contiguous()
+    model, x, y = public.model, public.prepare(public.pictures[:24]), torch.from_numpy(public.labels[:24])
     maps = attribute(model, x, method="integrated_gradients", target=y)
     rows = torch.arange(24)
     difference = _logits(model, x)[rows, y] - _logits(model, torch.zeros_like(x[:1]))[0, y]

@@ -8,22 +8,16 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from resnet_viz import datasets, engine, networks, pictures
+from resnet_viz import datasets, networks, pictures
 from resnet_viz.spec import ModelSpec
 from resnet_viz.store import Store
-from resnet_viz.ui import choose, live
+from resnet_viz.ui import choose
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
+pytestmark = [
+    pytest.mark.usefixtures("no_workers"),
+    pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
+]
 TEST = Path(__file__).parents[2] / "shared" / "data" / "cifar10" / "test.npz"
-
-
-@pytest.fixture(autouse=True)
-def no_workers(monkeypatch):
-    """Pages start no worker processes here."""
-    monkeypatch.setattr(engine, "supervise", lambda store, spares=2: None)
-    live.store.clear()
-    yield
-    live.store.clear()
 
 
 def script() -> None:
@@ -156,9 +150,10 @@ def test_the_camera_is_asked_for_only_when_it_is_chosen() -> None:
 
 
 def test_networks_of_one_name_get_labels_of_their_own() -> None:
-    source = networks.shipped()[0]
-    twins = [source, networks.Source("run:abc-123456", source.label, ModelSpec(), None, None)]
-    assert len(set(choose.unique(twins).values())) == 2
+    first, *_, last = networks.snapshots(networks.shipped()[0], Store())
+    run = networks.Source("run:abc-123456", last.label, ModelSpec(), None, None)
+    names = list(choose.unique([last, first, run]).values())
+    assert names == [f"{last.label} (ships)", f"{last.label} (ships, step {first.step:,})", f"{last.label} (abc-12)"]
 
 
 def test_a_checkpoint_is_asked_for_what_it_does_not_say_and_is_then_chosen() -> None:

@@ -9,34 +9,23 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from resnet_viz import attribution, checkpoints, engine, networks, pictures
+from resnet_viz import attribution, checkpoints, networks, pictures
 from resnet_viz.figures.overlay import Look, scaled
 from resnet_viz.ui import explain, explain_more, live
 from resnet_viz.ui.explain import Case, Question, View
+from tests.apps import headline, unrun
 
 ROOT = Path(__file__).parents[1]
 TABS = ["Every block", "Over training", "Can you trust it?", "Guesses", "Many pictures"]
-pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
-
-
-@pytest.fixture(autouse=True)
-def no_workers(monkeypatch):
-    monkeypatch.setattr(engine, "supervise", lambda *_args, **_more: None)
-    live.store.clear()
-    yield
-    live.store.clear()
+pytestmark = [
+    pytest.mark.usefixtures("no_workers"),
+    pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
+]
 
 
 def page(**state) -> AppTest:
     """The page with widgets set before it is first drawn; Grad-CAM alone unless told otherwise, for speed."""
-    at = AppTest.from_file(str(ROOT / "pages" / "explain.py"), default_timeout=300)
-    for key, value in ({"methods": ["gradcam"]} | state).items():
-        at.session_state[key] = value
-    return at.run()
-
-
-def headline(at: AppTest) -> str:
-    return next(t for e in at.get("html") if "<h1" in (t := e.proto.body))
+    return unrun("explain", **{"methods": ["gradcam"]} | state).run()
 
 
 def drawn(at: AppTest, role: str = "map") -> list[dict]:

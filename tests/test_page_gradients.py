@@ -5,19 +5,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.apps import headline, unrun
+
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
 
 
 def page(**state) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "gradients.py"), default_timeout=300)
-    for key, value in {"depth": 8, **state}.items():
-        at.session_state[key] = value
-    return at.run()
-
-
-def headline(at: AppTest) -> str:
-    return next(e.proto.body for e in at.get("html") if 'role="status"' in e.proto.body)
+    return unrun("gradients", **{"depth": 8} | state).run()
 
 
 def figures(at: AppTest) -> list[str]:

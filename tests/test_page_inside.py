@@ -6,35 +6,24 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from resnet_viz import engine, features
+from resnet_viz import features
 from resnet_viz.figures import maps
 from resnet_viz.store import Store
-from resnet_viz.ui import choose, live
+from resnet_viz.ui import choose
+from tests.apps import headline, unrun
 
 ROOT = Path(__file__).parents[1]
 DIGITS = "shipped:digits-residual-20"
-pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
-
-
-@pytest.fixture(autouse=True)
-def no_workers(monkeypatch):
-    monkeypatch.setattr(engine, "supervise", lambda store, spares=2: None)
-    live.store.clear()
-    yield
-    live.store.clear()
+pytestmark = [
+    pytest.mark.usefixtures("no_workers"),
+    pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
+]
 
 
 def inside(**state) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / "inside.py"), default_timeout=120)
-    for key, value in ({"net": DIGITS} | state).items():
-        at.session_state[key] = value
-    at.run()
+    at = unrun("inside", **{"net": DIGITS} | state).run()
     assert not at.exception
     return at
-
-
-def headline(at: AppTest) -> str:
-    return next(str(e.proto) for e in at.get("html") if "role=" in str(e.proto))
 
 
 def charts(at: AppTest) -> list[str]:

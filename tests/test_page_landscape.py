@@ -14,7 +14,7 @@ from resnet_viz.lab_specs import LandscapeSpec
 from resnet_viz.record import Record
 from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, TrainSpec
 from resnet_viz.store import Store
-from resnet_viz.ui import live
+from tests.apps import headline, unrun
 
 ROOT = Path(__file__).parents[1]
 REFS = ("shipped:digits-residual-20", "shipped:digits-plain-20")
@@ -22,15 +22,8 @@ page_tests = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about runn
 
 
 @pytest.fixture
-def page(monkeypatch) -> AppTest:
-    monkeypatch.setattr(engine, "supervise", lambda store, spares=2: None)  # a run stays queued
-    live.store.clear()
-    yield AppTest.from_file(str(ROOT / "pages" / "landscape.py"), default_timeout=60)
-    live.store.clear()
-
-
-def headline(at: AppTest) -> str:
-    return " ".join(str(e.proto) for e in at.get("html") if "role=" in str(e.proto))
+def page(no_workers) -> AppTest:
+    return unrun("landscape")
 
 
 @page_tests

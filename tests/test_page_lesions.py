@@ -12,31 +12,19 @@ from resnet_viz.events import Point
 from resnet_viz.lab_specs import LesionSpec
 from resnet_viz.spec import ModelSpec, RunSpec
 from resnet_viz.store import Store
-from resnet_viz.ui import lesions, live
+from resnet_viz.ui import lesions
+from tests.apps import headline, unrun
 
 ROOT = Path(__file__).parents[1]
 TWINS = ("shipped:digits-residual-20", "shipped:digits-plain-20")
-pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
+pytestmark = [
+    pytest.mark.usefixtures("no_workers"),
+    pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
+]
 
 
-@pytest.fixture(autouse=True)
-def no_workers(monkeypatch):
-    """Pages start no worker processes here: a run stays queued."""
-    monkeypatch.setattr(engine, "supervise", lambda store, spares=2: None)
-    live.store.clear()
-    yield
-    live.store.clear()
-
-
-def page(name: str = "lesions", **state) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=300)
-    for key, value in state.items():
-        at.session_state[key] = value
-    return at.run()
-
-
-def headline(at: AppTest) -> str:
-    return next(e.proto.body for e in at.get("html") if 'role="status"' in e.proto.body)
+def page(**state) -> AppTest:
+    return unrun("lesions", **state).run()
 
 
 def table(at: AppTest) -> str:
@@ -139,8 +127,8 @@ def test_a_network_whose_pictures_are_not_here_gets_a_sentence() -> None:
 def test_a_labs_run_stands_in_the_table_of_runs_and_draws_no_curves_of_its_own() -> None:
     store = Store()
     engine.start(store, [labs.run_of(LesionSpec(TWINS), store)])
-    at = page("runs")
+    at = unrun("runs").run()
     assert not at.exception
     assert at.dataframe[0].value["name"].tolist() == ["lesions: residual-20 on digits and 1 more"]
     engine.start(store, [RunSpec(ModelSpec(depth=8))])
-    assert not page("runs").exception
+    assert not unrun("runs").run().exception

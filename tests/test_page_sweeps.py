@@ -10,31 +10,19 @@ from resnet_viz import engine, sweeps
 from resnet_viz.events import Point
 from resnet_viz.spec import ModelSpec, RunSpec, SpecError, TrainSpec
 from resnet_viz.store import Store
-from resnet_viz.ui import live, rates
+from resnet_viz.ui import rates
+from tests.apps import headline, unrun
 
 ROOT = Path(__file__).parents[1]
-pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
+pytestmark = [
+    pytest.mark.usefixtures("no_workers"),
+    pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
+]
 SMALL = RunSpec(ModelSpec(depth=8), train=TrainSpec(epochs=1))
 
 
-@pytest.fixture(autouse=True)
-def no_workers(monkeypatch):
-    """Pages start no worker processes here: a run stays queued."""
-    monkeypatch.setattr(engine, "supervise", lambda store, spares=2: None)
-    live.store.clear()
-    yield
-    live.store.clear()
-
-
 def page(name: str = "sweeps", **state) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
-    for key, value in state.items():
-        at.session_state[key] = value
-    return at.run()
-
-
-def headline(at: AppTest) -> str:
-    return next(str(e.proto) for e in at.get("html") if "role=" in str(e.proto))
+    return unrun(name, **state).run()
 
 
 @pytest.mark.parametrize(

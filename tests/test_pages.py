@@ -11,23 +11,18 @@ from streamlit.testing.v1 import AppTest
 from resnet_viz import engine
 from resnet_viz.spec import ModelSpec, RunSpec, TrainSpec
 from resnet_viz.store import Store
-from resnet_viz.ui import controls, live
+from resnet_viz.ui import controls
+from tests.apps import unrun
 
 ROOT = Path(__file__).parents[1]
-pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
-
-
-@pytest.fixture(autouse=True)
-def no_workers(monkeypatch):
-    """Pages start no worker processes here: a run stays queued."""
-    monkeypatch.setattr(engine, "supervise", lambda store, spares=2: None)
-    live.store.clear()
-    yield
-    live.store.clear()
+pytestmark = [
+    pytest.mark.usefixtures("no_workers"),
+    pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
+]
 
 
 def page(name: str) -> AppTest:
-    return AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    return unrun(name)
 
 
 def texts(at: AppTest) -> str:

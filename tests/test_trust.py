@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,20 +41,6 @@ def _pictures(count: int = 1, seed: int = 0, spec: ModelSpec = SMALL) -> Tensor:
 
 def _model() -> nn.Module:
     return models.build(SMALL).eval().requires_grad_(False)
-
-
-def _public(shared: Path) -> tuple[nn.Module, np.ndarray]:
-    """A public CIFAR-10 net, and test pictures (N, 32, 32, 3) uint8."""
-    state = torch.load(shared / "checkpoints" / "resnet20-12fca82f.th", map_location="cpu", weights_only=True)
-    model = models.build(ModelSpec(depth=20)).eval().requires_grad_(False)
-    model.load_state_dict(models.normalise_keys(state["state_dict"]))
-    with np.load(shared / "cifar10" / "test.npz") as file:
-        return model, file["x"][:1000]
-
-
-def _prepared(pictures: np.ndarray) -> Tensor:
-    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    return ((torch.from_numpy(pictures) / 255 - mean) / std).permute(0, 3, 1, 2).contiguous()
 
 
 # Insertion and deletion
@@ -177,12 +162,9 @@ def test_likenesses_are_signed_absolute_and_undefined_for_an_empty_map() -> None
 
 
 @pytest.mark.slow
-def test_guided_backprop_stays_alike_where_the_gradient_does_not(shared: Path) -> None:
+def test_guided_backprop_stays_alike_where_the_gradient_does_not(public) -> None:
     """Adebayo 2018, figures 2 and 4: absolute rank correlation with the top of the network random, 4 CIFAR-10 pictures."""
-    model, pictures = _public(shared)
-    with np.load(shared / "cifar10" / "test.npz") as file:
-        y = torch.from_numpy(file["y"][:4]).long()
-    x = _prepared(pictures[:4])
+    model, x, y = public.model, public.prepare(public.pictures[:4]), torch.from_numpy(public.labels[:4])
     alike = {
         method: trust.randomisation(model, x, method=method, target=y, most=11).absolute.mean(1)
         for method in ("guided_backprop", "saliency", "gradcam")

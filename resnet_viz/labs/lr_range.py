@@ -15,7 +15,6 @@ from resnet_viz import checkpoints, train
 from resnet_viz.events import Event, Point, Result
 from resnet_viz.lab_specs import RangeSpec
 from resnet_viz.spec import RunSpec
-from resnet_viz.verdict import called
 
 # Share of a new loss in the smoothed one; how many times the best smoothed loss counts as diverged; and how many steps at either
 # end are not looked at for the steepest descent. The first and the last are torch-lr-finder's.
@@ -81,7 +80,7 @@ def run(spec: RunSpec, nets: Sequence[checkpoints.Network]) -> Generator[Event, 
 
 
 def _sentence(spec: RunSpec, found: float | None, rates: Sequence[float]) -> str:
-    name = f"{called(spec)}-{spec.model.depth}"
+    name = spec.model.called
     if found is None:
         last = f"{rates[-1]:.2g}" if rates else "the first rate"
         return f"The loss of {name} falls at no rate up to {last}: no rate to suggest."

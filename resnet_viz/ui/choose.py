@@ -84,7 +84,13 @@ def _load(source: Source, stamp: float) -> Network:
 def unique(sources: Sequence[Source]) -> dict[str, str]:
     """ref → a label that no other has."""
     many = Counter(source.label for source in sources)
-    return {s.ref: s.label if many[s.label] == 1 else f"{s.label} ({s.ref.partition(':')[2][-6:]})" for s in sources}
+
+    def which(source: Source) -> str:
+        kind, _, name = source.ref.partition(":")
+        step = f", step {source.step:,}" if "@" in name else ""
+        return ("ships" if kind == "shipped" else name[:6]) + step
+
+    return {s.ref: s.label if many[s.label] == 1 else f"{s.label} ({which(s)})" for s in sources}
 
 
 def choose_network(key: str, *, label: str = "Network") -> Source:

@@ -44,7 +44,7 @@ class View:
 
     @property
     def name(self) -> str:
-        return networks.called(self.source.spec)
+        return self.source.spec.called
 
     @property
     def guess(self) -> int:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from resnet_viz import arch, pictures
 from resnet_viz.figures.overlay import SCALES, enlarged, rgb
-from resnet_viz.networks import Source, called
+from resnet_viz.networks import Source
 from resnet_viz.ui import choose
 from resnet_viz.verdict import percent
 
@@ -151,7 +151,7 @@ def choose_layer(view: View, number: int) -> tuple[str, str, bool]:
 def channel_of(view: View, number: int, part: str) -> int:
     """The channel looked at: the one clicked in this block, else the strongest of the layer."""
     order, _ = ranked(layer(view, number, part))
-    place = (called(view.source.spec), number, whole(part))
+    place = (view.source.spec.called, number, whole(part))
     if st.session_state.get("channel at") != place or st.session_state["channel"] not in order:
         st.session_state.update({"channel at": place, "channel": order[0]})
     return st.session_state["channel"]

@@ -11,7 +11,7 @@ import streamlit as st
 from resnet_viz import arch, networks
 from resnet_viz.figures import maps
 from resnet_viz.figures import triptych as chart_d
-from resnet_viz.networks import NetworkError, called
+from resnet_viz.networks import NetworkError
 from resnet_viz.ui import choose, inside, live
 from resnet_viz.ui.frame import chart
 from resnet_viz.ui.inside import View, layer, parts, ranked, triptych
@@ -140,7 +140,7 @@ def draw_over_training(
         with contextlib.suppress(NetworkError):  # weights that are no longer there, or not finite
             views[found[n].step] = inside.look(found[n], picture)
     words = [f"step {step:,}<br>{v.says()}" for step, v in views.items()]
-    title = f"Channel {channel} while {called(view.source.spec)} was trained"
+    title = f"Channel {channel} while {view.source.spec.called} was trained"
     chart(
         maps.row([layer(v, number, part)[channel] for v in views.values()], words, title, scale), "over training", 160
     )

@@ -152,7 +152,7 @@ def verdict(records: Sequence[Record]) -> str:
     """What the range tests found, one number for each net."""
     parts = []
     for record in records:
-        name = f"{called(record.spec)}-{record.spec.model.depth}"
+        name = record.spec.model.called
         if rate := record.result.get("rate"):
             parts.append(f"{rate:.2g} for {name}")
         elif record.status == "finished":
