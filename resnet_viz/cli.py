@@ -224,7 +224,7 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(call=_prune)
 
     command = commands.add_parser("reference", help="train the twins that ship with the app again")
-    command.add_argument("what", nargs="*", help="digits-56, digits-20, cifar10-20; default: all")
+    command.add_argument("what", nargs="*", help="digits-56, digits-20, cifar10-20, cifar10-56; default: all")
     command.add_argument("--to", type=Path, metavar="FOLDER", help="default: assets/twins")
     command.set_defaults(call=_reference)
 

@@ -8,28 +8,30 @@ from dataclasses import replace
 from pathlib import Path
 
 from resnet_viz import checkpoints, engine, networks, record
-from resnet_viz.record import Record
+from resnet_viz.figures.numbers import moments
+from resnet_viz.record import Record, Series
 from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, TrainSpec
 from resnet_viz.store import Run, Store
 
 ASSETS = networks.SHIPPED
 
 # Sets of runs, by data and depth.
-SETS = ("digits-56", "digits-20", "cifar10-20")
+SETS = ("digits-56", "digits-20", "cifar10-20", "cifar10-56")
 # Curves of so many seeds of the first screen's pair; of the others, seed 0 alone.
 SEEDS = 5
 # He 2015's recipe (section 4.2), shortened from 164 epochs to what two CPU cores do in an hour, under a one-cycle schedule.
-CIFAR = TrainSpec(rate=0.1, weight_decay=5e-4, schedule="onecycle", epochs=5)
+CIFAR = TrainSpec(rate=0.1, weight_decay=5e-4, schedule="onecycle")
+EPOCHS = {"20": 5, "56": 4}
 # Epochs whose weights ship, of the shallow CIFAR twins: a map being learned.
 LOOKS = (1, 3)
-# What bands, and curves that the page does not scrub through block by block, need.
+# What bands need.
 CURVES = {"loss", "accuracy", "val_accuracy", "val_loss", "test_accuracy", "test_loss"}
 
 
 def specs(what: str) -> list[RunSpec]:
     """The runs of one of SETS, seed after seed, residual before plain."""
     data, depth = what.rsplit("-", 1)
-    settings = CIFAR if data == "cifar10" else TrainSpec()
+    settings = replace(CIFAR, epochs=EPOCHS[depth]) if data == "cifar10" else TrainSpec()
     seeds = range(SEEDS if what == "digits-56" else 1)
     pairs = [RunSpec(ModelSpec(depth=int(depth)), DataSpec(data), replace(settings, seed=seed)) for seed in seeds]
     return [spec for pair in pairs for spec in (pair, pair.twin())]
@@ -61,11 +63,18 @@ def write(store: Store, what: str, ids: Sequence[str], to: Path = ASSETS) -> lis
 
 
 def _slim(found: Record, number: int) -> Record:
-    """A record with what is shown of it: all of the first pair on digits, and the gradient of every block on CIFAR-10."""
-    if number < 2 and found.spec.data.name == "digits":
+    """A record with what is shown of it: of the first pair all, on CIFAR-10 its vectors at the moments that are drawn."""
+    if number >= 2:
+        return replace(found, series={name: series for name, series in found.series.items() if name in CURVES})
+    if found.spec.data.name == "digits":
         return found
-    keep = CURVES | ({"grad_block"} if number < 2 else set())
-    return replace(found, series={name: series for name, series in found.series.items() if name in keep})
+    return replace(found, series={name: _drawn(series) for name, series in found.series.items()})
+
+
+def _drawn(series: Series) -> Series:
+    steps, values = series
+    keep = moments(len(steps)) if values.ndim > 1 else slice(None)
+    return steps[keep], values[keep]
 
 
 def _weights(store: Store, run: Run, to: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from resnet_viz import engine, sweeps
 from resnet_viz.events import Point
 from resnet_viz.spec import ModelSpec, RunSpec, SpecError, TrainSpec
 from resnet_viz.store import Store
-from resnet_viz.ui import rates
+from resnet_viz.ui import lab, rates
 from tests.apps import headline, unrun
 
 ROOT = Path(__file__).parents[1]
@@ -105,6 +105,14 @@ def test_a_sweep_that_was_deleted_gives_way_to_the_recorded_one() -> None:
     at = page(depth_shown="gone")
     assert not at.exception
     assert "Recorded" in headline(at)
+
+
+def test_runs_opens_a_sweep_on_sweeps_and_twins_on_twins() -> None:
+    store = Store()
+    engine.start(store, [replace(SMALL, model=ModelSpec(depth=depth)) for depth in (8, 14, 20)])
+    assert lab.place(store.runs()[0]) == ("Sweeps", "pages/sweeps.py", "depth_shown")
+    engine.start(store, [SMALL, SMALL.twin()])
+    assert lab.place(store.runs()[0])[0] == "Twins"
 
 
 def test_find_the_rate_queues_a_test_of_both_nets_and_shows_its_dialog() -> None:

@@ -29,6 +29,19 @@ def texts(at: AppTest) -> str:
     return " ".join(str(e.proto) for e in at.get("html"))
 
 
+def test_twins_shows_any_recorded_pair_by_choice_and_by_link() -> None:
+    at = page("twins").run()
+    at.selectbox(key="recorded").set_value("cifar10-20").run()
+    assert "Recorded: CIFAR-10, 20 layers." in texts(at)
+    assert at.query_params["recorded"] == "cifar10-20"
+    link = page("twins")
+    link.query_params["recorded"] = "cifar10-20"
+    assert texts(link.run()) == texts(at)
+    link = page("twins")
+    link.query_params["recorded"] = "another"
+    assert "Recorded: Digits" in texts(link.run())
+
+
 def test_twins_opens_on_the_recorded_pair() -> None:
     at = page("twins").run()
     assert not at.exception

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -15,11 +14,10 @@ from resnet_viz import datasets, networks, pictures
 from resnet_viz.networks import NetworkError, Source
 from resnet_viz.spec import DataSpec
 from resnet_viz.ui import bring, live
+from resnet_viz.ui.link import link, linked
 
 if TYPE_CHECKING:
     from resnet_viz.checkpoints import Network
-
-T = TypeVar("T")
 
 # Where a picture comes from, in words short enough for one row.
 KINDS = {"sample": "Sample", "data": "Data", "upload": "File", "camera": "Camera"}
@@ -44,24 +42,6 @@ class Pool:
 
 
 # --- what stands in the URL ----------------------------------------------------------------------------------------------
-
-
-def linked(key: str, default: T, parse: Callable[[str], T] = str) -> T:  # type: ignore[assignment]
-    """The value of a choice before its widget is drawn: the link's where somebody followed one, else the session's."""
-    found = st.query_params.get(key)
-    if found is not None and found != st.session_state.get(f"{key} in the URL"):
-        with contextlib.suppress(ValueError):
-            st.session_state[key] = parse(found)
-    return st.session_state.setdefault(key, default)
-
-
-def link(key: str, value: str, default: str) -> None:
-    """Keep a choice in the URL. (Streamlit's own binding writes labels there, which change, and are not unique.)"""
-    st.session_state[f"{key} in the URL"] = value
-    if value == default:
-        st.query_params.pop(key, None)
-    else:
-        st.query_params[key] = value
 
 
 # --- networks ------------------------------------------------------------------------------------------------------------

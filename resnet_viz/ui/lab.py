@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from resnet_viz import datasets, engine, labs, networks
+from resnet_viz import datasets, engine, labs, networks, sweeps
 from resnet_viz.lab_specs import LabSpec
 from resnet_viz.spec import SpecError
 from resnet_viz.store import RESUMABLE, Run, StoreError
@@ -27,13 +27,24 @@ PLACES = {
 
 def place(run: Run) -> tuple[str, str, str]:
     """The page that shows a run: its title, file, and the key under which it keeps what it shows."""
+    if kind := _question(run):
+        return "Sweeps", "pages/sweeps.py", f"{kind}_shown"
     return PLACES[run.kind]
+
+
+def _question(run: Run) -> str:
+    """The question of `sweeps.QUESTIONS` that a training answers together with its group, if any."""
+    specs = [r.spec for r in live.store().runs(run.group)] if run.kind == "train" else []
+    kind = sweeps.question(specs)
+    return kind if kind in sweeps.QUESTIONS else ""
 
 
 def open_run(run: Run) -> None:
     """Go to the page of a run, which then shows it: a training with its group, a lab by itself."""
     _, page, key = place(run)
     st.session_state[key] = run.group if run.kind == "train" else run.id
+    if kind := _question(run):
+        st.session_state["question"] = kind
     st.switch_page(page, query_params={})
 
 

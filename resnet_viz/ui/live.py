@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from resnet_viz import engine
+from resnet_viz import datasets, engine
 from resnet_viz.figures.depth import ENGINEER
 from resnet_viz.record import Record, Series, load
 from resnet_viz.store import RESUMABLE, Run, Store
@@ -29,10 +29,22 @@ def store() -> Store:
     return found
 
 
+TWINS = ROOT / "assets" / "twins"
+FIRST = "digits-56"  # what the first screen shows
+
+
 @st.cache_data(show_spinner=False)
-def recorded() -> list[Record]:
-    """The twins that ship with the app: the first pair whole, then the curves of more seeds."""
-    return load(ROOT / "assets" / "twins" / "digits-56.npz")
+def recordings() -> dict[str, str]:
+    """The recorded twins by data and depth, such as "cifar10-20", with their labels; the first screen's first."""
+    names = sorted((path.stem for path in TWINS.glob("*.npz")), key=lambda name: (name != FIRST, name))
+    parts = {name: name.rsplit("-", 1) for name in names}
+    return {name: f"{datasets.BUILT_IN[data].label}, {depth} layers" for name, (data, depth) in parts.items()}
+
+
+@st.cache_data(show_spinner=False)
+def recorded(name: str = FIRST) -> list[Record]:
+    """Twins that ship with the app: the first pair whole, then the curves of more seeds."""
+    return load(TWINS / f"{name}.npz")
 
 
 def _grown(found: Series, more: Series) -> Series:
