@@ -9,6 +9,8 @@ from resnet_viz.probes import alone
 
 # Above it a picture counts as unlike the training data. Measured on the depth-20 twins that ship: of 300 test pictures 99 in 100
 # lie under 0.50 to 0.66; noise at 0.56 to 0.82, blank pictures at 0.8 to 1.6, photos shown to a net that knows digits at 0.85.
+# Of CIFAR-10's residual-56 97 in 100 lie under it, noise at 0.60 to 0.71, blank pictures at 0.84 to 1.3; of plain-56, which
+# learned little, 63 in 100: ask the residual net.
 LIMIT = 0.65
 
 

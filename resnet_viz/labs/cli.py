@@ -155,7 +155,7 @@ def _call(options: argparse.Namespace) -> int:
                     print(json.dumps(_plain(line), allow_nan=False), flush=True)
             elif isinstance(event, Status):
                 bar.set_description_str(event.text, refresh=False)
-                bar.total = event.total or bar.total
+                bar.total = bar.total or event.total  # the lab's own comes first; what is inside a step counts apart
             elif isinstance(event, Point):
                 bar.update(event.step - bar.n)
             elif isinstance(event, Result):
