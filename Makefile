@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
+# A process a core, so one thread a process.
+PARALLEL := OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto
 
 .PHONY: app install check test lint reference clean
 
@@ -21,12 +23,12 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check: lint  ## style, types and the fast tests: under a minute
-	$(BIN)/pytest -q -n auto -m "not slow and not browser"
+check: lint  ## style, types and the fast tests: a minute and a half on two cores
+	$(PARALLEL) -m "not slow and not browser"
 
 test: lint  ## everything, browser tests included where a chromium is found
-	$(BIN)/pytest -q -n auto -m "not slow and not browser"
-	$(BIN)/pytest -q -m "slow or browser"
+	$(PARALLEL) -m "not browser"
+	$(BIN)/pytest -q -m browser
 
 reference: install  ## train the twins that ship in assets/ again (an hour and more on a laptop's CPU)
 	$(BIN)/python -m resnet_viz reference

@@ -6,7 +6,6 @@ from resnet_viz import datasets, engine, sweeps
 from resnet_viz.spec import SpecError
 from resnet_viz.ui import controls, live, rates
 from resnet_viz.ui.frame import ROOT, frame
-from resnet_viz.ui.link import link, linked
 from resnet_viz.ui.own import own_data
 from resnet_viz.ui.stage import stage
 from resnet_viz.ui.sweeps import progress
@@ -57,11 +56,11 @@ def answer(group: str, lecture: bool) -> None:
     """The sentence, how far the runs are, and the stage. Called again at every tick of a live run."""
     tab = (st.session_state.get("stage") or {}).get("tab")
     bet = st.session_state.get("bet") if st.session_state.get("bet_on") else None
-    shipped = live.recorded(st.session_state["recorded"])
+    shipped = live.recorded(recording := live.recording())
     runs = store.runs(group) if group else []
     if not runs:
-        label = live.recordings()[st.session_state["recorded"]]
-        say(verdict(shipped), f"Recorded: {label}." if not group else "Those runs were deleted; this pair is recorded.")
+        label = f"Recorded: {live.recordings()[recording]}."
+        say(verdict(shipped), label if not group else "Those runs were deleted; this pair is recorded.")
         draw(shipped, lecture=lecture, bet=bet, replay=True)
         return
     going = not live.settled(runs)
@@ -118,10 +117,7 @@ def form() -> None:
     st.pills("Presets", list(controls.PRESETS), key="preset", on_change=preset, wrap=True)
     if what := st.session_state.get("preset_says"):
         st.caption(what)
-    st.selectbox(
-        "Recorded twins", list(live.recordings()), format_func=live.recordings().__getitem__, key="recorded",
-        persist_state="session", on_change=st.session_state.update, kwargs={"show": ""},
-    )  # fmt: skip
+    live.choose_recording(on_change=st.session_state.update, kwargs={"show": ""})
     if st.session_state["show"]:
         st.button("Back to the recorded twins", on_click=st.session_state.update, kwargs={"show": ""}, width="stretch")
 
@@ -136,9 +132,6 @@ def lecture_switch() -> None:
 group = shown_group()
 going = bool(group) and not live.settled(store.runs(group))
 st.session_state["going"] = going
-if linked("recorded", live.FIRST) not in live.recordings():
-    st.session_state["recorded"] = live.FIRST
-link("recorded", st.session_state["recorded"], live.FIRST)
 body = st.fragment(run_every=live.TICK if going else None)(answer)
 lecture_switch()
 if st.session_state["lecture"]:

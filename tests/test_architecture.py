@@ -60,7 +60,7 @@ ALLOWED = {
     "checkpoints": {"networks", "data", "datasets", "models"},
     "own_networks": {"networks", "checkpoints", "datasets", "models", "arch"},
     "pretrained": {"networks", "checkpoints", "datasets", "own_networks"},
-    "reference": {"engine", "store", "record", "networks", "checkpoints"},
+    "reference": {"engine", "store", "record", "networks", "checkpoints", "figures"},
     "worker": {"train", "labs", "networks", "checkpoints", "store", "datasets"},
     "figures": {"record", "laws", "arch", "datasets", "verdict", "sweeps"},
     "export": {"figures", "record", "ui", "verdict", "arch"},

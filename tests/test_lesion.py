@@ -209,12 +209,12 @@ def test_veits_law_on_the_trained_twins(trained, tmp_path) -> None:
 
 @pytest.mark.slow
 def test_most_blocks_of_a_deep_residual_net_cost_a_few_points(shared, monkeypatch) -> None:
-    """CIFAR-10's twins of 56 layers, 100 test pictures: Veit 2016's figure 3 at half its depth."""
+    """CIFAR-10's twins of 56 layers, 200 test pictures: Veit 2016's figure 3 at half its depth."""
     monkeypatch.setenv("RESNET_VIZ_DATA", str(shared))
     store = Store()
     twins = [f"shipped:cifar10-{kind}-56" for kind in ("residual", "plain")]
     nets = [checkpoints.load(networks.find(ref, store)) for ref in twins]
-    points = (e for e in lesion.run(run_of(LesionSpec(tuple(twins), 100, 1), store), nets) if isinstance(e, Point))
+    points = (e for e in lesion.run(run_of(LesionSpec(tuple(twins), 200, 1), store), nets) if isinstance(e, Point))
     singles = [event.values for event in takewhile(lambda event: "0.random" not in event.values, points)]
     residual, plain = ([v[f"{n}.drop"][1] for v in singles if f"{n}.drop" in v] for n in (0, 1))
     cost = residual[0] - np.array(residual[1:])

@@ -38,12 +38,20 @@ def _valid(base: ModelSpec) -> Iterator[ModelSpec]:
         yield spec
 
 
+USUAL = (("batch", "he"), ("none", "fixup"))
 # The deep one without GroupNorm: it takes the longest, and 18 layers have shown it.
 GRID = [spec for base in BASES for spec in _valid(base) if (spec.depth, spec.norm) != (50, "group")]
 
 
-def _name(spec: ModelSpec) -> str:
-    return f"{spec.family}{spec.depth}-{spec.shortcut}-{spec.order}-{spec.norm}-{spec.init}"
+def _cases(specs: list[ModelSpec]) -> pytest.MarkDecorator:
+    """Each spec a test of its own: the smallest net in all variants and others in the usual ones are fast, the rest are slow."""
+
+    def case(spec: ModelSpec):
+        name = f"{spec.family}{spec.depth}-{spec.shortcut}-{spec.order}-{spec.norm}-{spec.init}"
+        fast = spec.depth == 8 or (spec.depth < 50 and (spec.norm, spec.init) in USUAL)
+        return pytest.param(spec, id=name, marks=[] if fast else pytest.mark.slow)
+
+    return pytest.mark.parametrize("spec", list(map(case, specs)))
 
 
 def _pictures(spec: ModelSpec, count: int = 2, seed: int = 0) -> Tensor:
@@ -65,7 +73,7 @@ def _threads() -> Iterator[None]:
 # What arch.py says is what is built
 
 
-@pytest.mark.parametrize("spec", GRID, ids=_name)
+@_cases(GRID)
 def test_parameters_and_their_names_are_those_of_arch(spec: ModelSpec) -> None:
     model = models.build(spec)
     assert _count(model) == arch.parameters(spec)
@@ -74,9 +82,7 @@ def test_parameters_and_their_names_are_those_of_arch(spec: ModelSpec) -> None:
     assert sorted(arch.layers(spec)) == sorted(weights)
 
 
-@pytest.mark.parametrize(
-    "spec", [s for s in GRID if (s.norm, s.init) in (("batch", "he"), ("none", "fixup"))], ids=_name
-)
+@_cases([s for s in GRID if (s.norm, s.init) in USUAL])
 def test_multiply_adds_are_those_that_torch_counts(spec: ModelSpec) -> None:
     model = models.build(spec).eval()
     with torch.no_grad(), FlopCounterMode(display=False) as flops:
@@ -85,7 +91,7 @@ def test_multiply_adds_are_those_that_torch_counts(spec: ModelSpec) -> None:
     assert flops.get_total_flops() == 3 * 2 * arch.multiply_adds(spec)  # it counts a multiply-add as two
 
 
-@pytest.mark.parametrize("spec", GRID, ids=_name)
+@_cases(GRID)
 def test_every_parameter_gets_a_finite_gradient_and_every_relu_is_used_once(spec: ModelSpec) -> None:
     model = models.build(spec)
     relus = [m for m in model.modules() if isinstance(m, nn.ReLU)]
@@ -116,7 +122,7 @@ def _kept(model: nn.Module, x: Tensor) -> int:
     return sum(t.untyped_storage().nbytes() for where, t in found.items() if where not in own)
 
 
-@pytest.mark.parametrize("spec", GRID, ids=_name)
+@_cases(GRID)
 def test_activation_bytes_are_what_autograd_keeps(spec: ModelSpec) -> None:
     model = models.build(spec)
     grown = _kept(model, _pictures(spec, 3)) - _kept(
@@ -140,7 +146,7 @@ def test_concatenation_is_built_with_the_articles_count() -> None:
     assert _count(models.build(ModelSpec(depth=56, shortcut="concat"))) == 947_226
 
 
-@pytest.mark.parametrize("spec", GRID, ids=_name)
+@_cases(GRID)
 def test_convolutions_have_biases_where_no_norm_shifts_for_them(spec: ModelSpec) -> None:
     for name, module in models.build(spec).named_modules():
         if isinstance(module, nn.Conv2d):

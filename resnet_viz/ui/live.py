@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -14,6 +15,7 @@ from resnet_viz.figures.depth import ENGINEER
 from resnet_viz.record import Record, Series, load
 from resnet_viz.store import RESUMABLE, Run, Store
 from resnet_viz.ui.frame import ROOT
+from resnet_viz.ui.link import link, linked
 from resnet_viz.verdict import called
 
 # Seconds between two looks at a live run.
@@ -45,6 +47,22 @@ def recordings() -> dict[str, str]:
 def recorded(name: str = FIRST) -> list[Record]:
     """Twins that ship with the app: the first pair whole, then the curves of more seeds."""
     return load(TWINS / f"{name}.npz")
+
+
+def recording() -> str:
+    """The recorded twins that are chosen, by session or link."""
+    if linked("recorded", FIRST) not in recordings():
+        st.session_state["recorded"] = FIRST
+    link("recorded", st.session_state["recorded"], FIRST)
+    return st.session_state["recorded"]
+
+
+def choose_recording(**options: Any) -> None:
+    """Which of the recorded twins Twins shows while it shows no run."""
+    names = recordings()
+    st.selectbox(
+        "Recorded twins", list(names), format_func=names.__getitem__, key="recorded", persist_state="session", **options
+    )
 
 
 def _grown(found: Series, more: Series) -> Series:
