@@ -59,14 +59,14 @@ def test_train_both_watch_leave_return_reload_scrub_stop(page, server) -> None:
     page.wait_for_selector(".rv-stage .main-svg")
     page.get_by_role("button", name="Train both").click()
     wait_for(page, lambda: step(page) >= 1)
+    wait_for(page, lambda: page.locator(".rv-stage .js-plotly-plot .main-svg:first-child").count() == 3)  # drawn, all
     page.evaluate("document.querySelectorAll('.rv-stage .js-plotly-plot').forEach((p, i) => (p.tagged = i))")
     seen, ticks = step(page), 0
     while ticks < 20:
         wait_for(page, lambda seen=seen: step(page) > seen)
         seen, ticks = step(page), ticks + 1
     tags = page.evaluate("[...document.querySelectorAll('.rv-stage .js-plotly-plot')].map(p => p.tagged)")
-    assert tags
-    assert all(tag is not None for tag in tags), "a plot was mounted anew"
+    assert tags == [0, 1, 2], "a plot was mounted anew"
 
     page.get_by_role("link", name="Runs").click()
     page.wait_for_selector("[data-testid=stDataFrame]")
