@@ -35,6 +35,18 @@ def test_it_opens_on_a_recorded_landscape(page) -> None:
 
 
 @page_tests
+def test_choosing_a_network_shows_what_is_recorded_of_it(page) -> None:
+    page.run()
+    before = headline(page)
+    page.selectbox(key="landscape_net").set_value("shipped:cifar10-residual-56").run()
+    assert not page.exception
+    assert page.selectbox(key="landscape_recorded").value == "cifar10-56"
+    assert "residual-56" in headline(page) != before
+    page.selectbox(key="landscape_recorded").set_value("digits-56").run()
+    assert headline(page) == before, "what is chosen there stays"
+
+
+@page_tests
 @pytest.mark.parametrize("view", ["Surface", "Profile"])
 def test_every_view_draws(page, view) -> None:
     page.session_state["landscape_view"] = view

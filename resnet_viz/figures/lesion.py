@@ -275,7 +275,7 @@ def _lollipops(drawing: Drawing, net: Lesions, axis: dict[str, str]) -> None:
     cost = base - left
     room = np.sort(cost)[::-1][:30].min()
     labels = [f"−{c:.0f}" if c > LABELLED and c >= room else "" for c in cost]
-    beside = ["bottom center" if y > 30 else "middle right" for y in left]
+    beside = ["bottom center" if y > 30 else "top right" for y in left]  # clear of the line at guessing
     head = {"size": 9 if net.count <= 30 else 6, "line": {"width": 2, "color": net.colour}}
     drawing.trace(
         x=blocks, y=left, mode="markers+text", text=labels, textposition=beside, cliponaxis=False, name="drop", customdata=cost,

@@ -42,7 +42,7 @@ def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: str) -> Dra
     named = ticks(spec)
     drawing.axis(
         "xaxis", range=[-0.6, count + 0.7], showgrid=False, anchor="y", fixedrange=True,
-        tickvals=[0, *named], ticktext=["stem", *(f"{'block ' if t == 1 else ''}{t}" for t in named)],
+        tickvals=[0, *named], tickangle=0, ticktext=["stem", *(f"{'block ' if t == 1 and count < 16 else ''}{t}" for t in named)],
     )  # fmt: skip
     drawing.axis("yaxis2", range=[-0.45, 0.75], domain=[0.56, 1], visible=False, fixedrange=True, anchor="x")
     drawing.layout |= {"barmode": "overlay", "margin": {"l": 64, "r": 100, "t": 4, "b": 34}}

@@ -32,6 +32,12 @@ def recorded() -> dict[str, Record]:
     )
 
 
+def _recorded_of(ref: str) -> str:
+    """The name of a recorded landscape around a network; "" where there is none."""
+    specs = {name: record.spec.lab for name, record in recorded().items()}
+    return next((n for n, lab in specs.items() if isinstance(lab, LandscapeSpec) and ref in lab.networks), "")
+
+
 @dataclass(frozen=True)
 class Shown:
     """What the page shows: a record, its networks' labels, what is known of them, and where it is from."""
@@ -124,6 +130,9 @@ def form() -> None:
     """Networks and grid, and the button that measures."""
     st.session_state.setdefault("landscape_net", st.query_params.get("landscape_net", START))
     first = choose.choose_network("landscape_net")
+    if st.session_state.get("landscape_of") not in (None, first.ref) and (name := _recorded_of(first.ref)):
+        st.session_state["landscape_recorded"] = name
+    st.session_state["landscape_of"] = first.ref
     twin = networks.twin(first, live.store())
     both = twin is not None and st.toggle("Its twin beside it", True, key="landscape_twin")
     sources = sorted([first, *([twin] if twin and both else [])], key=lambda s: not s.spec.residual)
