@@ -30,7 +30,7 @@ test: lint  ## everything, browser tests included where a chromium is found
 	$(PARALLEL) -m "not browser"
 	$(BIN)/pytest -q -m browser
 
-reference: install  ## train the twins that ship in assets/ again (an hour and more on a laptop's CPU)
+reference: install  ## train the twins that ship in assets/ again (two hours on two cores)
 	$(BIN)/python -m resnet_viz reference
 
 clean:
