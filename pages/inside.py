@@ -23,7 +23,7 @@ def say(sentence: str, aside: str = "") -> None:
 
 def draw_network() -> None:
     """The net to click in."""
-    drawing = network(view.source.spec, view.survey.shares.numpy(), number, view.says().replace(", ", " "))
+    drawing = network(view.source.spec, view.survey.shares.numpy(), number, view.guesses()[0])
     go = inside.went("network", "block")
     chart(drawing, "network", 172, charts.TERMS["network"], on_select=go, selection_mode="points")
 

@@ -164,7 +164,9 @@ class ModelSpec:
 
     @property
     def called(self) -> str:
-        """Kind and depth, such as "residual-20"."""
+        """Kind and depth, such as "residual-20"; of torchvision's own networks the usual name, "ResNet-18"."""
+        if (self.family, self.shortcut) == ("imagenet", "projection"):
+            return f"ResNet-{self.depth}"
         kind = {"none": "plain", "identity": "residual"}.get(self.shortcut, self.shortcut.replace("_", " "))
         return f"{kind}-{self.depth}"
 

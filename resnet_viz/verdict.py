@@ -22,7 +22,9 @@ def _loss(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Whole per cents, but 100 % is said of all alone."""
+    """Whole per cents, but 100 % is said of all alone, and 0 % of none."""
+    if 0 < share < 0.005:
+        return "<1 %"
     return f"{100 * share:.1f} %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
 

@@ -32,7 +32,7 @@ def pixels(drawing) -> np.ndarray:
 
 
 def test_every_block_and_the_stem_can_be_clicked() -> None:
-    drawing = network(RESIDUAL_20, np.linspace(0.2, 1, 9), 7, "cat 83 %")
+    drawing = network(RESIDUAL_20, np.linspace(0.2, 1, 9), 7, ("cat", 0.83))
     (click,) = traces(drawing, "click")
     assert list(click.customdata) == list(range(10))
     boxes = {int(n) for box in traces(drawing, "box") for n in box.customdata}
@@ -41,7 +41,7 @@ def test_every_block_and_the_stem_can_be_clicked() -> None:
 
 def test_shares_are_bars_and_the_chosen_one_is_named() -> None:
     shares = np.linspace(0.2, 1, 9)
-    drawing = network(RESIDUAL_20, shares, 7, "cat 83 %")
+    drawing = network(RESIDUAL_20, shares, 7, ("cat", 0.83))
     (bars,) = traces(drawing, "share")
     np.testing.assert_allclose(bars.y, shares)
     assert bars.marker.color[6] == RESIDUAL
@@ -50,7 +50,7 @@ def test_shares_are_bars_and_the_chosen_one_is_named() -> None:
 
 
 def test_a_plain_net_has_no_shares_and_says_so() -> None:
-    drawing = network(PLAIN_20, np.full(9, np.nan), 7, "cat 83 %")
+    drawing = network(PLAIN_20, np.full(9, np.nan), 7, ("cat", 0.83))
     assert traces(drawing, "arcs") == []
     assert any("no skips" in n for n in notes(drawing))
     assert all(b.marker.line.color == PLAIN for b in traces(drawing, "box"))
@@ -58,7 +58,7 @@ def test_a_plain_net_has_no_shares_and_says_so() -> None:
 
 @pytest.mark.parametrize("share", [np.inf, 7.0])
 def test_wild_shares_are_drawn(share) -> None:
-    drawing = network(RESIDUAL_20, np.full(9, share), 3, "cat")
+    drawing = network(RESIDUAL_20, np.full(9, share), 3, ("cat", 0.5))
     assert np.isfinite(drawing.figure().layout.yaxis.range).all()
 
 

@@ -34,6 +34,11 @@ LINE, LINE_LECTURE = 3.0, 5.0  # px
 TEXT, TEXT_LECTURE = 13, 20  # px
 
 
+def shortened(name: str, most: int) -> str:
+    """A name that takes at most so many characters, its end an ellipsis where it is cut."""
+    return name if len(name) <= most else name[: most - 1].rstrip() + "…"
+
+
 @dataclass(frozen=True)
 class Net:
     """One network of a chart: its runs (one a seed) and how it is called and drawn."""

@@ -11,7 +11,7 @@ from resnet_viz import arch
 from resnet_viz.figures.maps import CLEAR, STAY, limit, outline, pane, square
 from resnet_viz.figures.overlay import SCALES
 from resnet_viz.figures.strip import about, box_width, draw_boundaries, strip, ticks
-from resnet_viz.figures.style import PLAIN, QUIET, RESIDUAL, Drawing, faint
+from resnet_viz.figures.style import PLAIN, QUIET, RESIDUAL, Drawing, faint, shortened
 from resnet_viz.spec import ModelSpec
 from resnet_viz.verdict import percent
 
@@ -30,10 +30,10 @@ def colour(spec: ModelSpec) -> str:
     return RESIDUAL if spec.residual else PLAIN
 
 
-def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: str) -> Drawing:
+def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: tuple[str, float]) -> Drawing:
     """The net, its stem at 0, and ‖F(x)‖ ÷ ‖x‖ (blocks,) as a bar under each block; a click's customdata is the number.
 
-    ``chosen``: the block to mark, 0 for the stem. ``guess``: what stands behind the last block.
+    ``chosen``: the block to mark, 0 for the stem. ``guess``: the likeliest class and its probability, behind the last block.
     """
     blocks, tint = arch.blocks(spec), colour(spec)
     count = len(blocks)
@@ -45,7 +45,7 @@ def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: str) -> Dra
         tickvals=[0, *named], tickangle=0, ticktext=["stem", *(f"{'block ' if t == 1 and count < 16 else ''}{t}" for t in named)],
     )  # fmt: skip
     drawing.axis("yaxis2", range=[-0.45, 0.75], domain=[0.56, 1], visible=False, fixedrange=True, anchor="x")
-    drawing.layout |= {"barmode": "overlay", "margin": {"l": 64, "r": 100, "t": 4, "b": 34}}
+    drawing.layout |= {"barmode": "overlay", "margin": {"l": 64, "r": 124, "t": 4, "b": 34}}
     draw_boundaries(drawing, spec)
     fills = [faint(tint, 0.85) if n == chosen else "rgba(128,128,128,0.25)" for n in range(count + 1)]
     words: dict[str, Any] = {"hovertext": [about(b) for b in blocks], "hovertemplate": "%{hovertext}<extra></extra>"}
@@ -58,7 +58,16 @@ def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: str) -> Dra
         hovertemplate=f"stem: {arch.stem(spec).cout} channels<extra></extra>", **STAY,
     )  # fmt: skip
     drawing.note("picture", x=-0.35, xanchor="right", xshift=-4, y=0, yref="y2")
-    drawing.note(f"<b>{guess}</b>", x=count + 0.65, xanchor="left", xshift=4, y=0, yref="y2", font={"color": tint})
+    name, p = guess
+    drawing.note(
+        f"<b>{shortened(name, 15)} {percent(p)}</b>",
+        x=count + 0.65,
+        xanchor="left",
+        xshift=4,
+        y=0,
+        yref="y2",
+        font={"color": tint},
+    )
     _shares(drawing, spec, shares, chosen)
     return drawing
 
@@ -170,7 +179,7 @@ def guesses(now: Sequence[tuple[str, float]], untouched: Sequence[float], tint: 
         hoverinfo="skip", meta={"role": "guesses"},
     )  # fmt: skip
     for place, ((name, p), before) in enumerate(zip(now, untouched, strict=True)):
-        drawing.note(name, x=0, xanchor="right", xshift=-6, y=place)
+        drawing.note(shortened(name, 15), x=0, xanchor="right", xshift=-6, y=place)
         drawing.note(f"<b>{percent(p)}</b>", x=max(p, before), xanchor="left", xshift=5, y=place)
         if moved[place]:
             line = {"color": QUIET, "width": 3}

@@ -221,7 +221,7 @@ def sentence(case: Case, maps: Sequence[np.ndarray]) -> str:
     first, *rest = case.views
     label = methods()[case.lead].label
     if not rest:
-        return f"{first.name.capitalize()} says {_said(first)}; its {label} map is for {case.target}."
+        return f"{first.name[0].upper()}{first.name[1:]} says {_said(first)}; its {label} map is for {case.target}."
     other = rest[0]
     if first.guess == other.guess:
         words = f"Both say {first.classes[first.guess]}, {_share(first)} and {_share(other)}"
@@ -280,7 +280,7 @@ def unlike(case: Case) -> str:
     return (
         f"This picture is unlike the training data: inside {first.name} its answers lie {first.strange:.1f} standard deviations "
         f"from those that BatchNorm remembers, on average (usual: under {LIMIT:g}). "
-        "They say a class all the same; don't lean on the maps."
+        "A net says a class all the same; don't lean on the maps."
     )
 
 
