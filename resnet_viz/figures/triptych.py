@@ -60,7 +60,7 @@ def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: tuple[str, 
     drawing.note("picture", x=-0.35, xanchor="right", xshift=-4, y=0, yref="y2")
     name, p = guess
     drawing.note(
-        f"<b>{shortened(name, 15)} {percent(p)}</b>",
+        f"<b>{shortened(name, 12)} {percent(p)}</b>",
         x=count + 0.65,
         xanchor="left",
         xshift=4,
@@ -179,7 +179,7 @@ def guesses(now: Sequence[tuple[str, float]], untouched: Sequence[float], tint: 
         hoverinfo="skip", meta={"role": "guesses"},
     )  # fmt: skip
     for place, ((name, p), before) in enumerate(zip(now, untouched, strict=True)):
-        drawing.note(shortened(name, 15), x=0, xanchor="right", xshift=-6, y=place)
+        drawing.note(shortened(name, 12), x=0, xanchor="right", xshift=-6, y=place)
         drawing.note(f"<b>{percent(p)}</b>", x=max(p, before), xanchor="left", xshift=5, y=place)
         if moved[place]:
             line = {"color": QUIET, "width": 3}
