@@ -22,15 +22,13 @@ def stem(spec: ModelSpec) -> str:
 
 
 def layers(spec: ModelSpec) -> tuple[str, ...]:
-    """The modules whose outputs are the net's feature maps, in forward order: the stem; every ReLU in a branch, and every block.
+    """The modules whose outputs are the net's feature maps, in forward order: the stem, and every block."""
+    return (stem(spec), *(block.name for block in arch.blocks(spec)))
 
-    In the original order a branch's last ReLU waits for the addition, so its output is the block's own.
-    """
-    found = [stem(spec)]
-    for block in arch.blocks(spec):
-        found += [f"{block.name}.relu{n}" for n in range(1, len(block.convs) + (block.order != "original"))]
-        found.append(block.name)
-    return tuple(found)
+
+def inside(block: arch.Block) -> tuple[str, ...]:
+    """The ReLUs in a block's branch, such as "relu1"; one that waits for the addition gives the block's output instead."""
+    return tuple(f"relu{n}" for n in range(1, len(block.convs) + (block.order != "original")))
 
 
 @dataclass(frozen=True)
@@ -91,13 +89,15 @@ def scaled(model: nn.Module, x: Tensor, number: int, alpha: float) -> Tensor:
 @dataclass(frozen=True)
 class Triptych:
     """A block at work on one picture, each (C, H, W): x as it is added (halved, padded, projected), F(x), what the two make, and
-    what leaves the block. Without a skip ``x`` is what came in, maybe of another shape, and the sum is F(x) alone.
+    what leaves the block. Without a skip ``x`` is what came in, maybe of another shape, and the sum is F(x) alone. ``inside``:
+    what the branch's ReLUs give, by their names in the block.
     """
 
     x: Tensor
     branch: Tensor
     total: Tensor
     out: Tensor
+    inside: dict[str, Tensor]
     logits: Tensor  # (classes,)
 
 
@@ -111,11 +111,12 @@ def triptych(model: nn.Module, x: Tensor, number: int, alpha: float = 1.0) -> Tr
         f"{block.name}.branch_out",
         f"{block.name}.sum_out",
         block.name,
+        *(f"{block.name}.{relu}" for relu in inside(block)),
     )
     # `scaled` hooks the branch when captum has hooked it already: what captum keeps is F(x) before alpha.
     seen = look(model, x, names, lambda x: scaled(model, x, number, alpha))
-    added, branch, total, out = (seen.maps[name][0] for name in names)
-    return Triptych(added, branch, total, out, seen.logits[0])
+    added, branch, total, out, *more = (seen.maps[name][0] for name in names)
+    return Triptych(added, branch, total, out, dict(zip(inside(block), more, strict=True)), seen.logits[0])
 
 
 def kernels(model: nn.Module) -> Tensor:

@@ -59,6 +59,16 @@ def test_maps_equal_hooks_by_hand(spec) -> None:
     for name, maps in seen.maps.items():
         assert torch.equal(maps, by_hand[name][0]), name
     assert torch.equal(seen.logits, logits[0])
+    for number in some(model):
+        block, found = arch.blocks(spec)[number - 1], features.triptych(model, x, number).inside
+        branch = {
+            name
+            for name, module in models.blocks(model)[number - 1].named_modules()
+            if isinstance(module, torch.nn.ReLU)
+        }
+        assert branch - {"relu"} == set(found), "all but the one behind the addition"
+        for name, maps in found.items():
+            assert torch.equal(maps, by_hand[f"{block.name}.{name}"][0]), name
     assert hooks_left(model) == 0
 
 

@@ -166,10 +166,11 @@ def parts(view: View, number: int) -> dict[str, str]:
     """What can be looked at in a block: key → label."""
     if number == 0:
         return {"out": "stem"}
+    from resnet_viz import features
+
     block = view.blocks[number - 1]
-    inside = {name.rpartition(".")[2]: "" for name in view.survey.maps if name.startswith(f"{block.name}.")}
     labels = {"out": "out", "branch": "F(x)", "total": "sum", **({"x": "x"} if block.has_skip else {})}
-    return labels | {key: f"inside ({key.replace('relu', 'ReLU ')})" for key in inside}
+    return labels | {key: f"inside ({key.replace('relu', 'ReLU ')})" for key in features.inside(block)}
 
 
 def layer(view: View, number: int, part: str) -> np.ndarray:
@@ -179,7 +180,7 @@ def layer(view: View, number: int, part: str) -> np.ndarray:
     name = view.blocks[number - 1].name
     if part in ("branch", "total", "x"):
         return getattr(triptych(view, number), part).numpy()
-    return view.survey.maps[name if part == "out" else f"{name}.{part}"].numpy()
+    return (view.survey.maps[name] if part == "out" else triptych(view, number).inside[part]).numpy()
 
 
 def ranked(found: np.ndarray) -> tuple[list[int], np.ndarray]:
