@@ -1,6 +1,7 @@
 """Labs as jobs: their specs, their runs in the store, what a worker makes of them, and the command line."""
 
 import json
+import math
 import sys
 import types
 
@@ -10,6 +11,7 @@ import pytest
 from resnet_viz import cli, engine, labs, networks, worker
 from resnet_viz.events import Point, Result, Status
 from resnet_viz.lab_specs import LABS, LesionSpec, RangeSpec
+from resnet_viz.laws import BN_GROWTH
 from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, SpecError, TrainSpec, from_json, to_json
 from resnet_viz.store import Store, Superseded
 
@@ -158,3 +160,31 @@ def test_the_command_line_refuses_in_one_sentence(capsys) -> None:
     assert cli.main(["lab", "lesion", "--networks", "run:gone"]) == 2
     assert capsys.readouterr().err == "resnet_viz: There is no run gone; it may have been deleted.\n"
     assert Store().runs() == []
+
+
+def last_line(capsys, *words: str) -> dict:
+    assert cli.main(["lab", *words, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (result["event"], result["status"]) == ("result", "finished")
+    assert result["sentence"].endswith(".")
+    return result
+
+
+def test_gradients_from_the_command_line(capsys) -> None:
+    growth = last_line(capsys, "gradients", "--depth", "20")["growth"]
+    assert 1 < growth["residual"] < growth["plain"] < BN_GROWTH
+
+
+def test_shattering_from_the_command_line(capsys) -> None:
+    """Balduzzi 2017: gradients of a plain net agree to 2 to the minus depth."""
+    plain = last_line(capsys, "shattering")["plain"]
+    measured = {depth: mean for depth, mean in zip(plain["depths"], plain["mean"], strict=True) if depth <= 8}
+    assert max(measured) == 8
+    assert measured == pytest.approx({depth: 2.0**-depth for depth in measured}, rel=0.3)
+
+
+def test_paths_from_the_command_line(capsys) -> None:
+    """Veit 2016, section 5.1: path lengths are binomial; their gradients sum to the whole."""
+    found = last_line(capsys, "paths", "--depth", "20")
+    assert found["count"] == pytest.approx([math.comb(9, k) / 2**9 for k in range(10)])
+    assert found["rest"] < 1e-4
