@@ -49,7 +49,7 @@ def chart_g(case: Case) -> dict:
     look, title = case.look(case.lead), f"{explain.methods()[case.lead].label} for {case.target}"
     span = "−1 to 1" if look.view == "signed" else "0 to 1"
     hint = f"Each map {span} by its own maximum. Hatched border: a wrong guess."
-    chart(twin_maps(case.views[0].seen, panels, look, title, hint), "twins", 318)
+    chart(twin_maps(case.views[0].seen, panels, look, title, hint), "twins", 318, wide=True)
     return found
 
 
@@ -65,7 +65,7 @@ def other_methods(case: Case) -> dict:
         ]
         title, hint = "The same question, other methods", "● residual, □ plain."
         drawing = maps(case.views[0].seen, panels, case.look(rest[0]), title, hint)
-        chart(drawing, "others", 270 * -(-len(panels) // 4))
+        chart(drawing, "others", 270 * -(-len(panels) // 4), wide=True)
     return found
 
 

@@ -27,13 +27,13 @@ def clicked() -> None:
 def draw_fan(spec, seed: int, pictures: str) -> None:
     found = lab.records(spec, seed, pictures)
     say(lab.says_fan(found), lab.conditions(spec, seed, pictures))
-    chart(start(found), key="fan", height=520, on_select=clicked, selection_mode="points")
+    chart(start(found), key="fan", height=520, wide=True, on_select=clicked, selection_mode="points")
 
 
 def draw_norms(spec, seed: int, pictures: str) -> None:
     found = lab.records(spec, seed, pictures)
     say(lab.says_growth(found), lab.conditions(spec, seed, pictures))
-    chart(norms(found), key="norms", height=450)
+    chart(norms(found), key="norms", height=450, wide=True)
     st.button(
         "Healthy norms, dead net? On to Shattering", on_click=st.session_state.update, kwargs={"view": "Shattering"}
     )

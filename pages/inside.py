@@ -25,7 +25,7 @@ def draw_network() -> None:
     """The net to click in."""
     drawing = network(view.source.spec, view.survey.shares.numpy(), number, view.guesses()[0])
     go = inside.went("network", "block")
-    chart(drawing, "network", 172, charts.TERMS["network"], on_select=go, selection_mode="points")
+    chart(drawing, "network", 172, charts.TERMS["network"], True, on_select=go, selection_mode="points")
 
 
 def draw_block() -> float:

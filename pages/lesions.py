@@ -18,15 +18,15 @@ def clicked() -> None:
 def draw(view: str, nets, classes: int) -> None:
     """The chart of a view."""
     if view == lesions.VIEWS[1]:
-        chart(figures.random(nets, classes), key="lesion_random", height=540)
+        chart(figures.random(nets, classes), key="lesion_random", height=540, wide=True)
     elif view == lesions.VIEWS[2]:
-        chart(figures.shuffled(nets, classes), key="lesion_shuffled", height=540)
+        chart(figures.shuffled(nets, classes), key="lesion_shuffled", height=540, wide=True)
     elif view == lesions.VIEWS[3]:
-        chart(figures.cosine(nets), key="lesion_cosine", height=540)
+        chart(figures.cosine(nets), key="lesion_cosine", height=540, wide=True)
     else:
         dropped = st.session_state.get("lesion_dropped", ())
         chart(
-            figures.singles(nets, classes, dropped), key="lesion_chart", height=410, on_select=clicked,
+            figures.singles(nets, classes, dropped), key="lesion_chart", height=410, wide=True, on_select=clicked,
             selection_mode="points",
         )  # fmt: skip
 

@@ -29,7 +29,7 @@ def answer(kind: str, group: str) -> None:
     said = "" if runs else " Recorded."
     st.html(f'<h1 role="status">{sweeps.verdict(records)} <small>{sweeps.aside(records)}{said}</small></h1>')
     parts.progress(store, runs)
-    chart(sweep(kind, records), key=f"sweep {kind}", height=520)
+    chart(sweep(kind, records), key=f"sweep {kind}", height=520, wide=True)
     if going and live.settled(runs):
         st.rerun()  # the whole page, which then no longer ticks
 

@@ -73,7 +73,7 @@ def _small(case: Case, view: View, method: str, title: str, word: str, raw: np.n
 def _row(case: Case, view: View, method: str, panels: Sequence[Panel], title: str, hint: str) -> None:
     columns = min(ROW, max(5, len(panels)))
     drawing = maps(view.seen, panels, case.look(method), title, hint, columns=columns)
-    chart(drawing, f"{title} {view.source.ref}", 60 + (40 + 860 // columns) * -(-len(panels) // columns))
+    chart(drawing, f"{title} {view.source.ref}", 60 + (40 + 860 // columns) * -(-len(panels) // columns), wide=True)
 
 
 def guesses(case: Case) -> None:
@@ -130,7 +130,7 @@ def many(case: Case) -> None:
     whose = f"what {case.views[0].name} says of each picture" if case.question.own else case.target
     title = f"{methods()[case.lead].label} for {whose}"
     drawing = maps(case.views[0].seen, panels, case.look(case.lead), title, "● residual, □ plain.", columns=columns)
-    chart(drawing, "many maps", 60 + 185 * -(-len(panels) // columns))
+    chart(drawing, "many maps", 60 + 185 * -(-len(panels) // columns), wide=True)
     words = about(case) | {"picture": [name for name, _ in seen]}
     if case.question.own:
         words["target"] = f"what {case.views[0].name} says of each picture"

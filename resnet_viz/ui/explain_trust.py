@@ -77,7 +77,7 @@ def beside_edges(case: Case, found: list[np.ndarray]) -> None:
         beneath = f"rank correlation with edges {signed(alike)}"
         panels.append(replace(panel(case, v, case.lead, raw), beneath=(beneath,)))
     title, hint = f"{label} beside an edge detector", "A map that only follows edges says little about the net."
-    chart(maps(seen, panels, replace(case.look(case.lead), view="absolute"), title, hint), "edges", 280)
+    chart(maps(seen, panels, replace(case.look(case.lead), view="absolute"), title, hint), "edges", 280, wide=True)
 
 
 def coarse(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

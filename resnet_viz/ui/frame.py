@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,15 @@ CSS = """
 .st-key-header { position: fixed; top: 0.75rem; right: 4rem; width: auto; z-index: 999991; }
 @media (min-width: 701px) {
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-controls) { flex-wrap: nowrap; }
+  [data-testid="stColumn"]:has([class*="st-key-wide_"]) { min-width: 0; }
   [data-testid="stColumn"]:has(.st-key-controls) { min-width: 17.5rem; }
 }
 @media (max-width: 1100px) {
   [class*="st-key-stack"] [data-testid="stHorizontalBlock"] { flex-direction: column; }
   [class*="st-key-stack"] [data-testid="stColumn"] { width: 100%; flex: 1 1 auto; }
 }
+[class*="st-key-wide_"] [data-testid="stElementContainer"] { overflow-x: auto; max-width: 100%; }
+[class*="st-key-wide_"] :is([data-testid="stFullScreenFrame"], .stPlotlyChart) { min-width: 34rem; }
 @media (max-width: 700px) {
   [data-testid="stMainBlockContainer"] { padding: 3.6rem 0.8rem 0.6rem; }
   [data-testid="stMainBlockContainer"] h1 { font-size: 1.3rem; }
@@ -51,10 +55,13 @@ def frame(title: str) -> None:
     serve(STAGE)
 
 
-def chart(drawing: Drawing, key: str, height: int = 300, tip: str | None = None, **options: Any) -> None:
+def chart(
+    drawing: Drawing, key: str, height: int = 300, tip: str | None = None, wide: bool = False, **options: Any
+) -> None:
     """A drawing of `figures` that stands still, under its own title and hint; options are `st.plotly_chart`'s own.
 
-    ``tip``: what its terms mean, shown when one points at the sign behind the hint.
+    ``tip``: what its terms mean, shown when one points at the sign behind the hint. ``wide``: rather than becoming cramped on a
+    narrow screen it moves sideways.
     """
     about = drawing.layout["meta"]
     if st.context.theme.type == "dark":
@@ -65,7 +72,8 @@ def chart(drawing: Drawing, key: str, height: int = 300, tip: str | None = None,
     # Streamlit's theme sets the axis title lower.
     room = drawing.layout["margin"]["b"] if bare else max(48, drawing.layout["margin"]["b"])
     figure = drawing.figure().update_layout(margin_b=room)
-    st.plotly_chart(figure, key=key, height=height, config={"displayModeBar": False}, **options)
+    with st.container(key=f"wide_{key}") if wide else nullcontext():
+        st.plotly_chart(figure, key=key, height=height, config={"displayModeBar": False}, **options)
 
 
 @cache

@@ -126,7 +126,9 @@ def draw_top(view: View, number: int, channel: int) -> None:
         words.append(f"{label} {float(found.values[n, channel]):.2f}".strip())
     title = f"The pictures that excite channel {channel} of {'the stem' if number == 0 else f'block {number}'} most"
     hint = f"Of {pool.words}; the frame is the cell with the largest activation, written below."
-    chart(maps.pictures(pool.pictures[top.numpy()], words, cells, found.size, title, hint), "top", 170, TERMS["top"])
+    chart(
+        maps.pictures(pool.pictures[top.numpy()], words, cells, found.size, title, hint), "top", 170, TERMS["top"], True
+    )
 
 
 def draw_over_training(

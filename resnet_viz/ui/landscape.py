@@ -108,11 +108,11 @@ def draw(view: str, what: Shown) -> None:
         st.info("The first pass, 5 points a side, comes first; each next one halves the distance between points.")
         return
     if view == "Profile" or spec.dimensions == 1:
-        chart(figures.profile(nets, spec, classes), key="landscape_profile", height=height)
+        chart(figures.profile(nets, spec, classes), key="landscape_profile", height=height, wide=True)
     elif view == "Surface":
-        chart(figures.surface(nets, spec, classes), key="landscape_surface", height=height)
+        chart(figures.surface(nets, spec, classes), key="landscape_surface", height=height, wide=True)
     else:
-        chart(figures.contours(nets, spec, classes), key="landscape_contours", height=height)
+        chart(figures.contours(nets, spec, classes), key="landscape_contours", height=height, wide=True)
 
 
 def how_long(run: Run) -> str:

@@ -33,6 +33,7 @@ CSS = """<style>
 .rv-ten { display: grid; grid-template-columns: minmax(7rem, auto) repeat(10, minmax(0, 1fr)); gap: 2px 6px;
   align-items: center; font-size: 0.9rem; text-align: center; }
 .rv-ten img { width: 100%; max-width: 52px; image-rendering: pixelated; border-radius: 3px; display: block; margin: auto; }
+@media (max-width: 1100px) { .rv-ten { overflow-x: auto; grid-template-columns: 8rem repeat(10, 5.4rem); } }
 .rv-ten .who { text-align: left; white-space: nowrap; }
 .rv-ten .wrong { text-decoration: underline wavy #c2410c; text-underline-offset: 3px; font-weight: 600; }
 </style>"""
