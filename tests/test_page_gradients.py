@@ -1,13 +1,10 @@
 """The Gradients page in Streamlit's own test frame: every view measures at once and says what; bad input gets a sentence."""
 
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.apps import headline, unrun
 
-ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
 
 

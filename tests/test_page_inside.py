@@ -1,7 +1,5 @@
 """The page Inside in Streamlit's own test frame, on the digits twins that ship: fast, and no data set is needed."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -12,7 +10,6 @@ from resnet_viz.store import Store
 from resnet_viz.ui import choose
 from tests.apps import headline, unrun
 
-ROOT = Path(__file__).parents[1]
 DIGITS = "shipped:digits-residual-20"
 pytestmark = [
     pytest.mark.usefixtures("no_workers"),

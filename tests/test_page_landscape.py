@@ -1,7 +1,6 @@
 """The Landscape page in Streamlit's own test frame: what ships is shown, a job is queued, and bad input gets a sentence."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, TrainSpec
 from resnet_viz.store import Store
 from tests.apps import headline, unrun
 
-ROOT = Path(__file__).parents[1]
 REFS = ("shipped:digits-residual-20", "shipped:digits-plain-20")
 page_tests = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
 

@@ -1,7 +1,6 @@
 """The Lesions page in Streamlit's own test frame: never empty, clicks drop blocks, a lab is queued, bad input gets a sentence."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from resnet_viz.store import Store
 from resnet_viz.ui import lesions
 from tests.apps import headline, unrun
 
-ROOT = Path(__file__).parents[1]
 TWINS = ("shipped:digits-residual-20", "shipped:digits-plain-20")
 pytestmark = [
     pytest.mark.usefixtures("no_workers"),

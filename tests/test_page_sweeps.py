@@ -1,7 +1,6 @@
 """The page of sweeps, and finding the rate on Twins, in Streamlit's own test frame."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,7 +12,6 @@ from resnet_viz.store import Store
 from resnet_viz.ui import lab, rates
 from tests.apps import headline, unrun
 
-ROOT = Path(__file__).parents[1]
 pytestmark = [
     pytest.mark.usefixtures("no_workers"),
     pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server

@@ -21,36 +21,32 @@ pytestmark = [
 ]
 
 
-def page(name: str) -> AppTest:
-    return unrun(name)
-
-
 def texts(at: AppTest) -> str:
     return " ".join(str(e.proto) for e in at.get("html"))
 
 
 def test_twins_shows_any_recorded_pair_by_choice_and_by_link() -> None:
-    at = page("twins").run()
+    at = unrun("twins").run()
     at.selectbox(key="recorded").set_value("cifar10-20").run()
     assert "Recorded: CIFAR-10, 20 layers." in texts(at)
     assert at.query_params["recorded"] == "cifar10-20"
-    link = page("twins")
+    link = unrun("twins")
     link.query_params["recorded"] = "cifar10-20"
     assert texts(link.run()) == texts(at)
-    link = page("twins")
+    link = unrun("twins")
     link.query_params["recorded"] = "another"
     assert "Recorded: Digits" in texts(link.run())
 
 
 def test_twins_opens_on_the_recorded_pair() -> None:
-    at = page("twins").run()
+    at = unrun("twins").run()
     assert not at.exception
     assert "training loss" in texts(at)
     assert at.button(key="train").label == "Train both"
 
 
 def test_train_both_queues_twins_that_differ_in_their_shortcut_alone() -> None:
-    at = page("twins").run()
+    at = unrun("twins").run()
     at.button(key="train").click().run()
     assert not at.exception
     plain, residual = (run.spec for run in Store().runs())
@@ -60,7 +56,7 @@ def test_train_both_queues_twins_that_differ_in_their_shortcut_alone() -> None:
 
 @pytest.mark.parametrize("name", controls.PRESETS)
 def test_every_preset_sets_the_controls_and_trains(name) -> None:
-    at = page("twins").run()
+    at = unrun("twins").run()
     at.get("button_group")[0].set_value([name]) if at.get("button_group") else None
     at.session_state["preset"] = name
     for key, value in (controls.DEFAULTS | controls.PRESETS[name][1]).items():
@@ -82,7 +78,7 @@ def test_every_preset_sets_the_controls_and_trains(name) -> None:
     ],
 )
 def test_bad_input_gets_one_sentence_and_no_start(changes, words) -> None:
-    at = page("twins")
+    at = unrun("twins")
     for key, value in changes.items():
         at.session_state[key] = value
     at.run()
@@ -92,11 +88,11 @@ def test_bad_input_gets_one_sentence_and_no_start(changes, words) -> None:
 
 
 def test_runs_is_never_empty_and_lists_what_there_is() -> None:
-    at = page("runs").run()
+    at = unrun("runs").run()
     assert not at.exception
     assert "Nothing trained here yet" in at.subheader[0].value
     engine.start(Store(), [RunSpec(ModelSpec(depth=8), train=TrainSpec(epochs=1))])
-    at = page("runs").run()
+    at = unrun("runs").run()
     assert not at.exception
     assert at.dataframe[0].value["name"].tolist() == ["residual-8 on digits"]
 
@@ -106,7 +102,7 @@ def test_the_home_is_the_tests_own() -> None:
 
 
 def test_why_explains_the_charts() -> None:
-    at = page("twins").run()
+    at = unrun("twins").run()
     next(b for b in at.button if b.label == "Why?").click().run()
     assert not at.exception
     assert any("degradation" in m.value for m in at.markdown)
@@ -119,7 +115,7 @@ def npz(**arrays) -> bytes:
 
 
 def bring(name: str, content: bytes) -> AppTest:
-    at = page("twins").run()
+    at = unrun("twins").run()
     at.file_uploader(key="own_upload").upload(name, content, "application/octet-stream").run()
     return at.button(key="own_use").click().run()
 

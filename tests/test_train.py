@@ -3,6 +3,7 @@
 import io
 import math
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -42,18 +43,20 @@ def test_the_same_spec_gives_the_same_curve_bit_for_bit() -> None:
     same(points(run(SMALL)), points(run(SMALL)))
 
 
-@pytest.mark.parametrize(
-    ("changes", "model"),
-    [
-        ({}, {"drop": 0.5}),
-        ({"optimiser": "adamw", "schedule": "onecycle"}, {}),
-        ({"mixup": 0.2, "label_smoothing": 0.1, "schedule": "cosine"}, {}),
-        pytest.param({"precision": "bfloat16"}, {}, marks=pytest.mark.slow),
-        pytest.param(
-            {"optimiser": "adamw", "mixup": 0.2, "precision": "bfloat16"}, {"drop": 0.5}, marks=pytest.mark.slow
-        ),
-    ],
-)
+def _resumed() -> list:
+    """Each way to train, without and with stochastic depth: one of each fast, the others and bfloat16 slow."""
+    ways = [
+        {},
+        {"optimiser": "adamw", "schedule": "onecycle"},
+        {"mixup": 0.2, "label_smoothing": 0.1, "schedule": "cosine"},
+        {"precision": "bfloat16"},
+    ]
+    fast = [(ways[0], {"drop": 0.5}), (ways[1], {}), (ways[2], {})]
+    cases = product(ways, ({}, {"drop": 0.5}))
+    return [pytest.param(*case, marks=[] if case in fast else pytest.mark.slow) for case in cases]
+
+
+@pytest.mark.parametrize(("changes", "model"), _resumed())
 def test_a_run_resumed_at_any_step_equals_an_undisturbed_one(changes, model) -> None:
     spec = replace(
         SMALL,
@@ -187,18 +190,22 @@ def test_bad_specs_are_refused_in_one_sentence(spec, words) -> None:
     assert all(word in str(caught.value).replace(",", "") for word in words)
 
 
-def keeps_the_promise(residual: dict, plain: dict) -> bool:
+def check_the_promise(residual: dict, plain: dict) -> None:
     """He 2015, section 4.1, on the digits: the plain net does not even fit its training data."""
-    apart = residual["test_accuracy"] - plain["test_accuracy"]
-    return residual["train_loss"] < 0.15 and plain["train_loss"] > 0.8 and apart > 0.4
+    assert residual["train_loss"] < 0.15
+    assert plain["train_loss"] > 0.8
+    assert residual["test_accuracy"] - plain["test_accuracy"] > 0.4
 
 
-def test_the_recorded_demo_shows_what_it_promises_at_every_seed() -> None:
+def test_the_recorded_demo_shows_what_it_promises() -> None:
     shown = [record.result for record in load(reference.ASSETS / "digits-56.npz")]
-    assert [keeps_the_promise(*pair) for pair in zip(shown[::2], shown[1::2], strict=True)] == [True] * reference.SEEDS
+    assert len(shown) == 2 * reference.SEEDS
+    for pair in zip(shown[::2], shown[1::2], strict=True):
+        check_the_promise(*pair)
 
 
 @pytest.mark.slow
-def test_the_demo_shows_what_it_promises() -> None:
-    residual, plain = (list(run(spec))[-1].values for spec in (RunSpec(), RunSpec().twin()))
-    assert keeps_the_promise(residual, plain)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_demo_shows_what_it_promises(seed) -> None:
+    spec = RunSpec(train=TrainSpec(seed=seed))
+    check_the_promise(*(list(run(s))[-1].values for s in (spec, spec.twin())))

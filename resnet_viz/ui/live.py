@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from resnet_viz import datasets, engine
+from resnet_viz import datasets, engine, networks
 from resnet_viz.figures.depth import ENGINEER
 from resnet_viz.record import Record, Series, load
 from resnet_viz.store import RESUMABLE, Run, Store
-from resnet_viz.ui.frame import ROOT
 from resnet_viz.ui.link import link, linked
 from resnet_viz.verdict import called
 
@@ -31,14 +30,13 @@ def store() -> Store:
     return found
 
 
-TWINS = ROOT / "assets" / "twins"
 FIRST = "digits-56"  # what the first screen shows
 
 
 @st.cache_data(show_spinner=False)
 def recordings() -> dict[str, str]:
     """The recorded twins by data and depth, such as "cifar10-20", with their labels; the first screen's first."""
-    names = sorted((path.stem for path in TWINS.glob("*.npz")), key=lambda name: (name != FIRST, name))
+    names = sorted((path.stem for path in networks.SHIPPED.glob("*.npz")), key=lambda name: (name != FIRST, name))
     parts = {name: name.rsplit("-", 1) for name in names}
     return {name: f"{datasets.BUILT_IN[data].label}, {depth} layers" for name, (data, depth) in parts.items()}
 
@@ -46,7 +44,7 @@ def recordings() -> dict[str, str]:
 @st.cache_data(show_spinner=False)
 def recorded(name: str = FIRST) -> list[Record]:
     """Twins that ship with the app: the first pair whole, then the curves of more seeds."""
-    return load(TWINS / f"{name}.npz")
+    return load(networks.SHIPPED / f"{name}.npz")
 
 
 def recording() -> str:
