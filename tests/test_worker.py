@@ -1,10 +1,13 @@
 """A worker: events to rows, wants obeyed; killed at any step and resumed, its run ends in the very same weights."""
 
 import io
+import os
 import signal
 import sqlite3
+import subprocess
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 
@@ -234,6 +237,15 @@ def test_killed_at_random_steps_and_resumed_the_weights_are_those_of_an_undistur
     np.testing.assert_array_equal(store.series(run, "loss")[1], np.array(losses, np.float32))
 
 
+def put_to_sleep(process: subprocess.Popen, store: Store) -> None:
+    """Stop a worker process outside of a transaction of its own: one that sleeps in the middle keeps everybody waiting."""
+    with closing(sqlite3.connect(store.home / "runs.sqlite", timeout=30, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)  # until it has stopped
+        db.execute("ROLLBACK")
+
+
 @pytest.mark.slow
 def test_a_process_that_slept_and_was_superseded_writes_nothing_and_takes_the_next_run(store) -> None:
     run = store.create([(LONG, 1000)])[0]
@@ -241,7 +253,7 @@ def test_a_process_that_slept_and_was_superseded_writes_nothing_and_takes_the_ne
     other = None
     try:
         until(lambda: store.run(run).step > 3)
-        sleeper.send_signal(signal.SIGSTOP)
+        put_to_sleep(sleeper, store)
         until(lambda: store.mark_lost() or store.run(run).status == "lost")
         store.want(run, "run")
         other = start_process(store)
