@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_viz import record
-from resnet_viz.figures.payload import pack
-from resnet_viz.record import Record
-from resnet_viz.spec import ModelSpec, RunSpec
+from resnet_viz.runs import record
+from resnet_viz.runs.record import Record
+from resnet_viz.spec.model import ModelSpec
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.stage.payload import pack
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))

@@ -17,10 +17,10 @@ import torch
 from captum.attr import LayerGradCam
 from torch import Tensor, nn
 
-from resnet_viz import models
-from resnet_viz.attribution import attribute, default_layer, gradcam_strip
-from resnet_viz.features import layers, look
-from resnet_viz.spec import ModelSpec
+from resnet_viz.attribution.attribute import attribute, default_layer, gradcam_strip
+from resnet_viz.attribution.features import layers, look
+from resnet_viz.nets import models
+from resnet_viz.spec.model import ModelSpec
 
 ROUNDS = 15
 SPECS = (

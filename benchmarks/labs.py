@@ -16,12 +16,13 @@ from dataclasses import replace
 
 import torch
 
-from resnet_viz import checkpoints, labs, networks
-from resnet_viz.events import Point
-from resnet_viz.lab_specs import LandscapeSpec, LesionSpec
+from resnet_viz import labs
 from resnet_viz.labs import landscape, lesion
-from resnet_viz.spec import TrainSpec
-from resnet_viz.store import Store
+from resnet_viz.nets import checkpoints, refs
+from resnet_viz.runs.events import Point
+from resnet_viz.runs.store import Store
+from resnet_viz.spec.lab import LandscapeSpec, LesionSpec
+from resnet_viz.spec.train import TrainSpec
 
 ROUNDS = 7
 
@@ -48,7 +49,7 @@ def lesions() -> float:
     """The whole lab, pictures brought to the device and all, ÷ a bare forward pass for each of its evaluations."""
     lab = LesionSpec(("shipped:digits-residual-20",), pictures=256, repeats=1)
     store = Store()
-    spec, nets = labs.run_of(lab, store), [checkpoints.load(networks.find(lab.networks[0], store))]
+    spec, nets = labs.run_of(lab, store), [checkpoints.load(refs.find(lab.networks[0], store))]
     count = lesion.steps(spec, nets)
     seen = torch.randn(256, 1, 8, 8).contiguous(memory_format=torch.channels_last)
 
@@ -67,9 +68,9 @@ def gradients() -> float:
     """Seconds for all norms of the residual and the plain net of 110 layers, building and all, ÷ 2; the worst of the rounds."""
     from torch.nn import functional as F
 
-    from resnet_viz import models
     from resnet_viz.labs import gradients as lab
-    from resnet_viz.spec import ModelSpec
+    from resnet_viz.nets import models
+    from resnet_viz.spec.model import ModelSpec
 
     model = ModelSpec(depth=110, channels=1, size=8)
     x, y = lab.batch(lab.run_spec(model))
@@ -99,7 +100,7 @@ def landscapes() -> float:
     store = Store()
     spec, nets = (
         labs.run_of(lab, store, TrainSpec(threads=1)),
-        [checkpoints.load(networks.find(lab.networks[0], store))],
+        [checkpoints.load(refs.find(lab.networks[0], store))],
     )
     points = landscape.steps(spec, nets)
     net = copy.deepcopy(nets[0].model).to(memory_format=torch.channels_last)

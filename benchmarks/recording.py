@@ -10,18 +10,21 @@ import time
 
 import torch
 
-from resnet_viz import datasets
-from resnet_viz.data import Pictures
-from resnet_viz.spec import RunSpec, TrainSpec
-from resnet_viz.train import Trainer, resolve
+from resnet_viz.data import catalogue
+from resnet_viz.data.batches import Pictures
+from resnet_viz.data.splits import load_splits
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.spec.train import TrainSpec
+from resnet_viz.train.job import resolve
+from resnet_viz.train.trainer import Trainer
 
 STEPS, ROUNDS = 16, 12
 
 
 def main() -> float:
     torch.set_num_threads(1)
-    spec = resolve(datasets.fill(RunSpec(train=TrainSpec(epochs=1000, threads=1))))
-    trainer = Trainer(spec, Pictures(datasets.load(spec.data), spec))
+    spec = resolve(catalogue.fill(RunSpec(train=TrainSpec(epochs=1000, threads=1))))
+    trainer = Trainer(spec, Pictures(load_splits(spec.data), spec))
 
     def timed(record: bool) -> float:
         start = time.perf_counter()

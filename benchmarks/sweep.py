@@ -9,9 +9,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from resnet_viz import engine, sweeps
-from resnet_viz.spec import RunSpec, TrainSpec
-from resnet_viz.store import Store
+from resnet_viz.labs import grids
+from resnet_viz.runs.store import Store
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.spec.train import TrainSpec
+from resnet_viz.workers import engine
 
 
 def main() -> float:
@@ -21,7 +23,7 @@ def main() -> float:
         while len(store.workers()) < engine.cap():
             time.sleep(0.2)
         base = RunSpec(train=TrainSpec(epochs=3))
-        ids = engine.start(store, sweeps.depth_grid(base, (8, 14, 20), ("identity", "none"), 4))
+        ids = engine.start(store, grids.depth_grid(base, (8, 14, 20), ("identity", "none"), 4))
         while any(store.run(run).live for run in ids):
             time.sleep(0.2)
         runs = [store.run(run) for run in ids]

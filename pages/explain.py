@@ -2,13 +2,16 @@
 
 import streamlit as st
 
-from resnet_viz import networks
+from resnet_viz.data.images import PictureError
 from resnet_viz.figures.saliency import maps, twin_maps
-from resnet_viz.networks import NetworkError
-from resnet_viz.pictures import PictureError
-from resnet_viz.ui import choose, explain, explain_controls, explain_more
-from resnet_viz.ui.explain import Case
-from resnet_viz.ui.explain_trust import trust_tab
+from resnet_viz.nets import refs
+from resnet_viz.nets.refs import NetworkError
+from resnet_viz.ui import choose
+from resnet_viz.ui.explain import controls as explain_controls
+from resnet_viz.ui.explain import more as explain_more
+from resnet_viz.ui.explain import view as explain
+from resnet_viz.ui.explain.trust import trust_tab
+from resnet_viz.ui.explain.view import Case
 from resnet_viz.ui.frame import chart, frame
 
 frame("Explain")
@@ -30,7 +33,7 @@ def asked() -> Case:
         views = explain.views_of(source, chosen.picture)
     except (NetworkError, PictureError) as error:
         st.error(str(error))
-        views = explain.views_of(networks.shipped()[0], chosen.picture)
+        views = explain.views_of(refs.shipped()[0], chosen.picture)
     question, wanted, look = (
         explain_controls.ask(views),
         explain_controls.choose_methods(),

@@ -5,10 +5,10 @@ import streamlit as st
 from resnet_viz.figures.gradients import norms, start
 from resnet_viz.figures.paths import paths
 from resnet_viz.figures.shattering import correlation, curves
-from resnet_viz.labs.start import says_paths, says_shattering
 from resnet_viz.ui import controls
-from resnet_viz.ui import gradients as lab
 from resnet_viz.ui.frame import chart, frame
+from resnet_viz.ui.labs import gradients
+from resnet_viz.words.gradients import says_paths, says_shattering
 
 frame("Gradients")
 
@@ -25,14 +25,14 @@ def clicked() -> None:
 
 
 def draw_fan(spec, seed: int, pictures: str) -> None:
-    found = lab.records(spec, seed, pictures)
-    say(lab.says_fan(found), lab.conditions(spec, seed, pictures))
+    found = gradients.records(spec, seed, pictures)
+    say(gradients.says_fan(found), gradients.conditions(spec, seed, pictures))
     chart(start(found), key="fan", height=520, wide=True, on_select=clicked, selection_mode="points")
 
 
 def draw_norms(spec, seed: int, pictures: str) -> None:
-    found = lab.records(spec, seed, pictures)
-    say(lab.says_growth(found), lab.conditions(spec, seed, pictures))
+    found = gradients.records(spec, seed, pictures)
+    say(gradients.says_growth(found), gradients.conditions(spec, seed, pictures))
     chart(norms(found), key="norms", height=450, wide=True)
     st.button(
         "Healthy norms, dead net? On to Shattering", on_click=st.session_state.update, kwargs={"view": "Shattering"}
@@ -43,15 +43,15 @@ def draw_shattering(_spec, seed: int, _pictures: str) -> None:
     left, right = st.columns([2, 1], vertical_alignment="bottom")
     kinds = ("residual_bn", "plain")
     with left:
-        shown = {(kind, depth): lab.curve(kind, depth, seed) for kind in kinds for depth in (2, 10)}
+        shown = {(kind, depth): gradients.curve(kind, depth, seed) for kind in kinds for depth in (2, 10)}
         chart(curves(shown), key="curves", height=190)
     with right:
         third_column(seed)
-    if st.session_state["kind"] == lab.NETS[1]:
+    if st.session_state["kind"] == gradients.NETS[1]:
         draw_conv(seed)
         return
     with st.spinner("Measuring the correlations…"):
-        found = {kind: lab.correlations(kind, seed) for kind in ("plain", "residual", "residual_bn")}
+        found = {kind: gradients.correlations(kind, seed) for kind in ("plain", "residual", "residual_bn")}
     from resnet_viz.labs import shattering
 
     say(
@@ -65,7 +65,7 @@ def draw_shattering(_spec, seed: int, _pictures: str) -> None:
 def third_column(seed: int) -> None:
     """The depth that one drags; it redraws itself alone."""
     depth = st.slider("And at any depth", 1, 50, 50, key="third")
-    shown = {(kind, depth): lab.curve(kind, depth, seed) for kind in ("residual_bn", "plain")}
+    shown = {(kind, depth): gradients.curve(kind, depth, seed) for kind in ("residual_bn", "plain")}
     drawing = curves(shown)
     drawing.layout["meta"] = {"title": "", "hint": ""}
     chart(drawing, key="third_curves", height=190)
@@ -77,11 +77,11 @@ def draw_conv(seed: int) -> None:
     norm = st.session_state["norm"]
     with st.spinner("Measuring the correlations…"):
         kinds = {"plain": "none", "residual_bn" if norm == "batch" else "residual": "identity"}
-        found = {kind: lab.conv_correlations(shortcut, norm, seed) for kind, shortcut in kinds.items()}
+        found = {kind: gradients.conv_correlations(shortcut, norm, seed) for kind, shortcut in kinds.items()}
     plain, residual = (values.mean(0)[0] for _, values in found.values())
     say(
         f"In this app's nets gradients of two random pictures agree to {100 * residual:.1f}\u00a0% with skips and to "
-        f"{100 * plain:.1f}\u00a0% without, at {lab.CONV_DEPTHS[0]} layers.",
+        f"{100 * plain:.1f}\u00a0% without, at {gradients.CONV_DEPTHS[0]} layers.",
         f"Measured now: {shattering.CONV_NETS} nets a dot, {shattering.CONV_INPUTS} pictures of 8×8, seed {seed}.",
     )
     noise = shattering.noise(shattering.CONV_NETS, shattering.CONV_INPUTS, 3 * 8 * 8)
@@ -90,8 +90,8 @@ def draw_conv(seed: int) -> None:
 
 def draw_paths(spec, seed: int, pictures: str) -> None:
     with st.spinner("Splitting the gradient by paths…"):
-        found = lab.paths(spec, seed, pictures)
-    say(says_paths(found), lab.conditions(spec, seed, pictures, 8) + " Veit 2016.")
+        found = gradients.paths(spec, seed, pictures)
+    say(says_paths(len(found.count) - 1, found.carrying), gradients.conditions(spec, seed, pictures, 8) + " Veit 2016.")
     chart(paths(found.count, found.share), key="paths", height=480)
 
 
@@ -106,15 +106,15 @@ with left:
     )
 with right, st.container(key="controls"):
     if view == "Shattering":
-        lab.draw_shattering_controls()
+        gradients.draw_shattering_controls()
     else:
-        lab.draw_controls()
+        gradients.draw_controls()
         controls.draw_skips()
         if st.button("Train these nets", width="stretch", help="Takes depth, norm, start, seed and skips to Twins."):
             st.switch_page("pages/twins.py", query_params={})
-*setting, complaint = lab.chosen()
+*setting, complaint = gradients.chosen()
 with left:
     if complaint:
         st.error(complaint)
     VIEWS[view](*setting)
-    lab.explain(view)
+    gradients.explain(view)

@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from resnet_viz import networks
+from resnet_viz.data.images import PictureError
 from resnet_viz.figures import maps
 from resnet_viz.figures.triptych import network
-from resnet_viz.networks import NetworkError
-from resnet_viz.pictures import PictureError
-from resnet_viz.ui import choose, inside, live
-from resnet_viz.ui import inside_charts as charts
+from resnet_viz.nets import refs
+from resnet_viz.nets.refs import NetworkError
+from resnet_viz.ui import choose, live
 from resnet_viz.ui.frame import chart, frame
+from resnet_viz.ui.inside import charts as inside_charts
+from resnet_viz.ui.inside import view as inside
 
 frame("Inside")
 headline = st.empty()
@@ -25,7 +26,7 @@ def draw_network() -> None:
     """The net to click in."""
     drawing = network(view.source.spec, view.survey.shares.numpy(), number, view.guesses()[0])
     go = inside.went("network", "block")
-    chart(drawing, "network", 172, charts.TERMS["network"], True, on_select=go, selection_mode="points")
+    chart(drawing, "network", 172, inside_charts.TERMS["network"], True, on_select=go, selection_mode="points")
 
 
 def draw_block() -> float:
@@ -34,12 +35,12 @@ def draw_block() -> float:
         picture, side = st.columns([0.74, 0.26], gap="medium")
     with side:
         alpha = inside.choose_alpha(view, number) if number else 1.0
-        charts.draw_guesses(view, number, alpha)
+        inside_charts.draw_guesses(view, number, alpha)
     with picture:
         if number:
-            charts.draw_triptych(view, number, channel if inside.whole(part) else None, alpha, scale)
+            inside_charts.draw_triptych(view, number, channel if inside.whole(part) else None, alpha, scale)
         else:
-            charts.draw_kernels(view, scale, "stem")
+            inside_charts.draw_kernels(view, scale, "stem")
     return alpha
 
 
@@ -49,7 +50,9 @@ def draw_layer() -> None:
         every, one = st.columns([0.8, 0.2])
     with every:
         go = inside.went("channels", "channel")
-        charts.draw_channels(view, number, part, scale, own, "channels", channel, on_select=go, selection_mode="points")
+        inside_charts.draw_channels(
+            view, number, part, scale, own, "channels", channel, on_select=go, selection_mode="points"
+        )
     with one:
         drawing = maps.enlarged(inside.layer(view, number, part)[channel], f"Channel {channel}", scale)
         chart(drawing, "enlarged", 190)
@@ -57,7 +60,7 @@ def draw_layer() -> None:
 
 def draw_twins() -> None:
     """The same block and layer of the net and of its twin."""
-    twin = networks.twin(view.source, live.store())
+    twin = refs.twin(view.source, live.store())
     if twin is None:
         st.info("This network has no twin here: the nets that ship have one, and those trained on Twins as a pair.")
         return
@@ -71,8 +74,8 @@ def draw_twins() -> None:
         with column:
             st.markdown(f"**{name}** says {one.says()}")
             if number:
-                charts.draw_triptych(one, number, None, 1.0, scale, f"triptych of {name}", 140)
-            charts.draw_channels(one, number, part, scale, own, f"channels of {name}", columns=8)
+                inside_charts.draw_triptych(one, number, None, 1.0, scale, f"triptych of {name}", 140)
+            inside_charts.draw_channels(one, number, part, scale, own, f"channels of {name}", columns=8)
 
 
 say("Looking …")
@@ -83,7 +86,7 @@ with right, st.container(key="controls"):
         view = inside.look(source, chosen.picture)
     except (NetworkError, PictureError) as error:
         st.error(str(error))
-        view = inside.look(networks.shipped()[0], chosen.picture)
+        view = inside.look(refs.shipped()[0], chosen.picture)
     number = inside.choose_block(view)
     st.caption(f"What the net sees: {view.source.spec.size}×{view.source.spec.size}")
     st.image(inside.pixels(view), width=128)
@@ -98,12 +101,14 @@ with left:
     tabs = {
         "Channels": draw_layer,
         "Plain beside residual": draw_twins,
-        "Over training": lambda: charts.draw_over_training(view, chosen.picture, number, part, channel, scale, own),
-        "Most excited by": lambda: charts.draw_top(view, number, channel),
-        "Kernels": lambda: charts.draw_kernels(view, scale),
+        "Over training": lambda: inside_charts.draw_over_training(
+            view, chosen.picture, number, part, channel, scale, own
+        ),
+        "Most excited by": lambda: inside_charts.draw_top(view, number, channel),
+        "Kernels": lambda: inside_charts.draw_kernels(view, scale),
     }
     for tab, draw in zip(st.tabs(list(tabs), on_change="rerun", key="below"), tabs.values(), strict=True):
         if tab.open:
             with tab:
                 draw()
-say(charts.sentence(view, number, alpha), f"{view.source.label}; {chosen.name}.")
+say(inside_charts.sentence(view, number, alpha), f"{view.source.label}; {chosen.name}.")

@@ -2,8 +2,11 @@
 
 import streamlit as st
 
-from resnet_viz.ui import lab, landscape, live
-from resnet_viz.ui.frame import ROOT, frame
+from resnet_viz.files import ROOT
+from resnet_viz.ui import live
+from resnet_viz.ui.frame import frame
+from resnet_viz.ui.labs import landscape
+from resnet_viz.ui.labs import shown as lab
 
 frame("Landscape")
 NOTHING = "Nothing measured yet: choose a network and measure the loss around it."
@@ -58,6 +61,6 @@ with right, st.container(key="controls"):
     elif len(landscape.recorded()) > 1:
         st.selectbox("Recorded", list(landscape.recorded()), key="landscape_recorded", bind="query-params")
     with st.popover("What does this show?", width="stretch"):
-        st.markdown((ROOT / "resnet_viz" / "ui" / "landscape.md").read_text(encoding="utf-8"))
+        st.markdown((ROOT / "resnet_viz" / "ui" / "labs" / "landscape.md").read_text(encoding="utf-8"))
 with left:
     st.fragment(run_every=live.TICK if going else None)(answer)()

@@ -3,8 +3,11 @@
 import streamlit as st
 
 from resnet_viz.figures import lesion as figures
-from resnet_viz.ui import lab, lesions, live
-from resnet_viz.ui.frame import ROOT, chart, frame
+from resnet_viz.files import ROOT
+from resnet_viz.ui import live
+from resnet_viz.ui.frame import chart, frame
+from resnet_viz.ui.labs import lesions
+from resnet_viz.ui.labs import shown as lab
 
 frame("Lesions")
 
@@ -61,6 +64,6 @@ with right, st.container(key="controls"):
     sources = lesions.chosen()
     lesions.form(sources, measured=lesions.known(sources, run)[0] is not None)
     with st.popover("What does this show?", width="stretch"):
-        st.markdown((ROOT / "resnet_viz" / "ui" / "lesions.md").read_text(encoding="utf-8"))
+        st.markdown((ROOT / "resnet_viz" / "ui" / "labs" / "lesions.md").read_text(encoding="utf-8"))
 with left:
     st.fragment(run_every=live.TICK if going else None)(answer)(sources)

@@ -2,11 +2,13 @@
 
 import streamlit as st
 
-from resnet_viz import export, figures
-from resnet_viz.store import Run, StoreError, disk_cap
-from resnet_viz.ui import controls, lab, live
+from resnet_viz import figures
+from resnet_viz.publish import export, handout
+from resnet_viz.runs.store import Run, StoreError, disk_cap
+from resnet_viz.ui import controls, live
 from resnet_viz.ui.frame import chart, frame
-from resnet_viz.ui.runs_table import COLUMNS, row
+from resnet_viz.ui.labs import shown as lab
+from resnet_viz.ui.runs.table import COLUMNS, row
 
 frame("Runs")
 store = live.store()
@@ -102,7 +104,7 @@ def page() -> None:
             st.download_button("CSV", lambda: export.csv([store.record(r.id) for r in picked]), "runs.csv", "text/csv")
             st.download_button(
                 "Handout (HTML)",
-                lambda: export.handout([store.record(r.id) for r in picked]),
+                lambda: handout.handout([store.record(r.id) for r in picked]),
                 "twins.html",
                 "text/html",
                 disabled=not 0 < len(trained) == len(picked) <= 6,

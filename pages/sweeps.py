@@ -2,12 +2,16 @@
 
 import streamlit as st
 
-from resnet_viz import datasets, engine, sweeps
+from resnet_viz.data import catalogue
 from resnet_viz.figures.sweeps import sweep
-from resnet_viz.spec import SpecError
+from resnet_viz.files import ROOT
+from resnet_viz.runs.sweeps import QUESTIONS
+from resnet_viz.spec.run import SpecError
 from resnet_viz.ui import live
-from resnet_viz.ui import sweeps as parts
-from resnet_viz.ui.frame import ROOT, chart, frame
+from resnet_viz.ui.frame import chart, frame
+from resnet_viz.ui.labs import sweeps as parts
+from resnet_viz.words import sweeps as sweep_words
+from resnet_viz.workers import engine
 
 frame("Sweeps")
 store = live.store()
@@ -18,7 +22,7 @@ def start(kind: str, specs) -> None:
     try:
         ids = engine.start(store, specs)
         st.session_state[f"{kind}_shown"] = store.run(ids[0]).group
-    except (SpecError, datasets.DataError) as error:
+    except (SpecError, catalogue.DataError) as error:
         st.session_state["complaint"] = str(error)
 
 
@@ -27,7 +31,7 @@ def answer(kind: str, group: str) -> None:
     runs = store.runs(group) if group else []
     records = [live.record(run, ("val_accuracy",)) for run in runs] or parts.recorded(kind)
     said = "" if runs else " Recorded."
-    st.html(f'<h1 role="status">{sweeps.verdict(records)} <small>{sweeps.aside(records)}{said}</small></h1>')
+    st.html(f'<h1 role="status">{sweep_words.verdict(records)} <small>{sweep_words.aside(records)}{said}</small></h1>')
     parts.progress(store, runs)
     chart(sweep(kind, records), key=f"sweep {kind}", height=520, wide=True)
     if going and live.settled(runs):
@@ -45,7 +49,7 @@ def controls(kind: str, shown: dict[str, str]) -> None:
     try:
         specs = parts.form(kind)
         cost = parts.cost(store, specs)
-    except (SpecError, datasets.DataError) as error:
+    except (SpecError, catalogue.DataError) as error:
         complaint = str(error)
     if cost:
         st.caption(cost)
@@ -62,7 +66,7 @@ def controls(kind: str, shown: dict[str, str]) -> None:
     )
 
 
-names = sweeps.QUESTIONS
+names = QUESTIONS
 left, right = st.columns([0.77, 0.23], gap="medium")
 with right, st.container(key="controls"):
     kind = st.segmented_control(
@@ -78,4 +82,4 @@ going = bool(group) and not live.settled(store.runs(group))
 with left:
     st.fragment(run_every=2.0 if going else None)(answer)(kind, group)
     with st.expander("What this shows, and what it does not"):
-        st.markdown((ROOT / "resnet_viz" / "ui" / f"sweep_{kind}.md").read_text())
+        st.markdown((ROOT / "resnet_viz" / "ui" / "labs" / f"sweep_{kind}.md").read_text())

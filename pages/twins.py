@@ -2,14 +2,19 @@
 
 import streamlit as st
 
-from resnet_viz import datasets, engine, sweeps
-from resnet_viz.spec import SpecError
-from resnet_viz.ui import controls, live, rates
-from resnet_viz.ui.frame import ROOT, frame
-from resnet_viz.ui.own import own_data
+from resnet_viz.data import catalogue
+from resnet_viz.files import ROOT
+from resnet_viz.runs import sweeps
+from resnet_viz.spec.run import SpecError
+from resnet_viz.ui import controls, live
+from resnet_viz.ui.frame import frame
+from resnet_viz.ui.labs.sweeps import progress
 from resnet_viz.ui.stage import stage
-from resnet_viz.ui.sweeps import progress
-from resnet_viz.verdict import verdict
+from resnet_viz.ui.twins import rates
+from resnet_viz.ui.twins.own import own_data
+from resnet_viz.words import sweeps as sweep_words
+from resnet_viz.words.twins import verdict
+from resnet_viz.workers import engine
 
 frame("Twins")
 store = live.store()
@@ -30,7 +35,7 @@ def train() -> None:
     try:
         ids = engine.start(store, controls.chosen(controls.current()))
         st.session_state["show"] = store.run(ids[0]).group
-    except (SpecError, datasets.DataError) as error:
+    except (SpecError, catalogue.DataError) as error:
         st.session_state["complaint"] = str(error)
 
 
@@ -66,7 +71,7 @@ def answer(group: str, lecture: bool) -> None:
     going = not live.settled(runs)
     records = [live.record(run, live.metrics_for(tab)) for run in runs]
     several = sweeps.question([run.spec for run in runs])  # rates, say
-    sentence = sweeps.verdict(records) if several else verdict(records)
+    sentence = sweep_words.verdict(records) if several else verdict(records)
     say(sentence, f"Seed {runs[0].spec.train.seed}." + (" Live." if going else ""))
     if several:
         progress(store, runs)
@@ -82,7 +87,7 @@ def answer(group: str, lecture: bool) -> None:
 @st.dialog("Why do the two part?", width="large")
 def why() -> None:
     """What the charts mean, what was measured, and what was not."""
-    st.markdown((ROOT / "resnet_viz" / "ui" / "why.md").read_text())
+    st.markdown((ROOT / "resnet_viz" / "ui" / "twins" / "why.md").read_text())
 
 
 def form() -> None:
@@ -99,7 +104,7 @@ def form() -> None:
         st.caption(controls.costs(store))
         complaint = st.session_state.pop("complaint", None)
         fine = True
-    except (SpecError, datasets.DataError) as error:
+    except (SpecError, catalogue.DataError) as error:
         complaint, fine = str(error), False
     if complaint:
         st.error(complaint)

@@ -2,7 +2,7 @@
 
 import sys
 
-from resnet_viz.cli import main
+from resnet_viz.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

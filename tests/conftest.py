@@ -35,8 +35,8 @@ def shared() -> Path:
 @pytest.fixture
 def no_workers(monkeypatch) -> Iterator[None]:
     """Pages start no worker processes: a run stays queued."""
-    from resnet_viz import engine
     from resnet_viz.ui import live
+    from resnet_viz.workers import engine
 
     monkeypatch.setattr(engine, "supervise", lambda *_args, **_options: None)
     live.store.clear()
@@ -66,8 +66,8 @@ def public(shared: Path) -> Public:
     """Weights that others trained and published, in a model of ours."""
     import torch
 
-    from resnet_viz import models
-    from resnet_viz.spec import ModelSpec
+    from resnet_viz.nets import models
+    from resnet_viz.spec.model import ModelSpec
 
     state = torch.load(shared / "checkpoints" / "resnet20-12fca82f.th", map_location="cpu", weights_only=True)
     model = models.build(ModelSpec(depth=20)).eval().requires_grad_(False)

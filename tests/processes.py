@@ -5,8 +5,11 @@ import subprocess
 import sys
 import time
 
-from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, TrainSpec
-from resnet_viz.store import Store
+from resnet_viz.runs.store import Store
+from resnet_viz.spec.data import DataSpec
+from resnet_viz.spec.model import ModelSpec
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.spec.train import TrainSpec
 
 SMALL = RunSpec(
     model=ModelSpec(depth=8),

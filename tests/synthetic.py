@@ -2,8 +2,11 @@
 
 import numpy as np
 
-from resnet_viz.record import Record
-from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, TrainSpec, block_count
+from resnet_viz.runs.record import Record
+from resnet_viz.spec.data import DataSpec
+from resnet_viz.spec.model import ModelSpec, block_count
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.spec.train import TrainSpec
 
 
 def synthetic(

@@ -4,7 +4,6 @@ from resnet_viz.figures.curves import accuracy, divergence
 from resnet_viz.figures.depth import engineer, history
 from resnet_viz.figures.fan import fan
 from resnet_viz.figures.numbers import apart, log_ratio, loudness
-from resnet_viz.figures.payload import pack
 from resnet_viz.figures.style import Drawing, nets
 
 __all__ = [
@@ -18,5 +17,4 @@ __all__ = [
     "log_ratio",
     "loudness",
     "nets",
-    "pack",
 ]

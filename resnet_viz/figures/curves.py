@@ -10,8 +10,8 @@ import numpy as np
 
 from resnet_viz.figures.numbers import apart, finite, smooth, thin
 from resnet_viz.figures.style import QUIET, Drawing, Net, faint, nets
-from resnet_viz.record import Record
-from resnet_viz.verdict import percent
+from resnet_viz.runs.record import Record
+from resnet_viz.words.numbers import percent
 
 Curve = tuple[np.ndarray, np.ndarray]
 

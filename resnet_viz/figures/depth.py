@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from resnet_viz.events import METRICS
 from resnet_viz.figures.numbers import log_ratio, log_values, superscript
 from resnet_viz.figures.style import SCALE, Drawing, nets
-from resnet_viz.record import Record
+from resnet_viz.runs.events import METRICS
+from resnet_viz.runs.record import Record
 
 DECADES = 4  # of the history's colours, on either side of 1
 

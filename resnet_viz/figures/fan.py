@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from resnet_viz import arch
 from resnet_viz.figures.numbers import log_ratio, loudness, superscript
 from resnet_viz.figures.strip import MANY, about, draw_boundaries, strip, ticks
 from resnet_viz.figures.style import BAND, SCALE, Drawing, Net, faint, nets
-from resnet_viz.record import Record
-from resnet_viz.spec import block_count
+from resnet_viz.runs.record import Record
+from resnet_viz.spec import arch
+from resnet_viz.spec.model import block_count
 
 SPAN = 5  # decades on either side of 1
 

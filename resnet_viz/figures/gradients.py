@@ -10,8 +10,8 @@ import numpy as np
 from resnet_viz.figures.fan import fan
 from resnet_viz.figures.numbers import log_values, superscript
 from resnet_viz.figures.style import QUIET, Drawing, Net, nets
-from resnet_viz.laws import BN_GROWTH
-from resnet_viz.record import Record
+from resnet_viz.runs.record import Record
+from resnet_viz.spec.laws import BN_GROWTH
 
 
 def law(record: Record) -> tuple[float, str] | None:

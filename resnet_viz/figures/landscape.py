@@ -12,8 +12,8 @@ import numpy as np
 
 from resnet_viz.figures.numbers import superscript
 from resnet_viz.figures.style import GRID, OTHERS, PLAIN, QUIET, RESIDUAL, SCALE, Drawing
-from resnet_viz.lab_specs import LandscapeSpec
-from resnet_viz.record import Record
+from resnet_viz.runs.record import Record
+from resnet_viz.spec.lab import LandscapeSpec
 
 # Green is better than guessing, white as good, purple worse.
 LOSSES = [[place, colour] for (place, _), (_, colour) in zip(SCALE, reversed(SCALE), strict=True)]

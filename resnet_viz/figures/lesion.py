@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resnet_viz import arch
 from resnet_viz.figures.style import GRID, OTHERS, PLAIN, QUIET, RESIDUAL, Drawing, faint
-from resnet_viz.record import Record
-from resnet_viz.spec import ModelSpec
+from resnet_viz.runs.record import Record
+from resnet_viz.spec import arch
+from resnet_viz.spec.model import ModelSpec
 
 # Drops of more points than this are labelled, where there is room.
 LABELLED = 5

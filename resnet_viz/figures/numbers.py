@@ -7,7 +7,7 @@ import math
 import numpy as np
 from tsdownsample import MinMaxLTTBDownsampler
 
-from resnet_viz.record import Record, Series
+from resnet_viz.runs.record import Record, Series
 
 POINTS = 400  # at most so many points a curve
 MOMENTS = 150  # at most so many steps at which a vector is sent

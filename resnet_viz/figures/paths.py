@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from resnet_viz import laws
 from resnet_viz.figures.style import BAND, QUIET, RESIDUAL, Drawing, faint
+from resnet_viz.spec import laws
 
 
 def paths(count: np.ndarray, share: np.ndarray, lecture: bool = False) -> Drawing:

@@ -9,7 +9,7 @@ import numpy as np
 
 from resnet_viz.figures.numbers import finite, superscript, thin
 from resnet_viz.figures.style import QUIET, Drawing, Net, faint, nets
-from resnet_viz.record import Record
+from resnet_viz.runs.record import Record
 
 
 def range_test(records: Sequence[Record], lecture: bool = False) -> Drawing:

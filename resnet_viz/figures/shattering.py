@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from resnet_viz import laws
 from resnet_viz.figures.numbers import superscript
 from resnet_viz.figures.style import BAND, PLAIN, QUIET, RESIDUAL, Drawing, faint
+from resnet_viz.spec import laws
 
 # How each kind of net is called and drawn.
 KINDS = {

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from resnet_viz import arch
 from resnet_viz.figures.style import GRID, QUIET, Drawing
-from resnet_viz.spec import ModelSpec
+from resnet_viz.spec import arch
+from resnet_viz.spec.model import ModelSpec
 
 MANY = 60  # past so many blocks arcs are coarser and edges thinner
 

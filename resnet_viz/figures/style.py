@@ -8,9 +8,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from resnet_viz.record import Record
-from resnet_viz.spec import RunSpec
-from resnet_viz.verdict import called
+from resnet_viz.runs.record import Record
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.words.twins import called
 
 RESIDUAL, PLAIN = "#0072B2", "#D55E00"  # Okabe and Ito's colour-blind safe blue and vermilion
 OTHERS = (("#009E73", "diamond"), ("#CC79A7", "triangle-up"), ("#56B4E9", "star"), ("#E69F00", "x"))

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from resnet_viz.figures.style import OTHERS, PLAIN, QUIET, RESIDUAL, Drawing, faint
-from resnet_viz.record import Record
-from resnet_viz.sweeps import HE_2015, HE_2016, LI_2018_PLAIN, Cell, cells, number, remedy_label, shortcut_name
+from resnet_viz.runs.record import Record
+from resnet_viz.runs.sweeps import Cell, cells
+from resnet_viz.spec.published import HE_2015, HE_2016, LI_2018_PLAIN
+from resnet_viz.words.sweeps import number, remedy_label, shortcut_name
 
 # Test errors reach from below 1 to 90 %, so their axis is logarithmic; an error of 0 is drawn at FLOOR.
 TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100)

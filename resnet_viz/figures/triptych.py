@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from resnet_viz import arch
 from resnet_viz.figures.maps import CLEAR, STAY, limit, outline, pane, square
 from resnet_viz.figures.overlay import SCALES
 from resnet_viz.figures.strip import about, box_width, draw_boundaries, strip, ticks
 from resnet_viz.figures.style import PLAIN, QUIET, RESIDUAL, Drawing, faint, shortened
-from resnet_viz.spec import ModelSpec
-from resnet_viz.verdict import percent
+from resnet_viz.spec import arch
+from resnet_viz.spec.model import ModelSpec
+from resnet_viz.words.numbers import percent
 
 # Shortcuts that add, and what stands over the sum of the others.
 ADDED = ("identity", "projection", "maxpool")

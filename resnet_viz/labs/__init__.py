@@ -6,10 +6,20 @@ Point, and ``run(spec, nets)``, a generator of events. It ends in a Result whose
 
 from __future__ import annotations
 
-from resnet_viz import datasets, networks
-from resnet_viz.lab_specs import LabSpec
-from resnet_viz.spec import RunSpec, TrainSpec
-from resnet_viz.store import Store
+import importlib
+from typing import Any
+
+from resnet_viz.data import catalogue, download
+from resnet_viz.nets import refs
+from resnet_viz.runs.store import Store
+from resnet_viz.spec.lab import LabSpec
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.spec.train import TrainSpec
+
+
+def module(kind: str) -> Any:
+    """The module that carries out a kind of lab, with its ``steps`` and ``run``. Imports torch."""
+    return importlib.import_module(f"resnet_viz.labs.{kind}")
 
 
 def run_of(lab: LabSpec, store: Store, train: TrainSpec | None = None) -> RunSpec:
@@ -19,15 +29,15 @@ def run_of(lab: LabSpec, store: Store, train: TrainSpec | None = None) -> RunSpe
     data.
     """
     lab.validate()
-    sources = [networks.find(ref, store) for ref in lab.networks]
+    sources = [refs.find(ref, store) for ref in lab.networks]
     for source in sources:
         if source.data is None:
-            raise networks.NetworkError(
+            raise refs.NetworkError(
                 f"Nothing says what {source.label} was trained on, so there are no labelled pictures for it; choose another."
             )
-        if not datasets.available(source.data.name):
-            label = datasets.facts(source.data).label
-            raise datasets.DataError(
+        if not download.available(source.data.name):
+            label = catalogue.facts(source.data).label
+            raise catalogue.DataError(
                 f"The pictures of {label} are not on this machine: train on them once on Twins, which fetches them, or choose a "
                 "network of other data."
             )
@@ -36,13 +46,13 @@ def run_of(lab: LabSpec, store: Store, train: TrainSpec | None = None) -> RunSpe
     for source in sources[1:]:
         assert source.data
         if not _same_test(first, source):
-            raise networks.NetworkError(
+            raise refs.NetworkError(
                 f"{first.label} and {source.label} were trained on different data; choose two networks of one data set."
             )
-    return datasets.fill(RunSpec(first.spec, first.data, train or TrainSpec(), lab))
+    return catalogue.fill(RunSpec(first.spec, first.data, train or TrainSpec(), lab))
 
 
-def _same_test(a: networks.Source, b: networks.Source) -> bool:
+def _same_test(a: refs.Source, b: refs.Source) -> bool:
     """Whether two networks have one test split."""
     assert a.data
     assert b.data

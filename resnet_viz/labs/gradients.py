@@ -14,10 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_viz import datasets, models, probes
-from resnet_viz.data import Pictures, generator
-from resnet_viz.record import Record
-from resnet_viz.spec import DataSpec, ModelSpec, RunSpec, TrainSpec
+from resnet_viz.data import catalogue
+from resnet_viz.data.batches import Pictures, generator
+from resnet_viz.data.splits import load_splits
+from resnet_viz.nets import models, probes
+from resnet_viz.runs.record import Record
+from resnet_viz.spec.data import DataSpec
+from resnet_viz.spec.model import ModelSpec
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.spec.train import TrainSpec
 
 INPUTS = 32  # pictures: twice as many move the ratios below by a few per cent
 PICTURES = {"noise": "random (Gaussian)", "digits": "digits"}
@@ -27,13 +32,13 @@ def run_spec(model: ModelSpec, seed: int = 0, pictures: str = "noise", inputs: i
     """The training run whose first step `at_start` looks at; pictures of noise stand for no data set, under the digits' name."""
     train = TrainSpec(seed=seed, batch=inputs, steps=1, device="cpu", precision="float32", threads=1)
     spec = RunSpec(model, DataSpec(augment=()), train)
-    return datasets.fill(spec) if pictures == "digits" else spec
+    return catalogue.fill(spec) if pictures == "digits" else spec
 
 
 def batch(spec: RunSpec, pictures: str = "noise") -> tuple[Tensor, Tensor]:
     """Pictures (B, C, H, W) of mean 0 and std 1, and labels (B,): Gaussian noise, or the run's first batch of the digits."""
     if pictures == "digits":
-        return Pictures(datasets.load(spec.data), spec).batch(1)
+        return Pictures(load_splits(spec.data), spec).batch(1)
     model, train = spec.model, spec.train
     draws = generator(train.seed, "noise")
     shape = (train.batch, model.channels, model.size, model.size)

@@ -21,13 +21,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_viz import checkpoints, data, datasets, networks, verdict
-from resnet_viz.checkpoints import Network
-from resnet_viz.events import Event, Point, Result, Status
-from resnet_viz.lab_specs import LandscapeSpec
-from resnet_viz.networks import NetworkError
-from resnet_viz.spec import RunSpec, SpecError
-from resnet_viz.store import Store
+from resnet_viz.data.batches import generator
+from resnet_viz.data.splits import load_splits
+from resnet_viz.nets import checkpoints, refs
+from resnet_viz.nets.checkpoints import Network
+from resnet_viz.nets.refs import NetworkError
+from resnet_viz.runs.events import Event, Point, Result, Status
+from resnet_viz.runs.store import Store
+from resnet_viz.spec.lab import LandscapeSpec
+from resnet_viz.spec.run import RunSpec, SpecError
+from resnet_viz.words import landscape as landscape_words
 
 # Pictures that go through a network together: larger batches leave the processor's cache.
 BATCH = 128
@@ -53,7 +56,7 @@ def random_direction(model: nn.Module, seed: int, number: int) -> dict[str, Tens
     """
     found = {}
     for name, w in filters(model).items():
-        d = torch.randn(w.shape, generator=data.generator(seed, "direction", number, name))
+        d = torch.randn(w.shape, generator=generator(seed, "direction", number, name))
         length, own = (t.flatten(1).norm(dim=1) for t in (d, w))
         found[name] = d * (own / length).view(-1, *[1] * (w.dim() - 1))
     return found
@@ -115,7 +118,7 @@ def _unflat(vector: Tensor, like: Mapping[str, Tensor]) -> list[Tensor]:
 def planes(lab: LandscapeSpec, nets: Sequence[Network], store: Store) -> list[Plane]:
     """For each network what it is moved along. Raises NetworkError where a path is asked for and was not kept."""
     if lab.directions == "path":
-        paths = [[checkpoints.load(s) for s in networks.snapshots(net.source, store)] for net in nets]
+        paths = [[checkpoints.load(s) for s in refs.snapshots(net.source, store)] for net in nets]
         return [path_plane(net, moments, lab.dimensions) for net, moments in zip(nets, paths, strict=True)]
     return [Plane(net, tuple(random_direction(net.model, lab.seed, n) for n in range(lab.dimensions))) for net in nets]
 
@@ -190,7 +193,7 @@ def steps(spec: RunSpec, nets: Sequence[Network]) -> int:
 
 def _pictures(spec: RunSpec, nets: Sequence[Network], device: torch.device) -> list[list[tuple[Tensor, Tensor]]]:
     """For each network the batches it is asked about, on the device once; networks that normalise alike share them."""
-    lab, splits = spec.lab, datasets.load(spec.data)
+    lab, splits = spec.lab, load_splits(spec.data)
     assert isinstance(lab, LandscapeSpec)
     x, y = (part[lab.split][: lab.pictures or None] for part in (splits.pictures, splits.labels))
     labels = torch.from_numpy(y).to(device).split(BATCH)
@@ -260,9 +263,9 @@ def run(spec: RunSpec, nets: Sequence[Network], store: Store | None = None) -> I
         for n, own in zip(nets, losses, strict=True)
     ]
     around = [(net.source.label, own) for net, own in zip(nets, losses, strict=True)]
-    conditions = verdict.landscape_conditions(lab, step, pictures)
+    conditions = landscape_words.landscape_conditions(lab, step, pictures)
     shares = [float(plane.share.sum()) for plane in found if plane.share is not None]
-    sentence = f"{verdict.landscape(around, spec.model.classes, lab, shares)} {conditions}"
+    sentence = f"{landscape_words.landscape(around, spec.model.classes, lab, shares)} {conditions}"
     seconds = round(time.perf_counter() - started, 3)
     yield Result("finished", {"sentence": sentence, "pictures": pictures, "nets": outcome, "seconds": seconds})
 

@@ -17,14 +17,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from resnet_viz import datasets, models, probes, verdict
-from resnet_viz.arch import Block as Facts
-from resnet_viz.checkpoints import Network
-from resnet_viz.events import Event, Point, Result, Status
-from resnet_viz.lab_specs import LesionSpec
-from resnet_viz.networks import NetworkError
-from resnet_viz.spec import RunSpec, seed_from
-from resnet_viz.train import EVALUATION_BATCH
+from resnet_viz.data.splits import load_splits
+from resnet_viz.nets import models, probes
+from resnet_viz.nets.checkpoints import Network
+from resnet_viz.nets.refs import NetworkError
+from resnet_viz.runs.events import Event, Point, Result, Status
+from resnet_viz.spec.arch import Block as Facts
+from resnet_viz.spec.lab import LesionSpec
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.spec.train import seed_from
+from resnet_viz.train.trainer import EVALUATION_BATCH
+from resnet_viz.words import lesions as lesion_words
 
 # So many pictures are shown with what the net guesses.
 SHOWN = 10
@@ -200,7 +203,7 @@ def run(spec: RunSpec, nets: Sequence[Network]) -> Iterator[Event]:
     assert isinstance(lab, LesionSpec)
     started = time.perf_counter()
     yield Status("Loading the pictures")
-    splits = datasets.load(spec.data)
+    splits = load_splits(spec.data)
     seen = pictures(splits.pictures["test"], splits.labels["test"], lab.pictures)
     for net in nets:
         if (net.spec.channels, net.spec.size) != (seen.x.shape[3], seen.x.shape[1]):
@@ -277,5 +280,5 @@ def _outcome(benches: Sequence[_Bench], count: int) -> dict[str, Any]:
         {"network": b.net.source.ref, "label": b.net.source.label, "accuracy": b.baseline, "without": b.single}
         for b in benches
     ]
-    sentence = verdict.lesions([(b.net.source.label, b.baseline, b.single) for b in benches], count)
+    sentence = lesion_words.lesions([(b.net.source.label, b.baseline, b.single) for b in benches], count)
     return {"sentence": sentence, "pictures": count, "nets": found}

@@ -11,10 +11,12 @@ from collections.abc import Generator, Sequence
 
 import numpy as np
 
-from resnet_viz import checkpoints, train
-from resnet_viz.events import Event, Point, Result
-from resnet_viz.lab_specs import RangeSpec
-from resnet_viz.spec import RunSpec
+from resnet_viz.nets import checkpoints
+from resnet_viz.runs.events import Event, Point, Result
+from resnet_viz.spec.lab import RangeSpec
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.train import job
+from resnet_viz.train.trainer import Trainer
 
 # Share of a new loss in the smoothed one; how many times the best smoothed loss counts as diverged; and how many steps at either
 # end are not looked at for the steepest descent. The first and the last are torch-lr-finder's.
@@ -53,7 +55,7 @@ def run(spec: RunSpec, nets: Sequence[checkpoints.Network]) -> Generator[Event, 
     """
     lab = spec.lab
     assert isinstance(lab, RangeSpec)
-    trainer = train.Trainer(spec, (yield from train.load(spec)))
+    trainer = Trainer(spec, (yield from job.load(spec)))
     rates: list[float] = []
     smoothed: list[float] = []
     for step in range(1, lab.rates + 1):

@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from scipy.stats import binom
 from torch import Tensor, nn
 
-from resnet_viz import models
 from resnet_viz.labs.gradients import batch, one_thread, run_spec
-from resnet_viz.spec import ModelSpec, SpecError
+from resnet_viz.nets import models
+from resnet_viz.spec.model import ModelSpec
+from resnet_viz.spec.run import SpecError
 
 INPUTS = 8
 

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from resnet_viz import models
-from resnet_viz.data import generator
+from resnet_viz.data.batches import generator
 from resnet_viz.labs.gradients import one_thread
-from resnet_viz.spec import ModelSpec
+from resnet_viz.nets import models
+from resnet_viz.spec.model import ModelSpec
 
 DEPTHS = (1, 2, 3, 4, 6, 8, 12, 20, 32, 50)
 # The kinds of net, and to which depth each is measured: beyond, it is below the noise.

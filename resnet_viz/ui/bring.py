@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from resnet_viz import datasets
-from resnet_viz.networks import NetworkError, Source
-from resnet_viz.spec import SHORTCUTS, DataSpec
+from resnet_viz.data import catalogue
+from resnet_viz.nets.refs import NetworkError, Source
+from resnet_viz.spec.data import DataSpec
+from resnet_viz.spec.model import SHORTCUTS
 
 if TYPE_CHECKING:
-    from resnet_viz.spec import ModelSpec
+    from resnet_viz.spec.model import ModelSpec
 
 
 def fetch(source: Source, meanwhile: str) -> None:
@@ -19,7 +20,7 @@ def fetch(source: Source, meanwhile: str) -> None:
     st.info(f"The weights of {source.label} are torchvision's, downloaded once. Until then you see {meanwhile}.")
     if not st.button(f"Download {source.label}", width="stretch", key=f"fetch {source.ref}"):
         return
-    from resnet_viz import pretrained
+    from resnet_viz.nets import pretrained
 
     bar = st.progress(0.0, "Asking for it")
 
@@ -64,13 +65,13 @@ def checkpoint(key: str) -> None:
 
 
 def _take(key: str, file: Any, kept: dict[str, Any], answers: dict[str, Any]) -> None:
-    from resnet_viz import own_networks
+    from resnet_viz.nets import bring
 
     try:
-        source = own_networks.import_checkpoint(file.name, file.getvalue(), **answers)
-    except own_networks.NeedsMoments as error:
+        source = bring.import_checkpoint(file.name, file.getvalue(), **answers)
+    except bring.NeedsMoments as error:
         kept |= {"asks": error.spec, "says": str(error)}
-    except (NetworkError, datasets.DataError) as error:
+    except (NetworkError, catalogue.DataError) as error:
         kept["error"] = str(error)
     else:
         kept["taken"] = source.label
@@ -80,7 +81,7 @@ def _take(key: str, file: Any, kept: dict[str, Any], answers: dict[str, Any]) ->
 
 def _questions(key: str, spec: ModelSpec) -> dict[str, Any]:
     """What a checkpoint without a spec does not say: how pictures were normalised, what it saw, and whether it has skips."""
-    from resnet_viz.own_networks import MOMENTS
+    from resnet_viz.nets.bring import MOMENTS
 
     usual = {name: values for name, values in MOMENTS.items() if len(values[0]) in (1, spec.channels)}
 
@@ -96,12 +97,12 @@ def _questions(key: str, spec: ModelSpec) -> dict[str, Any]:
     )
     sets = [
         "",
-        *(n for n, f in datasets.BUILT_IN.items() if (f.channels, len(f.classes)) == (spec.channels, spec.classes)),
+        *(n for n, f in catalogue.BUILT_IN.items() if (f.channels, len(f.classes)) == (spec.channels, spec.classes)),
     ]
     data = st.selectbox(
         "Trained on",
         sets,
-        format_func=lambda n: datasets.BUILT_IN[n].label if n else "something else",
+        format_func=lambda n: catalogue.BUILT_IN[n].label if n else "something else",
         key=f"{key}_data",
     )
     answers: dict[str, Any] = {"mean": _numbers(mean), "std": _numbers(std), "data": DataSpec(data) if data else None}

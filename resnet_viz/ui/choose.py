@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from resnet_viz import datasets, networks, pictures
-from resnet_viz.networks import NetworkError, Source
-from resnet_viz.spec import DataSpec
+from resnet_viz.data import catalogue, download, images
+from resnet_viz.data.splits import load_test
+from resnet_viz.nets import refs
+from resnet_viz.nets.refs import NetworkError, Source
+from resnet_viz.spec.data import DataSpec
 from resnet_viz.ui import bring, live
 from resnet_viz.ui.link import link, linked
 
 if TYPE_CHECKING:
-    from resnet_viz.checkpoints import Network
+    from resnet_viz.nets.checkpoints import Network
 
 # Where a picture comes from, in words short enough for one row.
 KINDS = {"sample": "Sample", "data": "Data", "upload": "File", "camera": "Camera"}
@@ -46,14 +48,14 @@ class Pool:
 
 def network(ref: str) -> Network:
     """The network of a ref, ready to be asked; a few are kept. Imports torch. Raises NetworkError."""
-    source = networks.find(ref, live.store())
+    source = refs.find(ref, live.store())
     stamp = source.path.stat().st_mtime if source.path and source.path.exists() else 0.0
     return _load(source, stamp)
 
 
 @st.cache_resource(show_spinner="Loading the network", max_entries=8, hash_funcs={Source: lambda s: (s.ref, s.step)})
 def _load(source: Source, stamp: float) -> Network:
-    from resnet_viz import checkpoints
+    from resnet_viz.nets import checkpoints
 
     return checkpoints.load(source)
 
@@ -76,14 +78,14 @@ def choose_network(key: str, *, label: str = "Network") -> Source:
     Its ref stands in the URL under ``key``.
     """
     store = live.store()
-    sources = {source.ref: source for source in networks.available(store)}
+    sources = {source.ref: source for source in refs.available(store)}
     default = next(iter(sources))
     if new := st.session_state.pop(f"{key} new", None):  # just brought; the widget has been drawn in the run that did
         st.session_state[key] = new
     ref = linked(key, default)
     if ref not in sources:  # an earlier snapshot, or a link from elsewhere
         try:
-            sources[ref] = networks.find(ref, store)
+            sources[ref] = refs.find(ref, store)
         except NetworkError as error:
             st.error(str(error))
             ref = st.session_state[key] = default
@@ -126,29 +128,29 @@ def choose_picture(key: str, source: Source) -> Chosen:
 
 
 def _sample(key: str, source: Source) -> Chosen:
-    names = list(pictures.SAMPLES)
+    names = list(images.SAMPLES)
     if linked(key, names[0]) not in names:
         st.session_state[key] = names[0]
     name = st.selectbox("Sample", names, format_func=str.capitalize, key=key, persist_state="session")
     link(key, name, names[0])
-    classes = datasets.facts(source.data).classes if source.data else ()
+    classes = catalogue.facts(source.data).classes if source.data else ()
     return Chosen(_shipped(name), name, classes.index(name) if name in classes else None)
 
 
 @st.cache_data(show_spinner=False)
 def _shipped(name: str) -> np.ndarray:
-    return pictures.read(pictures.SAMPLES[name].read_bytes(), name)
+    return images.read(images.SAMPLES[name].read_bytes(), name)
 
 
 def _from_data(key: str, source: Source) -> Chosen | None:
     """A test picture of the network's data set, by its number; None, with words, where they are not on this machine."""
     try:
         x, y = test_pictures(source)
-    except datasets.DataError as error:
+    except catalogue.DataError as error:
         st.info(f"{error} Until then, a sample:")
         return None
     st.session_state[key] = min(max(linked(key, 0, int), 0), len(x) - 1)
-    about = datasets.facts(source.data) if source.data else None
+    about = catalogue.facts(source.data) if source.data else None
     assert about
     number = st.number_input(
         f"Test picture of {about.label}, 0 to {len(x) - 1:,}", 0, len(x) - 1, step=1, key=key, persist_state="session"
@@ -165,7 +167,7 @@ def _own(key: str, kind: str) -> Chosen | None:
     if kind == "camera":
         file = st.camera_input("Camera", key=key)
     else:
-        size = pictures.FILE >> 20
+        size = images.FILE >> 20
         file = st.file_uploader("PNG, JPEG, WebP, GIF or BMP", key=key, max_upload_size=size)
     kept: dict[str, Any] = st.session_state.setdefault(f"{key} kept", {})
     if file is not None and kept.get("file") != file.file_id:
@@ -173,10 +175,10 @@ def _own(key: str, kind: str) -> Chosen | None:
             name = "your photo" if kind == "camera" else file.name
             kept |= {
                 "file": file.file_id,
-                "chosen": Chosen(pictures.read(file.getvalue(), file.name), name),
+                "chosen": Chosen(images.read(file.getvalue(), file.name), name),
                 "error": "",
             }
-        except pictures.PictureError as error:
+        except images.PictureError as error:
             kept |= {"file": file.file_id, "error": str(error)}
     if file is not None and kept.get("error"):
         st.error(kept["error"])
@@ -196,10 +198,10 @@ def test_pictures(source: Source) -> tuple[np.ndarray, np.ndarray]:
     Raises DataError where it is not known, or not on this machine: nothing is downloaded here.
     """
     if source.data is None:
-        raise datasets.DataError(f"{source.label} brings no data set with it; upload a picture, or take a sample.")
-    if not datasets.available(source.data.name):
-        label = datasets.facts(source.data).label
-        raise datasets.DataError(
+        raise catalogue.DataError(f"{source.label} brings no data set with it; upload a picture, or take a sample.")
+    if not download.available(source.data.name):
+        label = catalogue.facts(source.data).label
+        raise catalogue.DataError(
             f"{label} is not on this machine; train any network on it once, on Twins, to fetch it."
         )
     return _test_pictures(source.data)
@@ -207,7 +209,7 @@ def test_pictures(source: Source) -> tuple[np.ndarray, np.ndarray]:
 
 @st.cache_resource(show_spinner="Reading the data set", max_entries=2)
 def _test_pictures(data: DataSpec) -> tuple[np.ndarray, np.ndarray]:
-    return datasets.load_test(data)
+    return load_test(data)
 
 
 def pool(source: Source, most: int = 1000) -> Pool:
@@ -215,15 +217,15 @@ def pool(source: Source, most: int = 1000) -> Pool:
     spec = source.spec
     try:
         x, y = test_pictures(source)
-        about = datasets.facts(source.data) if source.data else None
+        about = catalogue.facts(source.data) if source.data else None
         assert about
         return Pool(x[:most], y[:most], f"the first {min(most, len(x)):,} test pictures of {about.label}")
-    except datasets.DataError:
+    except catalogue.DataError:
         found = _parts(spec.size, spec.channels, min(most, 300 if spec.size <= 64 else 60))
         return Pool(
             found,
             None,
-            f"{len(found)} parts of the {len(pictures.SAMPLES)} photos that ship, for its data set is not here",
+            f"{len(found)} parts of the {len(images.SAMPLES)} photos that ship, for its data set is not here",
         )
 
 
@@ -231,12 +233,12 @@ def pool(source: Source, most: int = 1000) -> Pool:
 def _parts(size: int, channels: int, count: int) -> np.ndarray:
     """Squares of the photos that ship, of drawn places and sizes, (count, size, size, channels)."""
     draw = np.random.default_rng(0)
-    photos: Mapping[int, np.ndarray] = {i: _shipped(name) for i, name in enumerate(pictures.SAMPLES)}
+    photos: Mapping[int, np.ndarray] = {i: _shipped(name) for i, name in enumerate(images.SAMPLES)}
     found = []
     for number in range(count):
         photo = photos[number % len(photos)]
         short = min(photo.shape[:2])
         side = int(draw.integers(min(size, short // 4), short + 1))
         top, left = (int(draw.integers(0, n - side + 1)) for n in photo.shape[:2])
-        found.append(pictures.fit(photo[top : top + side, left : left + side], size, channels))
+        found.append(images.fit(photo[top : top + side, left : left + side], size, channels))
     return np.stack(found)

@@ -10,24 +10,15 @@ from typing import Any
 
 import streamlit as st
 
-from resnet_viz import arch, datasets, engine
-from resnet_viz.spec import (
-    AUGMENTATIONS,
-    IMAGENET_DEPTHS,
-    INITS,
-    NORMS,
-    OPTIMISERS,
-    ORDERS,
-    PRECISIONS,
-    SCHEDULES,
-    SHORTCUTS,
-    DataSpec,
-    ModelSpec,
-    RunSpec,
-    TrainSpec,
-)
-from resnet_viz.store import Store
+from resnet_viz.data import catalogue, download
+from resnet_viz.runs.store import Store
+from resnet_viz.spec import arch
+from resnet_viz.spec.data import AUGMENTATIONS, DataSpec
+from resnet_viz.spec.model import IMAGENET_DEPTHS, INITS, NORMS, ORDERS, SHORTCUTS, ModelSpec
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.spec.train import OPTIMISERS, PRECISIONS, SCHEDULES, TrainSpec
 from resnet_viz.ui.live import duration
+from resnet_viz.workers import engine
 
 DEPTHS = (*range(8, 111, 6), 164, 302, 602, 1202)
 NETS = {"both": "Both", "residual": "Residual", "plain": "Plain"}
@@ -170,7 +161,7 @@ def chosen(values: Mapping[str, Any]) -> list[RunSpec]:
 
     Raises SpecError or DataError with a sentence for the user.
     """
-    residual = datasets.fill(residual_spec(values))
+    residual = catalogue.fill(residual_spec(values))
     return {"both": [residual, residual.twin()], "residual": [residual], "plain": [residual.twin()]}[values["nets"]]
 
 
@@ -204,8 +195,8 @@ def _number(label: str, key: str, **more: Any) -> None:
 
 def data_names() -> dict[str, str]:
     """Data sets to choose from, with labels: the built-in ones and what the user has brought."""
-    names = {n: about.label + ("" if datasets.available(n) else " ↓") for n, about in datasets.BUILT_IN.items()}
-    return names | {f"own:{s.hash}": f"{s.label} ({s.hash[:4]})" for s in datasets.own_data()}
+    names = {n: about.label + ("" if download.available(n) else " ↓") for n, about in catalogue.BUILT_IN.items()}
+    return names | {f"own:{s.hash}": f"{s.label} ({s.hash[:4]})" for s in catalogue.own_data()}
 
 
 def draw_main() -> None:

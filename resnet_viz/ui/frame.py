@@ -15,9 +15,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from resnet_viz.figures import Drawing
-
-ROOT = Path(__file__).parents[2]
-STAGE = Path(__file__).parent / "stage.js"
+from resnet_viz.files import ROOT, STAGE
 
 CSS = """
 [data-testid="stMainBlockContainer"] { padding: 3.6rem 1.6rem 0.6rem; max-width: 1900px; }
@@ -52,7 +50,7 @@ def frame(title: str) -> None:
     st.set_page_config(page_title=f"{title} · ResNet Viz", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
     st.html(f"<style>{CSS}</style>")
     serve(Path(plotly.__file__).parent / "package_data" / "plotly.min.js")
-    serve(STAGE)
+    serve(STAGE / "stage.js")
 
 
 def chart(

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from resnet_viz import datasets, engine, networks
+from resnet_viz.data import catalogue
 from resnet_viz.figures.depth import ENGINEER
-from resnet_viz.record import Record, Series, load
-from resnet_viz.store import RESUMABLE, Run, Store
+from resnet_viz.nets import refs
+from resnet_viz.runs.record import Record, Series, load
+from resnet_viz.runs.store import RESUMABLE, Run, Store
 from resnet_viz.ui.link import link, linked
-from resnet_viz.verdict import called
+from resnet_viz.words.twins import called
+from resnet_viz.workers import engine
 
 # Seconds between two looks at a live run.
 TICK = 0.4
@@ -36,15 +38,15 @@ FIRST = "digits-56"  # what the first screen shows
 @st.cache_data(show_spinner=False)
 def recordings() -> dict[str, str]:
     """The recorded twins by data and depth, such as "cifar10-20", with their labels; the first screen's first."""
-    names = sorted((path.stem for path in networks.SHIPPED.glob("*.npz")), key=lambda name: (name != FIRST, name))
+    names = sorted((path.stem for path in refs.SHIPPED.glob("*.npz")), key=lambda name: (name != FIRST, name))
     parts = {name: name.rsplit("-", 1) for name in names}
-    return {name: f"{datasets.BUILT_IN[data].label}, {depth} layers" for name, (data, depth) in parts.items()}
+    return {name: f"{catalogue.BUILT_IN[data].label}, {depth} layers" for name, (data, depth) in parts.items()}
 
 
 @st.cache_data(show_spinner=False)
 def recorded(name: str = FIRST) -> list[Record]:
     """Twins that ship with the app: the first pair whole, then the curves of more seeds."""
-    return load(networks.SHIPPED / f"{name}.npz")
+    return load(refs.SHIPPED / f"{name}.npz")
 
 
 def recording() -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 import streamlit as st
 
-from resnet_viz.figures.payload import pack
-from resnet_viz.record import Record
-from resnet_viz.ui.frame import STAGE
+from resnet_viz.files import STAGE
+from resnet_viz.runs.record import Record
+from resnet_viz.stage.payload import pack
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ export default (component) => stage.then((module) => module.default(component)).
 
 @cache
 def _component() -> Any:
-    version = hashlib.sha256(STAGE.read_bytes()).hexdigest()[:12]
+    version = hashlib.sha256((STAGE / "stage.js").read_bytes()).hexdigest()[:12]
     return st.components.v2.component(
         "resnet_viz_stage",
         js=LOADER % version,
-        css=STAGE.with_suffix(".css").read_text(encoding="utf-8"),
+        css=(STAGE / "stage.css").read_text(encoding="utf-8"),
         isolate_styles=False,  # Plotly's own style rules live in the document
     )

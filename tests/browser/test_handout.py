@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from resnet_viz import export
+from resnet_viz.publish import handout
 from tests.synthetic import twins
 
 pytestmark = pytest.mark.browser
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 def test_handout_works_from_disk_without_a_network(chromium, tmp_path) -> None:
     records = twins()
-    (tmp_path / "handout.html").write_text(export.handout(records), encoding="utf-8")
+    (tmp_path / "handout.html").write_text(handout.handout(records), encoding="utf-8")
     context = chromium.new_context(offline=True)
     page = context.new_page()
     asked, errors = [], []

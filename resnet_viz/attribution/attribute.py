@@ -1,0 +1,206 @@
+"""Ask a network why: a map of which pixels, or which cells of a block, speak for a class.
+
+A map is a function of the arguments alone. It explains a logit (the number before the softmax), or one logit less another.
+A model's hooks are everybody's: all that is here runs inside `probes.alone`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from resnet_viz.attribution.methods import METHODS, Method, Question, cams
+from resnet_viz.nets.probes import alone
+from resnet_viz.spec import arch
+from resnet_viz.spec.model import ModelSpec
+
+MEMORY = 256 * 2**20  # bytes of activations that one pass may keep: longer ones are cut into parts
+CELLS = 4  # rows (= columns) of cells below which a block's Grad-CAM says little
+
+
+class AttributionError(ValueError):
+    """What is wrong with a question asked of a network, in one sentence a user can act on."""
+
+
+class Less(nn.Module):
+    """A network whose logits are those of ``model`` less the one of class ``minus``: (B, C, H, W) → (B, classes)."""
+
+    def __init__(self, model: nn.Module, minus: int) -> None:
+        super().__init__()
+        self.model, self.minus = model, minus
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = self.model(x)
+        return logits - logits[:, self.minus, None]
+
+
+def layers(spec: ModelSpec) -> dict[str, int]:
+    """The blocks that Grad-CAM can look at, in order, and how many rows (= columns) of cells each has."""
+    return {block.name: block.size_out for block in arch.blocks(spec)}
+
+
+def default_layer(spec: ModelSpec) -> str:
+    """The last block with at least 4x4 cells; where none has, the last of those with most."""
+    cells = layers(spec)
+    enough = min(CELLS, max(cells.values()))
+    return [name for name, count in cells.items() if count >= enough][-1]
+
+
+def attribute(
+    model: nn.Module,
+    x: Tensor,
+    *,
+    method: str,
+    target: int | Sequence[int] | Tensor,
+    minus: int | None = None,
+    layer: str | None = None,
+    baseline: Tensor | None = None,
+    progress: Callable[[float], None] | None = None,
+    **parameters: float,
+) -> Tensor:
+    """Signed maps of pictures ``x`` (B, C, H, W): (B, H, W), summed over channels.
+
+    Grad-CAM's are (B, h, w), the cells of its block, before the ReLU. ``target``: the class to explain, one for all or (B,);
+    ``minus``: a class whose logit is taken from it. ``layer``: a block's name, for methods that look at one (`default_layer`).
+    ``baseline``: what stands for "nothing there", (C, H, W), or (N, C, H, W) for GradientSHAP to draw from; None is 0, the
+    training mean, a grey. ``progress`` hears the share done, 0 to 1. Other keywords are the method's ``parameters``.
+    A batch's maps are those of its pictures one by one. Raises AttributionError for what isn't there.
+    """
+    if method not in METHODS:
+        raise AttributionError(f"Method {method!r} is not known; choose one of {', '.join(METHODS)}.")
+    how = METHODS[method]
+    values = _values(how, parameters)
+    targets = _check(model, x, target, minus)
+    layer = _check_layer(model, layer) if how.layered else ""
+    base = torch.zeros_like(x[:1]) if baseline is None else baseline.reshape(-1, *x.shape[1:]).to(x)
+    passes, rows = how.passes(values, x.shape[-1]), pass_rows(model, x)
+    # Where one picture fills a pass they come one by one: the noise each gets, too, is then its own.
+    each = max(1, rows // 2) if passes <= 2 else 1
+    answers = []
+    with evaluating(model), _counted(model, passes * len(x), progress):
+        net = model if minus is None else Less(model, minus)
+        for part, classes in zip(x.detach().split(each), targets.split(each), strict=True):
+            question = Question(
+                net, part, classes, base, f"model.{layer}" if minus is not None else layer, rows, values
+            )
+            answers.append(how.answer(question).detach().sum(1))
+    return torch.cat(answers)
+
+
+def gradcam_strip(
+    model: nn.Module,
+    x: Tensor,
+    *,
+    target: int | Sequence[int] | Tensor,
+    minus: int | None = None,
+    layers: Iterable[str] | None = None,
+) -> dict[str, Tensor]:
+    """Grad-CAM at every block (or at ``layers``) from one forward pass: name → (B, h, w), raw, in the blocks' order."""
+    spec: Any = model.spec
+    names = [_check_layer(model, name) for name in (layers or (block.name for block in arch.blocks(spec)))]
+    targets = _check(model, x, target, minus)
+    with evaluating(model):
+        net, prefix = (model, "") if minus is None else (Less(model, minus), "model.")
+        parts = [
+            cams(net, part, classes, [prefix + name for name in names])
+            for part, classes in zip(*(t.split(pass_rows(model, x)) for t in (x.detach(), targets)), strict=True)
+        ]
+    return {name: torch.cat([part[prefix + name] for part in parts]) for name in names}
+
+
+# What is asked, checked
+
+
+def _values(method: Method, given: Mapping[str, float]) -> dict[str, float]:
+    """The method's parameters, those that are not given at their defaults."""
+    values = {p.name: p.default for p in method.parameters}
+    for name, value in given.items():
+        if name not in values:
+            raise AttributionError(f"{method.label} has no parameter {name!r}; it takes {', '.join(values) or 'none'}.")
+        values[name] = value
+    for p in method.parameters:
+        if not p.low <= values[p.name] <= p.high:
+            raise AttributionError(
+                f"{p.label} {values[p.name]:g} is outside {p.low:g} to {p.high:g} for {method.label}."
+            )
+    return values
+
+
+def _check(model: nn.Module, x: Tensor, target: int | Sequence[int] | Tensor, minus: int | None) -> Tensor:
+    """The class of each picture, (B,) int64."""
+    spec: Any = model.spec
+    if x.ndim != 4 or not len(x) or x.shape[1] != spec.channels:
+        raise AttributionError(
+            f"Pictures of shape {tuple(x.shape)} don't fit: this network takes (B, {spec.channels}, H, W) with B from 1 up."
+        )
+    targets = torch.as_tensor(target, dtype=torch.int64, device=x.device)
+    if targets.ndim and targets.shape != x.shape[:1]:
+        raise AttributionError(f"{targets.numel()} classes are given for {len(x)} pictures; give one, or one for each.")
+    for number in (*targets.reshape(-1).tolist(), *([] if minus is None else [minus])):
+        if not 0 <= number < spec.classes:
+            raise AttributionError(
+                f"Class {number} is not one of this network's {spec.classes}: 0 to {spec.classes - 1}."
+            )
+    if minus is not None and (targets == minus).any():
+        raise AttributionError(f"Class {minus} less itself is 0 everywhere; choose another class to subtract.")
+    return targets.expand(len(x))
+
+
+def _check_layer(model: nn.Module, layer: str | None) -> str:
+    spec: Any = model.spec
+    names = list(layers(spec))
+    if layer is None:
+        return default_layer(spec)
+    if layer not in names:
+        raise AttributionError(
+            f"This network has no block {layer!r}; it has {names[0]} to {names[-1]}, {len(names)} in all."
+        )
+    return layer
+
+
+# How it is carried out
+
+
+def pass_rows(model: nn.Module, x: Tensor) -> int:
+    """How many of these pictures one forward and backward pass may hold."""
+    spec: Any = model.spec
+    each = arch.activation_bytes(spec) * x.shape[-1] * x.shape[-2] / spec.size**2
+    return int(max(1, min(64, MEMORY // each)))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model to oneself, evaluating (batch statistics would mix the pictures), with gradients on."""
+    with alone(model), torch.enable_grad():
+        training = model.training
+        if training:
+            model.eval()
+        try:
+            yield
+        finally:
+            if training:
+                model.train()
+
+
+@contextmanager
+def _counted(model: nn.Module, total: int, progress: Callable[[float], None] | None) -> Iterator[None]:
+    """While open, ``progress`` hears after each forward pass what share of ``total`` pictures went through."""
+    if progress is None:
+        yield
+        return
+    done = 0
+
+    def count(_module: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
+        nonlocal done
+        done += len(inputs[0])
+        progress(min(1.0, done / total))
+
+    handle = model.register_forward_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,0 +1,191 @@
+"""`python -m resnet_viz lab NAME`: the labs without a browser, in this process; each event a line of JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from resnet_viz import labs
+from resnet_viz.cli import start, training
+from resnet_viz.nets import refs
+from resnet_viz.runs import record
+from resnet_viz.runs.events import Event, Point, Result, Status
+from resnet_viz.runs.record import Record, Series
+from resnet_viz.runs.store import Store
+from resnet_viz.spec.lab import LabSpec, LandscapeSpec, LesionSpec
+from resnet_viz.spec.train import TrainSpec
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab of the command line: what it does, its own options, and its events, of which the last is a Result."""
+
+    help: str
+    options: Callable[[argparse.ArgumentParser], None]
+    events: Callable[[argparse.Namespace], Iterable[Event]]
+
+
+def spec_options(parser: argparse.ArgumentParser, cls: type[LabSpec]) -> None:
+    """An option for every field of a lab's spec but its networks, its default the field's."""
+    for field in fields(cls):
+        if field.init and field.name != "networks":
+            kind, default = type(field.default), field.default
+            parser.add_argument(
+                f"--{field.name.replace('_', '-')}", type=kind, default=default, help=f"default: {default}"
+            )
+
+
+def network_options(parser: argparse.ArgumentParser, cls: type[LabSpec]) -> None:
+    """The same, and which trained networks; one and the same device and number of threads for all."""
+    parser.add_argument(
+        "--networks", nargs="+", metavar="REF", default=["shipped:digits-residual-20", "shipped:digits-plain-20"],
+        help="shipped:NAME, run:ID or file:HASH; default: %(default)s",
+    )  # fmt: skip
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep what was measured, as pages read it (.npz)")
+    spec_options(parser, cls)
+
+
+def on_networks(options: argparse.Namespace, cls: type[Any]) -> Iterator[Event]:
+    """The events of a lab of trained networks, as a worker would have them."""
+    import torch
+
+    from resnet_viz.nets import checkpoints
+    from resnet_viz.train import job
+
+    store = Store()
+    lab = cls(
+        tuple(options.networks),
+        **{f.name: getattr(options, f.name) for f in fields(cls) if hasattr(options, f.name) and f.name != "networks"},
+    )
+    spec = job.resolve(labs.run_of(lab, store, TrainSpec(threads=options.threads, device=options.device)))
+    torch.set_num_threads(spec.train.threads)
+    nets = [checkpoints.load(refs.find(ref, store)) for ref in lab.networks]
+    module = labs.module(lab.kind)
+    total = module.steps(spec, nets)
+    yield Status(lab.title, 0, total)
+    points: list[Point] = []
+    for event in module.run(spec, nets):
+        if isinstance(event, Point):
+            points.append(event)
+        elif isinstance(event, Result) and options.save:
+            found = Record(
+                lab.kind, spec, event.status, lab.title, points[-1].step, total, event.message, event.values,
+                {"created": time.time(), "torch": torch.__version__}, _series(points),
+            )  # fmt: skip
+            record.save(options.save, [found])
+        yield event
+
+
+def _series(points: Iterable[Point]) -> dict[str, Series]:
+    """The points' values by metric."""
+    found: dict[str, list[tuple[int, Any]]] = {}
+    for point in points:
+        for name, value in point.values.items():
+            found.setdefault(name, []).append((point.step, value))
+    return {
+        name: (np.array([s for s, _ in rows], np.int64), np.array([v for _, v in rows], np.float32))
+        for name, rows in found.items()
+    }
+
+
+# By its name on the command line. A quick lab yields one Result.
+LABS: dict[str, Lab] = {
+    "lesion": Lab(
+        "drop blocks of trained networks, one or some, and shuffle them (Veit 2016)",
+        lambda parser: network_options(parser, LesionSpec),
+        lambda options: on_networks(options, LesionSpec),
+    ),
+    "landscape": Lab(
+        "the loss around trained networks, along random directions or in the plane of their training (Li 2018)",
+        lambda parser: network_options(parser, LandscapeSpec),
+        lambda options: on_networks(options, LandscapeSpec),
+    ),
+    "lr-range": Lab(
+        "the learning rate at which a net's loss falls fastest (Smith 2017)", training.range_options, training.lr_range
+    ),
+    "sweep": Lab(
+        "train a grid of depths, shortcuts or remedies against overfitting, and seeds",
+        training.sweep_options,
+        training.sweep,
+    ),
+    "gradients": Lab(
+        "gradient and activation norms of a network and its plain twin before the first step",
+        start.network_options,
+        start.gradients,
+    ),
+    "shattering": Lab(
+        "correlation of gradients between inputs in deep fully connected nets (Balduzzi 2017)",
+        start.seed_option,
+        start.shattering,
+    ),
+    "paths": Lab(
+        "the gradient that paths of each length carry before the first step (Veit 2016)",
+        start.network_options,
+        start.paths,
+    ),
+}
+
+
+def add_parsers(commands: Any) -> None:
+    """Add the command ``lab`` and, below it, one for each lab."""
+    command = commands.add_parser("lab", help="run a lab: why residual connections work, as an experiment")
+    found = command.add_subparsers(required=True, metavar="NAME")
+    for name, lab in LABS.items():
+        parser = found.add_parser(name, help=lab.help, description=lab.help)
+        lab.options(parser)
+        parser.add_argument("--json", action="store_true", help="one JSON object an event; the last is the result")
+        parser.set_defaults(call=_call, lab=lab)
+
+
+def _call(options: argparse.Namespace) -> int:
+    status = "failed"
+    with tqdm(disable=options.json, delay=0.5, unit="step") as bar:
+        for event in options.lab.events(options):
+            if options.json:
+                if line := _line(event):
+                    print(json.dumps(_plain(line), allow_nan=False), flush=True)
+            elif isinstance(event, Status):
+                bar.set_description_str(event.text, refresh=False)
+                bar.total = bar.total or event.total  # the lab's own comes first; what is inside a step counts apart
+            elif isinstance(event, Point):
+                bar.update(event.step - bar.n)
+            elif isinstance(event, Result):
+                bar.close()
+                print(event.values.get("sentence", event.status), event.message)
+            if isinstance(event, Result):
+                status = event.status
+    return int(status != "finished")
+
+
+def _line(event: Event) -> dict[str, Any] | None:
+    """What an event says in --json; nothing of a snapshot."""
+    match event:
+        case Point():
+            return {"event": "point", "step": event.step, **event.values}
+        case Status():
+            return {"event": "status", "text": event.text, "done": event.done, "total": event.total}
+        case Result():
+            return {"event": "result", "status": event.status, "message": event.message, **event.values}
+    return None
+
+
+def _plain(value: Any) -> Any:
+    """The same for JSON, which has no arrays, NaN or infinity: lists and nulls."""
+    if isinstance(value, dict):
+        return {name: _plain(v) for name, v in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,107 @@
+"""From a `networks.Source` to a network one can look into; and to the file format that ships."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from resnet_viz.data import batches, catalogue
+from resnet_viz.data.splits import load_splits
+from resnet_viz.nets import models
+from resnet_viz.nets.refs import NetworkError, Source, describe, head
+from resnet_viz.spec.model import ModelSpec
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network, ready to be asked: evaluation mode, float32, no parameter requires a gradient.
+
+    ``mean`` and ``std``, (C,), are in grey levels 0 to 255. ``model`` may be shared: hook it inside `probes.alone`.
+    """
+
+    source: Source
+    model: nn.Module
+    mean: Tensor
+    std: Tensor
+    classes: tuple[str, ...]
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self.source.spec
+
+    def prepare(self, pictures: np.ndarray) -> Tensor:
+        """uint8 (B, H, W, C) → what the network takes: float32 (B, C, H, W), normalised as in its training."""
+        x = torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float()
+        return ((x - self.mean[:, None, None]) / self.std[:, None, None]).contiguous()
+
+
+def load(source: Source) -> Network:
+    """The network of a source. Raises NetworkError where its weights are not there, not whole, not finite, or of another net."""
+    if source.path is None:
+        raise NetworkError(f"The weights of {source.label} are not on this machine yet; fetch them first.")
+    try:
+        read = _safetensors if source.path.suffix == ".safetensors" else _snapshot
+        state, mean, std, classes = read(source)
+        model = models.build(source.spec)
+        model.load_state_dict(
+            {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+        )
+    except (OSError, EOFError, KeyError, RuntimeError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        if isinstance(error, NetworkError | catalogue.DataError):
+            raise NetworkError(str(error)) from error
+        first = str(error).strip().splitlines()[0]
+        raise NetworkError(f"The weights of {source.label} can't be read ({first}); choose other ones.") from error
+    if not all(value.isfinite().all() for value in model.state_dict().values()):
+        raise NetworkError(
+            f"The weights of {source.label} are not finite, for it diverged; choose an earlier snapshot."
+        )
+    model.eval().requires_grad_(False)
+    return Network(source, model, torch.as_tensor(mean), torch.as_tensor(std), tuple(classes))
+
+
+_Read = tuple[dict[str, Tensor], Any, Any, Sequence[str]]
+
+
+def _safetensors(source: Source) -> _Read:
+    from safetensors.torch import load_file
+
+    assert source.path
+    about = head(source.path)
+    mean, std, classes = (json.loads(about[name]) for name in ("mean", "std", "classes"))
+    return load_file(source.path), mean, std, classes
+
+
+def _snapshot(source: Source) -> _Read:
+    """Of a run's snapshot (`train.Trainer.snapshot`); one from before they said how to feed the net asks its data."""
+    assert source.path
+    saved = torch.load(source.path, map_location="cpu", weights_only=True)
+    if "mean" not in saved:
+        assert source.data
+        splits = load_splits(source.data)
+        mean, std = batches.moments(splits.pictures["train"])
+        return saved["model"], mean, std, splits.classes
+    return saved["model"], saved["mean"], saved["std"], saved["classes"]
+
+
+def save(path: Path, network: Network, half: bool = False) -> None:
+    """Write a network to a .safetensors with its description; ``half``: parameters (not BatchNorm's statistics) as float16."""
+    from safetensors.torch import save_file
+
+    learned = {name for name, _ in network.model.named_parameters()}
+    state = {
+        name: (value.half() if half and name in learned else value).contiguous()
+        for name, value in network.model.state_dict().items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    save_file(state, part, describe(network.source, network.mean.tolist(), network.std.tolist(), network.classes))
+    part.replace(path)  # whole or not at all

@@ -1,0 +1,144 @@
+"""What is measured inside a network. Hooks are context managers, gone after success and error alike.
+
+Norms are taken in float32 whatever the precision of the pass, and stay on the device until the step's one transfer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from resnet_viz.nets.models import Block
+
+
+def _norm(x: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(x, dtype=torch.float32)
+
+
+_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
+_LOCKS_GUARD = threading.Lock()
+
+
+@contextmanager
+def alone(model: nn.Module) -> Iterator[None]:
+    """Have a model to oneself: others who ask for the same one, in other threads, wait until it is given back.
+
+    A hook sees every thread's pass through its module, so whoever hooks a model that pages share does it inside. A thread that
+    has the model may ask again.
+    """
+    with _LOCKS_GUARD:
+        lock = _LOCKS.setdefault(model, threading.RLock())
+    with lock:
+        yield
+
+
+@contextmanager
+def _hooks() -> Iterator[list[torch.utils.hooks.RemovableHandle]]:
+    handles: list[torch.utils.hooks.RemovableHandle] = []
+    try:
+        yield handles
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def block_gradients(blocks: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
+    """While open, each backward pass fills the list with ‖∂L/∂h_b‖, the gradient norm at every block's output.
+
+    The list holds one 0-d float32 tensor a block (or other module), NaN until the first backward pass.
+    """
+    norms = [torch.tensor(torch.nan)] * len(blocks)
+
+    def keep(number: int, gradient: Tensor) -> None:
+        norms[number] = _norm(gradient)
+
+    def watch(number: int, output: Tensor) -> None:
+        if output.requires_grad:
+            output.register_hook(lambda gradient: keep(number, gradient))
+
+    with _hooks() as handles:
+        for number, block in enumerate(blocks):
+            handles.append(block.register_forward_hook(lambda _m, _i, out, number=number: watch(number, out)))
+        yield norms
+
+
+@contextmanager
+def responses(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
+    """While open, each forward pass fills the dict with the std of each layer's response, before ReLU (He 2015, fig. 7)."""
+    stds: dict[str, Tensor] = {}
+
+    def keep(name: str, output: Tensor) -> None:
+        stds[name] = output.detach().float().std()
+
+    with _hooks() as handles:
+        for name, module in modules.items():
+            handles.append(module.register_forward_hook(lambda _m, _i, out, name=name: keep(name, out)))
+        yield stds
+
+
+@contextmanager
+def branch_shares(blocks: Sequence[Block]) -> Iterator[list[Tensor]]:
+    """While open, each forward pass fills the list with ‖F(x)‖/‖x‖ of every block; NaN where the block has no skip."""
+    shares = [torch.tensor(torch.nan)] * len(blocks)
+
+    def keep(number: int, branch: Tensor, x: Tensor) -> None:
+        shares[number] = _norm(branch.detach()) / _norm(x.detach())
+
+    with _hooks() as handles:
+        for number, block in enumerate(blocks):
+            if block.has_skip:
+                inputs: list[Tensor] = []
+                handles.append(block.register_forward_pre_hook(lambda _m, x, seen=inputs: seen.append(x[0])))
+                handles.append(
+                    block.branch_out.register_forward_hook(
+                        lambda _m, _i, out, number=number, seen=inputs: keep(number, out, seen.pop())
+                    )
+                )
+        yield shares
+
+
+def weight_gradients(weights: Sequence[Tensor]) -> Tensor:
+    """‖∂L/∂w‖ of each weight tensor, in one fused call: (layers,) float32."""
+    return torch.stack(torch._foreach_norm([w.grad for w in weights if w.grad is not None], 2, dtype=torch.float32))
+
+
+class Updates:
+    """How far one optimiser step moves each weight tensor: ‖Δw‖/‖w‖, w before the step."""
+
+    def __init__(self, weights: Sequence[Tensor]) -> None:
+        self.weights = list(weights)
+        self.before = [w.detach().clone() for w in weights]
+
+    @torch.no_grad()
+    def start(self) -> None:
+        """Remember the weights before the optimiser's step."""
+        torch._foreach_copy_(self.before, self.weights)
+
+    @torch.no_grad()
+    def ratios(self) -> Tensor:
+        """‖Δw‖/‖w‖ since `start`, (layers,) float32; 0/0 (a layer that is 0 and stays 0) is 0."""
+        sizes = torch.stack(torch._foreach_norm(self.before))
+        moved = torch.stack(torch._foreach_norm(torch._foreach_sub(self.weights, self.before)))
+        return torch.where(moved == 0, 0.0, moved / sizes)
+
+
+def first_not_finite(model: nn.Module, x: Tensor) -> str | None:
+    """The name of the first module, in forward order, whose output for ``x`` is not finite; None where all are."""
+    found: list[str] = []
+
+    def check(name: str, output: Tensor) -> None:
+        if not found and not torch.isfinite(output).all():
+            found.append(name)
+
+    leaves = {name: m for name, m in model.named_modules() if name and not any(m.children())}
+    with torch.no_grad(), _hooks() as handles:
+        for name, module in leaves.items():
+            handles.append(module.register_forward_hook(lambda _m, _i, out, name=name: check(name, out)))
+        model(x)
+    return found[0] if found else None

@@ -1,0 +1,224 @@
+"""Which trained networks there are, and where their weights lie: those that ship, runs and their snapshots, the user's files,
+torchvision's. Without torch, for pages list them before they load one; `checkpoints.load` makes a network of a `Source`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from resnet_viz.data import catalogue
+from resnet_viz.files import TWINS as SHIPPED
+from resnet_viz.runs.store import Run, Store, StoreError
+from resnet_viz.spec.data import DataSpec
+from resnet_viz.spec.model import IMAGENET_DEPTHS, ModelSpec
+from resnet_viz.spec.run import SpecError, part_from_json
+
+
+class NetworkError(ValueError):
+    """Why there is no such network, or why it can't be used, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A network's weights and what is known of them.
+
+    ``ref`` names it in links and lab specs: "shipped:NAME", "run:ID" (its last snapshot), "file:HASH" or "torchvision:DEPTH";
+    "@STEP" behind it means the weights of an earlier step. ``path``: a .safetensors, or a run's snapshot (.pt); None for
+    torchvision's until they are fetched. ``data``: what it was trained on, None where the file does not say.
+    """
+
+    ref: str
+    label: str
+    spec: ModelSpec
+    path: Path | None
+    data: DataSpec | None
+    step: int = 0
+    about: str = ""
+
+    @property
+    def resize(self) -> int:
+        """Pixels that a picture's short side is brought to before the middle is cut (`pictures.fit`); 0: it is cut first.
+
+        256 where ImageNet's nets see 224, as torchvision's transforms have it; nets trained here see the whole square.
+        """
+        return 256 if self.data is None and (self.spec.family, self.spec.size) == ("imagenet", 224) else 0
+
+
+def weights_home() -> Path:
+    """Where weights that were brought or fetched are kept."""
+    return catalogue.home() / "weights"
+
+
+def torchvision_path(depth: int) -> Path:
+    """Where torchvision's weights of a depth lie once they are fetched."""
+    return weights_home() / f"torchvision-{depth}.safetensors"
+
+
+def describe(source: Source, mean: list[float], std: list[float], classes: tuple[str, ...]) -> dict[str, str]:
+    """What goes into the head of a .safetensors beside the weights: everything that `Source` and `checkpoints.load` need.
+
+    ``mean`` and ``std`` per channel, in grey levels 0 to 255.
+    """
+    head = {
+        "model": asdict(source.spec),
+        "data": asdict(source.data) if source.data else None,
+        "mean": mean,
+        "std": std,
+        "classes": classes,
+        "label": source.label,
+        "step": source.step,
+        "about": source.about,
+    }
+    return {name: json.dumps(value) for name, value in head.items()}
+
+
+def head(path: Path) -> dict[str, str]:
+    """What `describe` wrote into a .safetensors. Raises NetworkError where there is no such file, or it is not whole."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise NetworkError(f"The weights in {path.name} can't be read ({error}); bring the file again.") from error
+
+
+def _from_file(ref: str, path: Path) -> Source:
+    about: Mapping[str, str] = head(path)
+    try:
+        data = about["data"]
+        return Source(
+            ref, json.loads(about["label"]), part_from_json(ModelSpec, about["model"]), path,
+            None if data == "null" else part_from_json(DataSpec, data), json.loads(about["step"]), json.loads(about["about"]),
+        )  # fmt: skip
+    except (KeyError, json.JSONDecodeError, SpecError) as error:
+        raise NetworkError(f"The file {path.name} does not say what network it holds ({error}).") from error
+
+
+def _shipped(name: str) -> list[Source]:
+    """The snapshots of a network that ships, oldest first, the last one under its plain name."""
+    found = [_from_file(f"shipped:{name}", path) for path in SHIPPED.glob(f"{name}.*.safetensors")]
+    found.sort(key=lambda s: s.step)
+    return [*(replace(s, ref=f"{s.ref}@{s.step}") for s in found[:-1]), *found[-1:]]
+
+
+def shipped() -> list[Source]:
+    """The networks that ship with the app, CIFAR-10's first, shallow before deep, residual before plain."""
+    names = {path.name.split(".")[0] for path in SHIPPED.glob("*.safetensors")}
+    found = [_shipped(name)[-1] for name in names]
+    return sorted(found, key=lambda s: (s.spec.channels == 1, s.spec.depth, not s.spec.residual))
+
+
+def _of_run(run: Run, store: Store) -> list[Source]:
+    """A run's looks back, oldest first, the last one under its plain name.
+
+    Only weights with BatchNorm's statistics estimated behind them: those of epochs, and a finished run's last state; a run that
+    has none of these gives its last state.
+    """
+    saved = [s for s in store.snapshots(run.id) if s.path.exists() and s.step > 0]
+    full = [s for s in saved if s.full]
+    looks = {s.step: s for s in saved if not s.full}
+    if full and (run.status == "finished" or not looks):
+        looks[full[-1].step] = full[-1]
+    if not looks:
+        raise NetworkError(
+            f"Run {run.name!r} has left no weights to look at: let it train for an epoch, or choose another."
+        )
+    outcome = run.result.get("test_accuracy")
+    accuracy = f", {100 * outcome:.1f} % test accuracy" if outcome is not None else ""
+    ended = f"{run.status.capitalize()} at step {run.step:,} of {run.steps:,}{accuracy}, seed {run.spec.train.seed}"
+    sources = [
+        Source(
+            f"run:{run.id}@{step}", run.name, run.spec.model, look.path, run.spec.data, step,
+            f"{ended}; weights of step {step:,}.",
+        )
+        for step, look in sorted(looks.items())
+    ]  # fmt: skip
+    return [*sources[:-1], replace(sources[-1], ref=f"run:{run.id}")]
+
+
+def torchvision(depth: int) -> Source:
+    """torchvision's pretrained network of a depth."""
+    path = torchvision_path(depth)
+    spec = ModelSpec("imagenet", depth, "projection", channels=3, classes=1000, size=224)
+    about = "torchvision's weights, trained on ImageNet-1k."
+    return Source(
+        f"torchvision:{depth}", f"ResNet-{depth} on ImageNet", spec, path if path.exists() else None, None, 0, about
+    )
+
+
+def available(store: Store) -> list[Source]:
+    """All networks one may choose from: what ships, runs (newest first), the user's files, torchvision's."""
+    found = shipped()
+    for run in store.runs():
+        with contextlib.suppress(NetworkError):
+            if run.kind == "train":
+                found.append(_of_run(run, store)[-1])
+    for path in sorted(weights_home().glob("*.safetensors")):
+        with contextlib.suppress(NetworkError):
+            if not path.name.startswith("torchvision-"):
+                found.append(_from_file(f"file:{path.stem}", path))
+    return [*found, *(torchvision(depth) for depth in IMAGENET_DEPTHS)]
+
+
+def snapshots(source: Source, store: Store) -> list[Source]:
+    """The same network over its training, oldest first; itself alone where nothing else was kept."""
+    kind, _, name = source.ref.partition("@")[0].partition(":")
+    if kind == "shipped":
+        return _shipped(name)
+    return _of_run(_run(name, store), store) if kind == "run" else [source]
+
+
+def _run(name: str, store: Store) -> Run:
+    try:
+        return store.run(name)
+    except StoreError as error:
+        raise NetworkError(str(error)) from error
+
+
+def find(ref: str, store: Store) -> Source:
+    """The source of a ref. Raises NetworkError for one that is not there (any more)."""
+    base, _, step = ref.partition("@")
+    kind, _, name = base.partition(":")
+    safe = Path(name).name == name and "*" not in name
+    if kind == "torchvision" and name.isdecimal() and int(name) in IMAGENET_DEPTHS:
+        return torchvision(int(name))
+    if kind == "file" and safe and (path := weights_home() / f"{name}.safetensors").exists():
+        return _from_file(ref, path)
+    found: list[Source] = []
+    if kind == "shipped" and safe:
+        found = _shipped(name)
+    elif kind == "run":
+        found = _of_run(_run(name, store), store)
+    if step:
+        found = [s for s in found if str(s.step) == step]
+    if not found:
+        raise NetworkError(f"There is no network {ref!r} on this machine; choose one from the list.")
+    return found[-1]
+
+
+def twin(source: Source, store: Store) -> Source | None:
+    """Its counterpart without (or with) skips, at the same step where that was kept; None where there is none."""
+    base, _, step = source.ref.partition("@")
+    kind, _, name = base.partition(":")
+    other = ""
+    if kind == "shipped":
+        swap = ("plain", "residual") if not source.spec.residual else ("residual", "plain")
+        other = f"shipped:{name.replace(*swap)}"
+    elif kind == "run":
+        group = store.runs(_run(name, store).group)
+        mates = [
+            r
+            for r in group
+            if r.spec.model.residual != source.spec.residual and r.spec.model.depth == source.spec.depth
+        ]
+        other = f"run:{mates[0].id}" if mates else ""
+    for ref in (f"{other}@{step}" if step else other, other):
+        with contextlib.suppress(NetworkError):
+            if other:
+                return find(ref, store)
+    return None

@@ -1,0 +1,87 @@
+"""A run as charts and pages see it, whether it is live, finished or ships with the app; to a file and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resnet_viz.spec.run import RunSpec, from_json, to_json
+
+# Steps (N,) int64 and values (N,) or (N, K) float32 of one metric.
+Series = tuple[np.ndarray, np.ndarray]
+
+# A run is queued, running or paused while a worker has it or will take it by itself; after that it is finished, diverged,
+# stopped, failed, or lost: its worker fell silent.
+LIVE = ("queued", "running", "paused")
+
+EMPTY: Series = (np.zeros(0, np.int64), np.zeros(0, np.float32))
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run: what it is (spec), how far it is, and what was measured (series, by metric of `events.METRICS`).
+
+    ``step`` of ``steps`` planned; ``result`` is what the job ended with; ``info`` says when, where and with what it was made.
+    """
+
+    id: str
+    spec: RunSpec
+    status: str
+    name: str = ""
+    step: int = 0
+    steps: int = 0
+    message: str = ""
+    result: dict[str, Any] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)
+    series: dict[str, Series] = field(default_factory=dict)
+
+    def get(self, metric: str) -> Series:
+        """The series of a metric, empty where nothing was recorded."""
+        return self.series.get(metric, EMPTY)
+
+    def last(self, metric: str) -> float | None:
+        """The latest value of a scalar metric, None where there is none yet."""
+        values = self.get(metric)[1]
+        return float(values[-1]) if len(values) else None
+
+
+def save(path: Path, records: Sequence[Record]) -> None:
+    """Write records to one compressed .npz: arrays, and their description as JSON. Nothing in it is pickled."""
+    arrays: dict[str, np.ndarray] = {}
+    head = []
+    for number, record in enumerate(records):
+        about = {
+            name: getattr(record, name)
+            for name in ("id", "status", "name", "step", "steps", "message", "result", "info")
+        }
+        head.append(about | {"spec": json.loads(to_json(record.spec)), "metrics": sorted(record.series)})
+        for metric, (steps, values) in record.series.items():
+            arrays[f"{number}.{metric}.steps"] = steps.astype(np.int32)
+            arrays[f"{number}.{metric}.values"] = values.astype(np.float32)
+    arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+
+
+def load(path: Path) -> list[Record]:
+    """The records that `save` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        head = json.loads(file["head"].tobytes())
+        return [
+            Record(
+                spec=from_json(json.dumps(about.pop("spec"))),
+                series={
+                    metric: (
+                        file[f"{number}.{metric}.steps"].astype(np.int64),
+                        file[f"{number}.{metric}.values"],
+                    )
+                    for metric in about.pop("metrics")
+                },
+                **about,
+            )
+            for number, about in enumerate(head)
+        ]

@@ -1,0 +1,188 @@
+"""What a network is: family, depth, and what its blocks are made of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from resnet_viz.spec.checks import choice as _choice
+from resnet_viz.spec.checks import require as _require
+
+FAMILIES = ("cifar", "imagenet", "article")
+
+
+IMAGENET_DEPTHS = (18, 34, 50, 101, 152)
+
+
+# Label of every shortcut, and what it does to (x, F(x)).
+SHORTCUTS = {
+    "none": "none (plain)",
+    "identity": "identity, zero-padded (option A)",
+    "projection": "projection where the shape changes (option B)",
+    "projection_all": "projection everywhere (option C)",
+    "scaling": "constant scaling 0.5·x + 0.5·F (He 2016)",
+    "gate_exclusive": "exclusive gating (1−g)·x + g·F (He 2016)",
+    "gate_shortcut": "shortcut-only gating (1−g)·x + F (He 2016)",
+    "concat": "concatenation, then 1×1 convolution",
+    "maxpool": "identity, max-pooled where strided (the article)",
+}
+
+
+ORDERS = {
+    "original": "original (2015)",
+    "preact": "full pre-activation (2016)",
+    "article": "the article's block",
+}
+
+
+NORMS = {"batch": "BatchNorm", "group": "GroupNorm", "none": "none"}
+
+
+INITS = {
+    "he": "He",
+    "zero_gamma": "zero-gamma",
+    "fixup": "Fixup",
+    "skipinit": "SkipInit",
+}
+
+
+def nearest_cifar_depths(depth: int) -> tuple[int, int]:
+    """The two depths of the form 6n+2 on either side of ``depth``, within 8 to 1202."""
+    below = max(8, min(1196, (depth - 2) // 6 * 6 + 2))
+    return below, below + 6
+
+
+GREY: dict[str, Any] = {"channels": 1, "size": 8}  # what the digits ask of a network
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One network: family, depth and what its blocks are made of.
+
+    ``family``: "cifar" (He 2015, section 4.2; depth 6n+2), "imagenet" (He 2015, table 1) or "article" (depth = blocks + 2).
+    ``no_skip``: numbers (from 1) of the blocks whose skip is switched off. ``drop``: 1 − p_L of stochastic depth.
+    ``init`` and ``drop`` act only on blocks that have a skip; plain blocks always start from He.
+    """
+
+    family: str = "cifar"
+    depth: int = 56
+    shortcut: str = "identity"
+    order: str = "original"
+    norm: str = "batch"
+    init: str = "he"
+    drop: float = 0.0
+    width: float = 1.0
+    gate_bias: float = -6.0
+    no_skip: tuple[int, ...] = ()
+    channels: int = 3
+    classes: int = 10
+    size: int = 32
+
+    def validate(self) -> None:
+        """Raise SpecError for a combination that means nothing."""
+        _choice(self.family, FAMILIES, "Network family")
+        _choice(self.shortcut, SHORTCUTS, "Shortcut")
+        _choice(self.order, ORDERS, "Block order")
+        _choice(self.norm, NORMS, "Norm")
+        _choice(self.init, INITS, "Initialisation")
+        if self.family == "cifar":
+            below, above = nearest_cifar_depths(self.depth)
+            _require(
+                8 <= self.depth <= 1202 and self.depth % 6 == 2,
+                f"Depth {self.depth} is not 6n+2 between 8 and 1202; the nearest are {below} and {above}.",
+            )
+        elif self.family == "imagenet":
+            _require(
+                self.depth in IMAGENET_DEPTHS,
+                f"Depth {self.depth} is not an ImageNet depth; choose one of {', '.join(map(str, IMAGENET_DEPTHS))}.",
+            )
+        else:
+            _require(3 <= self.depth <= 102, f"Depth {self.depth} is outside 3 to 102 for the article's network.")
+        article = self.family == "article"
+        _require(
+            (self.order == "article") == article,
+            f"Block order {self.order!r} does not fit family {self.family!r}: the article's block and its network go together.",
+        )
+        _require(
+            self.shortcut in ("none", "maxpool") if article else self.shortcut != "maxpool",
+            f"Shortcut {self.shortcut!r} does not fit family {self.family!r}: max-pooling belongs to the article's network, "
+            "which knows only it and none.",
+        )
+        _require(
+            self.family != "imagenet" or self.order == "original",
+            f"Block order {self.order!r} is for the CIFAR family; the ImageNet family is torchvision's, order 'original'.",
+        )
+        _require(
+            self.init != "zero_gamma" or (self.norm != "none" and self.order == "original"),
+            "Zero-gamma needs a norm at the end of the branch: order 'original' with norm 'batch' or 'group'.",
+        )
+        _require(
+            self.init != "fixup" or (self.norm == "none" and not article),
+            f"Fixup replaces the norm: set norm to 'none', not {self.norm!r} (and not in the article's block).",
+        )
+        skipless = self.shortcut == "none"
+        _require(
+            not skipless or (self.init == "he" and self.drop == 0),
+            "A plain network starts from He without stochastic depth: other starts act only on blocks that have a skip.",
+        )
+        _require(
+            self.shortcut not in ("concat", "scaling", "gate_exclusive") or self.init != "fixup",
+            f"Fixup is defined for an added branch, not for shortcut {self.shortcut!r}.",
+        )
+        _require(
+            self.drop == 0 or self.shortcut != "concat",
+            "Stochastic depth drops an added branch; a concatenating shortcut has none.",
+        )
+        _require(
+            0 <= self.drop < 1,
+            f"Stochastic depth {self.drop} is outside 0 to 1 (it is 1 − p_L; 0.5 is usual).",
+        )
+        _require(0.125 <= self.width <= 16, f"Width factor {self.width} is outside 0.125 to 16.")
+        _require(math.isfinite(self.gate_bias), f"Gate bias {self.gate_bias} is not a number.")
+        _require(1 <= self.channels <= 64, f"{self.channels} input channels are outside 1 to 64.")
+        _require(2 <= self.classes <= 10_000, f"{self.classes} classes are outside 2 to 10,000.")
+        _require(4 <= self.size <= 1024, f"Input size {self.size} is outside 4 to 1024 pixels.")
+        count = block_count(self)
+        bad = [b for b in self.no_skip if not 1 <= b <= count]
+        _require(
+            not bad,
+            f"Block {bad[0] if bad else 0} has no skip to switch off: this network has blocks 1 to {count}.",
+        )
+        _require(
+            not skipless or not self.no_skip,
+            "A plain network has no skips to switch off; leave the mask of skips empty.",
+        )
+
+    def twin(self) -> ModelSpec:
+        """The plain twin: the same network with every shortcut taken away (and so started from He)."""
+        return replace(self, shortcut="none", init="he", drop=0.0, no_skip=())
+
+    @property
+    def residual(self) -> bool:
+        """Whether any block has a skip."""
+        return self.shortcut != "none"
+
+    @property
+    def called(self) -> str:
+        """Kind and depth, such as "residual-20"; of torchvision's own networks the usual name, "ResNet-18"."""
+        if (self.family, self.shortcut) == ("imagenet", "projection"):
+            return f"ResNet-{self.depth}"
+        kind = {"none": "plain", "identity": "residual"}.get(self.shortcut, self.shortcut.replace("_", " "))
+        return f"{kind}-{self.depth}"
+
+
+def stage_lengths(spec: ModelSpec) -> tuple[int, ...]:
+    """Blocks in each stage (He 2015, section 4.2 and table 1; the article's network is one stage)."""
+    if spec.family == "cifar":
+        return ((spec.depth - 2) // 6,) * 3
+    if spec.family == "imagenet":
+        return {
+            18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3),
+        }[spec.depth]  # fmt: skip
+    return (spec.depth - 2,)
+
+
+def block_count(spec: ModelSpec) -> int:
+    """Number of blocks in the network."""
+    return sum(stage_lengths(spec))

@@ -1,0 +1,44 @@
+"""Why a run left the finite numbers, and what to try."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from resnet_viz.nets import probes
+from resnet_viz.runs.events import Point
+from resnet_viz.spec import arch
+from resnet_viz.spec.model import ModelSpec
+from resnet_viz.spec.train import TrainSpec
+from resnet_viz.train.trainer import Trainer
+
+
+def not_finite(trainer: Trainer, point: Point) -> str | None:
+    """Where a run left the finite numbers, the likely cause and what to try, in words; None while all is finite."""
+    gradients = point.values["grad_weight"]
+    assert isinstance(gradients, np.ndarray)
+    layers, spec = arch.layers(trainer.spec.model), trainer.spec
+    if not math.isfinite(point.values["loss"]):  # type: ignore[arg-type]
+        x, _ = trainer.pictures.batch(point.step)
+        with trainer.autocast():
+            layer = probes.first_not_finite(trainer.model, x) or "the loss"
+        where = f"the loss was not a finite number; the first layer with such an output is {layer}"
+    elif not np.isfinite(gradients).all():
+        # The gradient runs from the last layer to the first.
+        where = f"the gradient was not finite from layer {layers[np.flatnonzero(~np.isfinite(gradients))[-1]]} down"
+    else:
+        return None
+    return f"Diverged at step {point.step}: {where}. {_likely_cause(spec.model, spec.train)}"
+
+
+def _likely_cause(model: ModelSpec, train: TrainSpec) -> str:
+    if model.norm == "none" and model.residual and model.init in ("he", "zero_gamma"):
+        return (
+            "Likely cause: without a norm every block adds its branch's variance, so the signal doubles block by block; "
+            "try BatchNorm, or SkipInit or Fixup, which start each branch at zero."
+        )
+    usual = 0.1 if train.optimiser == "sgd" else 0.001
+    if train.rate > usual or not train.warmup:
+        return f"Likely cause: a rate of {train.rate:g} is too high here; try {train.rate / 10:g}, or a longer warm-up."
+    return f"Likely cause: steps too large for this net; try a rate of {train.rate / 10:g} or a batch larger than {train.batch}."

@@ -1,0 +1,138 @@
+"""Training: `run(spec)` is a generator of events, and everything it does follows from the spec.
+
+Every draw is made by a generator seeded from (seed, what for, step), never from a random state that goes along: so twins see
+the same pictures in the same order, and a snapshot is weights, optimiser and position. Imports torch and numpy alone
+(scikit-learn for the digits, torchvision where it is used), so it runs headless.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import queue
+import threading
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from resnet_viz.data import batches, catalogue
+from resnet_viz.data.splits import load_splits
+from resnet_viz.runs.events import Event, Point, Result, Status
+from resnet_viz.spec.model import ModelSpec
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.spec.schedules import snapshot_epochs
+from resnet_viz.spec.train import TrainSpec
+from resnet_viz.train.diverged import not_finite
+from resnet_viz.train.trainer import Trainer
+
+
+def resolve(spec: RunSpec) -> RunSpec:
+    """The spec with device, precision and threads decided for this machine. Done once, when a run is created."""
+    train = spec.train
+    device = train.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    precision = train.precision
+    if precision == "auto":
+        precision = "bfloat16" if _fast_bfloat16(device) else "float32"
+    return replace(
+        spec,
+        train=replace(train, device=device, precision=precision, threads=train.threads or torch.get_num_threads()),
+    )
+
+
+def _fast_bfloat16(device: str) -> bool:
+    """Whether the processor multiplies bfloat16 in hardware; where it does not, it is slower than float32."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return device == "cpu" and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def load(spec: RunSpec) -> Generator[Status, None, batches.Pictures]:
+    """The pictures on the device; while they are downloaded, how far that is."""
+    told: queue.SimpleQueue[Status | None] = queue.SimpleQueue()
+    outcome: list[Any] = []
+
+    def load() -> None:
+        try:
+            outcome.append(load_splits(spec.data, lambda *word: told.put(Status(*word))))
+        except Exception as error:
+            outcome.append(error)
+        told.put(None)
+
+    threading.Thread(target=load, daemon=True).start()
+    while (word := told.get()) is not None:
+        yield word
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return batches.Pictures(outcome[0], spec)
+
+
+def run(spec: RunSpec, resume: bytes | None = None) -> Generator[Event, str | None, None]:
+    """Train as the spec says, from the start or from a full snapshot.
+
+    Yields Status while data is fetched and pictures are evaluated; a Point a step, an epoch's last one with the validation;
+    Snapshots; last, a Result.
+    After a Point the consumer may send("snapshot"): the next event is then a full Snapshot of that step.
+    Raises SpecError or DataError, whose text is for the user.
+    """
+    spec = resolve(catalogue.fill(spec))
+    torch.set_num_threads(spec.train.threads)
+    if spec.train.device == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
+    started = time.perf_counter()
+    trainer = Trainer(spec, (yield from load(spec)))
+    keep = snapshot_epochs(max(1, trainer.total // trainer.per_epoch))
+    if resume:
+        trainer.restore(resume)
+    else:
+        yield trainer.snapshot(full=False)
+
+    first = trainer.step
+    while trainer.step < trainer.total:
+        point = trainer.advance()
+        if message := not_finite(trainer, point):
+            yield point
+            yield Result("diverged", _values(trainer, started, first), message)
+            return
+        if trainer.step % trainer.per_epoch == 0 or trainer.step == trainer.total:
+            # Before the step's Point, so that a snapshot asked for there has the epoch's validation behind it.
+            trainer.estimate_statistics()
+            loss, right = yield from trainer.evaluate("validation")
+            point = replace(point, values=point.values | {"val_loss": loss, "val_accuracy": right})
+            if trainer.step // trainer.per_epoch in keep:
+                yield trainer.snapshot(full=False)
+        if (yield point) == "snapshot":
+            yield trainer.snapshot(full=True)
+    fit_loss, fit = yield from trainer.evaluate("train")
+    loss, right = yield from trainer.evaluate("test")
+    yield Point(trainer.step, {"test_loss": loss, "test_accuracy": right})
+    yield trainer.snapshot(full=True)
+    outcome = {"fit_loss": fit_loss, "fit_accuracy": fit, "test_loss": loss, "test_accuracy": right}
+    yield Result("finished", _values(trainer, started, first) | outcome)
+
+
+def _values(trainer: Trainer, started: float, first: int) -> dict[str, Any]:
+    """What a run came to: means over the pictures of the last epoch, and how long the steps of this attempt took."""
+    seen = max(1, trainer.epoch.pictures)
+    loss = trainer.epoch.loss / seen
+    return {
+        "train_loss": loss if math.isfinite(loss) else None,
+        "train_accuracy": trainer.epoch.right / seen,
+        "steps": trainer.step,
+        "seconds": round(time.perf_counter() - started, 3),
+        "from_step": first,
+    }
+
+
+def warm() -> None:
+    """Import and run everything once (a step on the digits), so that the next run starts at once."""
+    job = run(RunSpec(model=ModelSpec(depth=8), train=TrainSpec(batch=8, steps=1, threads=1)))
+    next(event for event in job if isinstance(event, Point))
+    job.close()

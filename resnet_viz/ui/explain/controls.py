@@ -1,0 +1,95 @@
+"""Explain's controls: which class, which methods with which parameters, and how their maps are laid over the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from resnet_viz.data import catalogue
+from resnet_viz.figures.overlay import SCALES, VIEWS, Look
+from resnet_viz.nets.refs import Source
+from resnet_viz.ui.explain.view import Question, Values, View, methods
+
+USUAL = "as published"
+
+
+def name_classes(source: Source) -> None:
+    """What the net can say at all, before anybody brings a picture of something else."""
+    classes = catalogue.facts(source.data).classes if source.data else ()
+    if source.data is None:
+        words = f"It tells {source.spec.classes:,} classes apart."
+    else:
+        words = f"It knows {len(classes)} classes: {', '.join(classes[:12])}{' …' * (len(classes) > 12)}."
+    st.caption(f"{words} Whatever you show it, it will say one of them.")
+
+
+def ask(views: Sequence[View]) -> Question:
+    """Which class, less which, at which block: the same for every net."""
+    from resnet_viz.attribution.attribute import default_layer, layers
+
+    first, spec = views[0], views[0].source.spec
+    names = dict(enumerate(first.classes))
+    usual = f"what {first.name} says: {first.classes[first.guess]}"
+    # None of these keys is shared by nets of other classes: a class chosen for one would mean another in the next.
+    about = f"{spec.classes} {first.classes[0]}"
+    chosen = st.selectbox(
+        "Class to explain",
+        [None, *names],
+        format_func=lambda n: usual if n is None else names[n],
+        key=f"target {about}",
+    )
+    with st.popover("Class minus class, block", width="stretch"):
+        minus = st.selectbox(
+            "Minus class", [None, *names], format_func=lambda n: "nothing" if n is None else names[n], key=f"minus {about}",
+            help="What speaks for the one class rather than for the other: the difference of their logits.",
+        )  # fmt: skip
+        cells = layers(spec)
+        layer = st.selectbox(
+            "Block that Grad-CAM looks at", list(cells), list(cells).index(default_layer(spec)),
+            lambda name: f"{name}, {cells[name]}×{cells[name]} cells", key=f"layer {spec.family} {spec.depth} {spec.size}",
+            help="Usually the last block with at least 4×4 cells.",
+        )  # fmt: skip
+    target = first.guess if chosen is None else chosen
+    if minus == target:
+        st.caption(f"{names[minus]} minus itself is 0 everywhere; explaining {names[target]} alone.")
+        minus = None
+    return Question(target, minus, layer, chosen is None)
+
+
+def choose_methods() -> dict[str, Values]:
+    """The methods to show, in the table's order, each with the values of its parameters; Grad-CAM where none is ticked."""
+    table = methods()
+    front = [key for key, method in table.items() if method.front]
+    label = lambda key: table[key].label  # noqa: E731
+    ticked = st.pills("Methods", front, selection_mode="multi", default=front, format_func=label, key="methods")
+    with st.popover("More methods, parameters", width="stretch"):
+        rest = [key for key in table if key not in front]
+        ticked += st.pills("More methods", rest, selection_mode="multi", format_func=label, key="more methods")
+        chosen = [key for key in table if key in ticked] or ["gradcam"]
+        values = {key: {p.name: _slider(key, p) for p in table[key].parameters} for key in chosen}
+        for key in chosen:
+            st.caption(f"**{table[key].label}**: {table[key].paper}. Costs {table[key].cost}.")
+    return values
+
+
+def _slider(method: str, p: Any) -> float:
+    label, key = f"{methods()[method].label}: {p.label}", f"{method} {p.name}"
+    if p.high - p.low > 1000 * p.step:
+        return st.number_input(label, p.low, p.high, p.default, p.step, key=key)
+    return st.slider(label, p.low, p.high, p.default, p.step, key=key)
+
+
+def choose_look() -> Callable[[str], Look]:
+    """How maps are laid over the picture, as a function of the method: as published means Grad-CAM's positive part alone."""
+    with st.popover("Overlay", width="stretch"):
+        opacity = st.slider("Opacity", 0.0, 1.0, 0.5, 0.05, key="opacity")
+        scale = st.segmented_control("Colours", list(SCALES), default=next(iter(SCALES)), key="scale", required=True)
+        view = st.segmented_control(
+            "Values", [USUAL, *VIEWS], default=USUAL, format_func=lambda v: VIEWS.get(v, v), key="values", required=True,
+            help="As published: of Grad-CAM the positive part (its ReLU), of the others both signs.",
+        )  # fmt: skip
+    return lambda method: Look(
+        view if view != USUAL else "positive" if method == "gradcam" else "signed", scale, opacity
+    )

@@ -1,0 +1,196 @@
+"""Can you trust it? What can be said of Explain's maps at once, and what takes a while and has a button."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from resnet_viz.figures.saliency import Line, Panel, lines, maps
+from resnet_viz.ui import choose
+from resnet_viz.ui.explain.view import Case, View, agreement, asked, kept, known, methods, panel, signed
+from resnet_viz.ui.frame import chart
+
+SUMS = ("integrated_gradients", "deeplift")  # methods that promise completeness
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What was measured of one map: curves (`trust.Curve`) of inserting and deleting, infidelity and sensitivity."""
+
+    insertion: Any
+    deletion: Any
+    infidelity: float
+    sensitivity: float
+
+
+def trust_tab(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
+    """The whole tab, for the methods' raw maps, one a net."""
+    beside_edges(case, raws[case.lead])
+    if words := [residue(case, method, row) for method, row in raws.items() if method in SUMS]:
+        st.markdown("  \n".join(words))
+    answers = {(m, v.name): ("tested", *asked(v, m, case.question, case.wanted[m])) for m in raws for v in case.views}
+    forgets = {v.name: ("forgets", *asked(v, case.lead, case.question, case.wanted[case.lead])) for v in case.views}
+    if any(known(key) is None for key in (*answers.values(), *forgets.values())):
+        offer = st.empty()
+        with offer.container():
+            st.markdown(
+                "**Insertion and deletion, infidelity, sensitivity and the randomisation check** send the picture through the "
+                "nets hundreds of times."
+            )
+            if not st.button("Measure", type="primary", key="measure"):
+                return
+        offer.empty()
+    bar, done = st.progress(0.0), 0
+    tested, forgot = {}, {}
+    for number, v in enumerate(case.views):
+        for method, row in raws.items():
+            bar.progress(done / (len(answers) + len(forgets)), f"{methods()[method].label}, {v.name}")
+            make = partial(test, case, v, method, row[number])
+            tested[method, v.name] = kept(answers[method, v.name], make)
+            done += 1
+        bar.progress(done / (len(answers) + len(forgets)), f"{v.name} forgets, part after part")
+        forgot[v.name] = kept(forgets[v.name], partial(forget, case, v))
+        done += 1
+    bar.empty()
+    in_and_out(case, tested)
+    forgetting(case, forgot)
+    table(case, raws, tested)
+
+
+# At once
+
+
+def beside_edges(case: Case, found: list[np.ndarray]) -> None:
+    """The first method's maps beside Sobel's edges, which know no network."""
+    from resnet_viz.attribution.trust import edges
+
+    seen, label = case.views[0].seen, methods()[case.lead].label
+    line = edges(seen)
+    panels = [Panel("edges alone", line, ("Sobel; no network",))]
+    for v, raw in zip(case.views, found, strict=True):
+        alike = agreement(np.abs(raw), coarse(line, raw.shape))
+        beneath = f"rank correlation with edges {signed(alike)}"
+        panels.append(replace(panel(case, v, case.lead, raw), beneath=(beneath,)))
+    title, hint = f"{label} beside an edge detector", "A map that only follows edges says little about the net."
+    chart(maps(seen, panels, replace(case.look(case.lead), view="absolute"), title, hint), "edges", 280, wide=True)
+
+
+def coarse(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Values (H, W) averaged over a map's cells (h, w)."""
+    image = Image.fromarray(values.astype(np.float32)).resize((shape[1], shape[0]), Image.Resampling.BOX)
+    return np.asarray(image)
+
+
+def residue(case: Case, method: str, row: list[np.ndarray]) -> str:
+    """What a method that promises completeness leaves out (Sundararajan 2017, proposition 1), in words."""
+    import torch
+
+    from resnet_viz.attribution.trust import completeness
+
+    said = []
+    for v, raw in zip(case.views, row, strict=True):
+        network = choose.network(v.source.ref)
+        found = completeness(
+            network.model, network.prepare(v.seen[None]), torch.from_numpy(raw)[None], target=case.question.target,
+            minus=case.question.minus,
+        )  # fmt: skip
+        total, apart = signed(float(found.sums[0])), signed(float(found.differences[0]))
+        said.append(f"{v.name} sums to {total}, outputs differ by {apart}: residue {100 * found.relative[0]:.1f} %")
+    return f"**{methods()[method].label}**, completeness against a grey picture: {'; '.join(said)}."
+
+
+# Behind the button
+
+
+def test(case: Case, view: View, method: str, raw: np.ndarray) -> Tested:
+    """All that is measured of one map."""
+    import torch
+
+    from resnet_viz.attribution import trust
+    from resnet_viz.attribution.attribute import attribute
+
+    network, question = choose.network(view.source.ref), case.question
+    model, x = network.model, network.prepare(view.seen[None])
+    cells = [torch.from_numpy(raw)]
+    explain = partial(
+        attribute, model, method=method, target=question.target, minus=question.minus, layer=question.layer,
+        **case.wanted[method],
+    )  # fmt: skip
+    return Tested(
+        trust.curves(model, x, cells, target=question.target, insertion=True),
+        trust.curves(model, x, cells, target=question.target, insertion=False),
+        float(trust.infidelity(model, x, cells, target=question.target, minus=question.minus)[0]),
+        float(trust.sensitivity(explain, x)[0]),
+    )
+
+
+def forget(case: Case, view: View) -> Any:
+    """The randomisation check of the first method (`trust.Randomisation`)."""
+    from resnet_viz.attribution.trust import randomisation
+
+    network, question = choose.network(view.source.ref), case.question
+    return randomisation(
+        network.model, network.prepare(view.seen[None]), method=case.lead, target=question.target, minus=question.minus,
+        layer=question.layer, **case.wanted[case.lead],
+    )  # fmt: skip
+
+
+def in_and_out(case: Case, tested: dict[tuple[str, str], Tested]) -> None:
+    """Insertion and deletion curves of the first method, both nets."""
+    charts = []
+    for heading, better in (("insertion", "larger"), ("deletion", "smaller")):
+        row = []
+        for v in case.views:
+            curve = getattr(tested[case.lead, v.name], heading)
+            words = f"<b>{v.name}</b><br>area {curve.areas[0]:.2f}"
+            row.append(Line(v.name, v.source.spec.residual, curve.shares, curve.probabilities[0], words))
+        charts.append((f"{heading}: the {better} the area, the better", row))
+    label, name = methods()[case.lead].label, case.classes[case.question.target]
+    title = f"Probability of {name} while pixels come or go, {label}'s highest first"
+    hint = "From the blurred picture to the whole one; from the whole one to grey."
+    chart(lines(charts, title, hint, "pixels", (0, 1), (0, 1), percent=True), "in and out", 300)
+
+
+def forgetting(case: Case, forgot: dict[str, Any]) -> None:
+    """The randomisation check: three likenesses, both nets."""
+    names = {"signed": "rank correlation", "absolute": "rank correlation of |values|", "ssim": "SSIM of |values|"}
+    parts = [part or "trained" for part in next(iter(forgot.values())).parts]
+    charts = []
+    for measure, heading in names.items():
+        row = []
+        for v in case.views:
+            values = getattr(forgot[v.name], measure)[:, 0]
+            row.append(Line(v.name, v.source.spec.residual, np.arange(len(values)), values, f"<b>{v.name}</b>"))
+        charts.append((heading, row))
+    title = f"{methods()[case.lead].label} while the net forgets, from its classifier down"
+    hint = "Random up to the part named; a map that stays explains the picture, not what was learned (Adebayo 2018)."
+    span = (-0.3, len(parts) - 0.7)
+    chart(lines(charts, title, hint, "", span, (-1, 1.05), ticks=parts), "forgetting", 360)
+
+
+def table(case: Case, raws: dict[str, list[np.ndarray]], tested: dict[tuple[str, str], Tested]) -> None:
+    """Every method and net in figures."""
+    rows = [
+        {
+            "method": methods()[method].label,
+            "net": v.name,
+            "insertion ↑": float(tested[method, v.name].insertion.areas[0]),
+            "deletion ↓": float(tested[method, v.name].deletion.areas[0]),
+            "infidelity ↓": tested[method, v.name].infidelity,
+            "sensitivity ↓": tested[method, v.name].sensitivity,
+        }
+        for method in raws
+        for v in case.views
+    ]
+    formats = {name: st.column_config.NumberColumn(format="%.3f") for name in rows[0] if name not in ("method", "net")}
+    st.dataframe(rows, column_config=formats, hide_index=True, width="stretch")
+    st.caption(
+        "↑ larger, ↓ smaller is better. Infidelity: 0, the map foretells what hiding a square costs; 1, nothing of it. "
+        "Sensitivity: how far the map moves, against its norm, when pixels move by 0.02 standard deviations. "
+        f"One picture: {case.picture}; areas are of the probability of {case.classes[case.question.target]}."
+    )

@@ -1,0 +1,295 @@
+"""What Explain asks, of which nets, and what they answer: maps, each kept once it is made, and the sentence.
+
+`explain_controls` asks, `explain_more` draws what stands beneath the maps, `explain_trust` whether they can be trusted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import streamlit as st
+
+from resnet_viz.data import images
+from resnet_viz.figures.overlay import Look, scaled
+from resnet_viz.figures.saliency import Panel
+from resnet_viz.nets import refs
+from resnet_viz.nets.refs import Source
+from resnet_viz.ui import choose, live
+from resnet_viz.words.numbers import percent
+
+T = TypeVar("T")
+Values = dict[str, Any]  # a method's parameters, numbers all
+KEPT = 1024  # results that are kept, a few kB each
+
+
+@dataclass(frozen=True)
+class View:
+    """A net in front of a picture: what it sees, (H, W, C) uint8 at its own size, and its probabilities (classes,).
+
+    ``strange``: how far its answers are from training's (`familiar.strangeness`).
+    """
+
+    source: Source
+    seen: np.ndarray
+    digest: str
+    classes: tuple[str, ...]
+    probabilities: np.ndarray
+    strange: float = float("nan")
+
+    @property
+    def name(self) -> str:
+        return self.source.spec.called
+
+    @property
+    def guess(self) -> int:
+        return int(self.probabilities.argmax())
+
+    def says(self, number: int) -> str:
+        """A class with its probability, such as "cat 83 %"."""
+        return f"{self.classes[number]} {percent(float(self.probabilities[number]))}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every net alike: the class, a class to take from it or None, the block that Grad-CAM looks at.
+
+    ``own``: nobody chose the class; it is what the first net says.
+    """
+
+    target: int
+    minus: int | None
+    layer: str
+    own: bool = True
+
+    def words(self, classes: Sequence[str]) -> str:
+        """Such as "cat", or "cat minus dog"."""
+        return classes[self.target] + (f" minus {classes[self.minus]}" if self.minus is not None else "")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that the page shows follows from it: nets before a picture (the residual one first), the question, the methods
+    wanted with their parameters, how a method's maps are laid over the picture; the picture's name, and its class where known.
+    """
+
+    views: tuple[View, ...]
+    question: Question
+    wanted: dict[str, Values]
+    look: Callable[[str], Look]
+    picture: str
+    truth: int | None
+
+    @property
+    def lead(self) -> str:
+        """The method that has the large picture."""
+        return next(iter(self.wanted))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.views[0].classes
+
+    @property
+    def target(self) -> str:
+        return self.question.words(self.classes)
+
+
+# Answers, made once
+
+
+@st.cache_resource(show_spinner=False)
+def _results() -> tuple[OrderedDict[Hashable, Any], threading.Lock]:
+    return OrderedDict(), threading.Lock()
+
+
+def known(key: Hashable) -> Any:
+    """What was made for a key before; None where it was not, or long ago."""
+    results, lock = _results()
+    with lock:
+        if key in results:
+            results.move_to_end(key)
+        return results.get(key)
+
+
+def kept(key: Hashable, make: Callable[[], T]) -> T:
+    """What was made for a key before, for whoever asked; else it is made now. The latest KEPT results stay.
+
+    Streamlit's own cache won't let a computation say how far it is.
+    """
+    if (found := known(key)) is not None:
+        return found
+    made = make()
+    results, lock = _results()
+    with lock:
+        results[key] = made
+        while len(results) > KEPT:
+            results.popitem(last=False)
+    return made
+
+
+def views_of(source: Source, picture: np.ndarray) -> tuple[View, ...]:
+    """The net's view of a picture (H, W, 3) uint8 and its twin's, the residual one first. Raises NetworkError, PictureError."""
+    twin = refs.twin(source, live.store())
+    found = [
+        view(net, images.fit(picture, net.spec.size, net.spec.channels, net.resize)) for net in (source, twin) if net
+    ]
+    return tuple(sorted(found, key=lambda v: not v.source.spec.residual))
+
+
+def view(source: Source, seen: np.ndarray) -> View:
+    """A net's view of a picture at its own size, (H, W, C) uint8. Raises NetworkError."""
+    network, seen = choose.network(source.ref), np.array(seen)
+    digest = hashlib.sha256(seen.tobytes()).hexdigest()[:16]
+
+    def make() -> tuple[np.ndarray, float]:
+        import torch
+
+        from resnet_viz.attribution.familiar import strangeness
+        from resnet_viz.nets.probes import alone
+
+        x = network.prepare(seen[None])
+        with alone(network.model), torch.no_grad():
+            return network.model(x).softmax(1)[0].numpy(), float(strangeness(network.model, x)[0])
+
+    found = kept(("view", source.ref, source.step, digest), make)
+    return View(source, seen, digest, network.classes, *found)
+
+
+def methods() -> dict[str, Any]:
+    """captum's methods by key; torch comes with them, so not before a page's frame is drawn."""
+    from resnet_viz.attribution.methods import METHODS
+
+    return METHODS
+
+
+def asked(view: View, method: str, question: Question, values: Values) -> tuple[Hashable, ...]:
+    """What a map depends on, and nothing else."""
+    layer = question.layer if methods()[method].layered else None
+    about = (question.target, question.minus, layer, tuple(sorted(values.items())))
+    return (method, view.source.ref, view.source.step, view.digest, *about)
+
+
+def raw_map(
+    view: View, method: str, question: Question, values: Values, tell: Callable[[float], Any] | None = None
+) -> np.ndarray:
+    """The map of a method, (h, w) float32, signed and unscaled. ``tell`` hears the share done."""
+
+    def make() -> np.ndarray:
+        from resnet_viz.attribution.attribute import attribute
+
+        network = choose.network(view.source.ref)
+        return attribute(
+            network.model, network.prepare(view.seen[None]), method=method, target=question.target, minus=question.minus,
+            layer=question.layer, progress=tell, **values,
+        )[0].numpy()  # fmt: skip
+
+    return kept(asked(view, method, question, values), make)
+
+
+def raw_maps(case: Case, wanted: Sequence[str]) -> dict[str, list[np.ndarray]]:
+    """These methods' maps, one a net, with a progress bar while slow ones are made."""
+    bar = st.empty()
+    found: dict[str, list[np.ndarray]] = {}
+    for key in wanted:
+        found[key] = []
+        for v in case.views:
+            tell = partial(bar.progress, text=f"{methods()[key].label}, {v.name}")
+            found[key].append(raw_map(v, key, case.question, case.wanted[key], tell))
+    bar.empty()
+    return found
+
+
+# What the page says
+
+
+def agreement(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's rank correlation of two raw maps, cell by cell; not a number where one is constant or their grids differ."""
+    from scipy.stats import spearmanr
+
+    if a.shape != b.shape or min(np.ptp(a), np.ptp(b)) == 0:
+        return float("nan")
+    return float(spearmanr(a.ravel(), b.ravel()).statistic)
+
+
+def sentence(case: Case, maps: Sequence[np.ndarray]) -> str:
+    """What was measured on this picture: who says what, and whether their maps of the first method agree."""
+    first, *rest = case.views
+    label = methods()[case.lead].label
+    if not rest:
+        return f"{first.name[0].upper()}{first.name[1:]} says {_said(first)}; its {label} map is for {case.target}."
+    other = rest[0]
+    if first.guess == other.guess:
+        words = f"Both say {first.classes[first.guess]}, {_share(first)} and {_share(other)}"
+    else:
+        one, two = ("residual" if v.source.spec.residual else "plain" for v in case.views)
+        words = f"The {one} net says {_said(first)}, the {two} one {_said(other)}"
+    plain_case = {first.guess, other.guess} == {case.question.target} and case.question.minus is None
+    which = f"{label} maps{'' if plain_case else f' for {case.target}'}"
+    found = agreement(*maps)
+    if not np.isfinite(found):
+        return f"{words}; their {which} can't be compared."
+    return f"{words}; their {which} {_in_words(found)}: rank correlation {signed(found)}."
+
+
+def _in_words(correlation: float) -> str:
+    limits = {0.7: "agree", 0.3: "agree in part", -0.3: "have little in common"}
+    return next((words for limit, words in limits.items() if correlation >= limit), "contradict each other")
+
+
+def signed(value: float, form: str = ".2f") -> str:
+    """A number with a real minus sign."""
+    return f"{value:{form}}".replace("-", "−")
+
+
+def _share(view: View) -> str:
+    return percent(float(view.probabilities[view.guess]))
+
+
+def _said(view: View) -> str:
+    return f"{view.classes[view.guess]} ({_share(view)})"
+
+
+def panel(case: Case, view: View, method: str, raw: np.ndarray, *, title: str = "", brief: bool = False) -> Panel:
+    """A net's map with what stands beneath it: guess and probability, the explained class where it is another, raw maximum.
+
+    ``brief``: the raw maximum alone.
+    """
+    said = [] if brief else [f"says {view.says(view.guess)}"]
+    if not brief and case.question.target != view.guess:
+        said.append(view.says(case.question.target))
+    said.append(f"raw maximum {signed(float(raw.max()), '.2g')}")
+    wrong = not brief and case.truth is not None and view.guess != case.truth
+    words = why_empty(case, method, raw)
+    return Panel(title or view.name, raw, tuple(said), view.source.spec.residual, wrong, words)
+
+
+def unlike(case: Case) -> str:
+    """That the picture is unlike the training data, in a sentence; "" where it is not, or a net can't say."""
+    from resnet_viz.attribution.familiar import LIMIT
+
+    # The residual net says, where there are two: to a plain net of 56 layers, which learned little, every third test picture is
+    # unlike the others.
+    first = case.views[0]
+    if not first.strange > LIMIT:
+        return ""
+    return (
+        f"This picture is unlike the training data: inside {first.name} its answers lie {first.strange:.1f} standard deviations "
+        f"from those that BatchNorm remembers, on average (usual: under {LIMIT:g}). "
+        "A net says a class all the same; don't lean on the maps."
+    )
+
+
+def why_empty(case: Case, method: str, raw: np.ndarray) -> str:
+    """Why a map has nothing to show, in words; "" where it has."""
+    from resnet_viz.attribution.trust import words
+
+    view = case.look(method).view
+    if view != "positive" and scaled(raw, view).any():
+        return ""
+    return words(raw, case.target, case.question.layer if methods()[method].layered else "the picture")

@@ -1,0 +1,157 @@
+"""What the page Inside says and draws of a net in front of a picture."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from resnet_viz.figures import maps
+from resnet_viz.figures import triptych as chart_d
+from resnet_viz.nets import refs
+from resnet_viz.nets.refs import NetworkError
+from resnet_viz.spec import arch
+from resnet_viz.ui import choose, live
+from resnet_viz.ui.frame import chart
+from resnet_viz.ui.inside import view as inside
+from resnet_viz.ui.inside.view import View, layer, parts, ranked, triptych
+
+TOP = 9  # pictures that excite a channel most
+MOMENTS = 6  # snapshots side by side: as many networks as `choose` keeps, less the net and its twin
+SHOWN = 64  # channels of a layer at once
+
+# Terms, for who points at the sign behind a chart's title.
+TERMS = {
+    "network": "**Branch share**: the size (2-norm over all channels and cells) of the branch F(x) against that of the block's "
+    "input x. A small share: the block corrects what it is given rather than replacing it.",
+    "triptych": "**x**: what the block was given. **F(x)**: what its convolutions make of it. Where a stage begins, x is "
+    "*halved* (every second row and column) and *padded* (zeros for the new channels): option A of He et al. 2015. "
+    "**ReLU** sets what is below zero to zero.",
+    "channels": "A layer answers with a stack of pictures, its **feature maps**, one a *channel*. **Strength**: the mean of |a| "
+    "over the map's cells.",
+    "top": "The picture whose largest activation in this channel is highest comes first.",
+    "kernels": "The weights of the first convolution: each kernel slides over the picture and makes one map of the stem.",
+}
+
+
+def sentence(view: View, number: int, alpha: float) -> str:
+    """What was measured on this picture."""
+    if number == 0:
+        return f"The stem answers with {len(layer(view, 0, 'out'))} maps; the net says {view.says()}."
+    if alpha != 1:
+        now = view.says(triptych(view, number, alpha).logits)
+        return f"With block {number}'s branch counted {alpha:g} times, the net says {now}; untouched: {view.says()}."
+    if not view.blocks[number - 1].has_skip:
+        return f"Block {number} has no skip: what leaves it is its branch alone. The net says {view.says()}."
+    share = float(view.survey.shares[number - 1])
+    return f"Block {number} adds a branch {share:.2f} times as large as its input; the net says {view.says()}."
+
+
+def about(block: arch.Block) -> str:
+    """Under x: what was done to it before the addition."""
+    halved = "halved" if block.stride > 1 else ""
+    if block.shortcut == "projection":
+        return ", ".join(filter(None, [halved, "projected"]))
+    padded = "padded" if block.cout > block.cin and block.has_skip and block.shortcut != "concat" else ""
+    words = ", ".join(filter(None, [halved, padded]))
+    return f"x {words}" if words and block.has_skip else ""
+
+
+def draw_guesses(view: View, number: int, alpha: float) -> None:
+    """The likeliest classes, with F(x) counted ``alpha`` times."""
+    now = view.guesses(triptych(view, number, alpha).logits if number else None)
+    before = dict(zip(view.classes, view.survey.logits.softmax(0).tolist(), strict=True))
+    chart(chart_d.guesses(now, [before[name] for name, _ in now], chart_d.colour(view.source.spec)), "guesses", 128)
+
+
+def draw_triptych(
+    view: View, number: int, channel: int | None, alpha: float, scale: str, key: str = "triptych", height: int = 196
+) -> None:
+    """Chart D for a channel of a block; None: the strongest that leaves it."""
+    block, found = view.blocks[number - 1], triptych(view, number, alpha)
+    if channel is None:
+        channel = ranked(layer(view, number, "out"))[0][0]
+    fits = found.x.shape == found.branch.shape
+    x = found.x[channel].numpy() if fits else None
+    after: Any = choose.network(view.source.ref).model.get_submodule(block.name).after
+    last = {"bn": "BN, ReLU", "re": "ReLU"}.get(after[0][:2], "") if after else ""
+    drawing = chart_d.triptych(
+        x, *(p[channel].numpy() for p in (found.branch, found.total, found.out)), alpha=alpha, kind=block.shortcut,
+        note=about(block), last=last, scale=scale, title=f"Block {number}, channel {channel} of {block.cout}",
+    )  # fmt: skip
+    chart(drawing, key, height, TERMS["triptych"])
+
+
+def draw_channels(
+    view: View,
+    number: int,
+    part: str,
+    scale: str,
+    own: bool,
+    key: str,
+    marked: int | None = None,
+    columns: int = 0,
+    **options: Any,
+) -> None:
+    """The channels of a layer, strongest first, in so many columns (0: as fits the page)."""
+    found = layer(view, number, part)
+    order, strengths = ranked(found)
+    shown = order[:SHOWN]
+    where = "Stem" if number == 0 else f"Block {number}, {parts(view, number).get(part, part)}"
+    count = f"{len(order)} channels" if len(shown) == len(order) else f"{len(shown)} of {len(order)} channels"
+    title, click = f"{where}: {count}", marked is not None
+    columns = columns or (8 if click and len(shown) <= 16 else maps.COLUMNS)
+    drawing = maps.channels(found, shown, strengths, marked, scale, own, title, columns, click)
+    tall = 122 if columns == 8 and click else 78
+    chart(drawing, key, 8 + tall * -(-len(shown) // columns), TERMS["channels"], **options)
+
+
+def draw_kernels(view: View, scale: str, key: str = "kernels") -> None:
+    """The first convolution's kernels."""
+    from resnet_viz.attribution import features
+
+    weights = features.kernels(choose.network(view.source.ref).model).numpy()
+    chart(maps.kernels(weights, scale), key, 170, TERMS["kernels"])
+
+
+def draw_top(view: View, number: int, channel: int) -> None:
+    """The pictures that excite a channel of the block's output most."""
+    name = next(iter(view.survey.maps)) if number == 0 else view.blocks[number - 1].name
+    found, pool = inside.excitement(view.source, name), choose.pool(view.source)
+    top = found.top(channel, TOP)
+    cells = [(int(found.rows[n, channel]), int(found.columns[n, channel])) for n in top]
+    words = []
+    for n in top.tolist():
+        label = view.classes[pool.labels[n]] if pool.labels is not None else ""
+        words.append(f"{label} {float(found.values[n, channel]):.2f}".strip())
+    title = f"The pictures that excite channel {channel} of {'the stem' if number == 0 else f'block {number}'} most"
+    hint = f"Of {pool.words}; the frame is the cell with the largest activation, written below."
+    chart(
+        maps.pictures(pool.pictures[top.numpy()], words, cells, found.size, title, hint), "top", 170, TERMS["top"], True
+    )
+
+
+def draw_over_training(
+    view: View, picture: np.ndarray, number: int, part: str, channel: int, scale: str, own: bool
+) -> None:
+    """A channel's map at the net's snapshots, and all channels at one of them."""
+    found = refs.snapshots(view.source, live.store())
+    keep = np.unique(np.linspace(0, len(found) - 1, MOMENTS).round().astype(int))
+    views = {}
+    for n in keep:
+        with contextlib.suppress(NetworkError):  # weights that are no longer there, or not finite
+            views[found[n].step] = inside.look(found[n], picture)
+    words = [f"step {step:,}<br>{v.says()}" for step, v in views.items()]
+    title = f"Channel {channel} while {view.source.spec.called} was trained"
+    chart(
+        maps.row([layer(v, number, part)[channel] for v in views.values()], words, title, scale), "over training", 160
+    )
+    if len(views) == 1:
+        st.caption("This network kept only its last weights. Train one on Twins: every epoch leaves its own here.")
+        return
+    step = st.select_slider(
+        "All channels at step", list(views), format_func="{:,}".format, key="snapshot", value=max(views)
+    )
+    draw_channels(views[step], number, part, scale, own, "snapshot channels")

@@ -1,0 +1,190 @@
+"""The page Inside: a net's view of a picture, kept once it is made, and where in the net one looks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from resnet_viz.data import images
+from resnet_viz.figures.overlay import SCALES, enlarged, rgb
+from resnet_viz.nets.refs import Source
+from resnet_viz.spec import arch
+from resnet_viz.ui import choose
+from resnet_viz.words.numbers import percent
+
+if TYPE_CHECKING:
+    from resnet_viz.attribution.features import Excitement, Survey, Triptych
+
+_BY_REF: dict[str | type[Any], Callable[[Any], Any]] = {Source: lambda s: (s.ref, s.step)}
+
+
+@dataclass(frozen=True)
+class View:
+    """A net in front of a picture: what it sees, (H, W, C) uint8 at its own size, its classes, and all of its maps."""
+
+    source: Source
+    seen: np.ndarray
+    digest: str
+    classes: tuple[str, ...]
+    survey: Survey
+
+    @property
+    def blocks(self) -> tuple[arch.Block, ...]:
+        return arch.blocks(self.source.spec)
+
+    def says(self, logits: Any = None) -> str:
+        """The likeliest class with its probability, such as "cat, 83 %"; of other logits than its own, if they are given."""
+        name, p = self.guesses(logits)[0]
+        return f"{name}, {percent(p)}"
+
+    def guesses(self, logits: Any = None) -> list[tuple[str, float]]:
+        """The five likeliest classes by name, and their probabilities."""
+        from resnet_viz.attribution import features
+
+        found = features.guesses(self.survey.logits if logits is None else logits)
+        return [(self.classes[c], p) for c, p in found]
+
+
+def look(source: Source, picture: np.ndarray) -> View:
+    """A net's view of a picture (H, W, 3) uint8. Raises NetworkError, PictureError."""
+    seen = np.array(images.fit(picture, source.spec.size, source.spec.channels, source.resize))
+    digest = hashlib.sha256(seen.tobytes()).hexdigest()[:16]
+    return View(source, seen, digest, choose.network(source.ref).classes, _survey(source, digest, seen))
+
+
+@st.cache_resource(show_spinner="Looking", max_entries=12, hash_funcs=_BY_REF)
+def _survey(source: Source, digest: str, _seen: np.ndarray) -> Survey:
+    from resnet_viz.attribution import features
+
+    network = choose.network(source.ref)
+    return features.survey(network.model, network.prepare(_seen[None]))
+
+
+def pixels(view: View) -> np.ndarray:
+    """What the net sees, (S, S, 3) uint8, small pictures enlarged pixel by pixel."""
+    side = view.seen.shape[0]
+    return enlarged(rgb(view.seen), side * max(1, 256 // side))
+
+
+def triptych(view: View, number: int, alpha: float = 1.0) -> Triptych:
+    """Block ``number`` (from 1) at work on the picture, its F(x) counting ``alpha`` times."""
+    return _triptych(view.source, view.digest, number, alpha, view.seen)
+
+
+@st.cache_resource(show_spinner=False, max_entries=24, hash_funcs=_BY_REF)
+def _triptych(source: Source, digest: str, number: int, alpha: float, _seen: np.ndarray) -> Triptych:
+    from resnet_viz.attribution import features
+
+    network = choose.network(source.ref)
+    return features.triptych(network.model, network.prepare(_seen[None]), number, alpha)
+
+
+@st.cache_resource(show_spinner="Showing it the data set", max_entries=16, hash_funcs=_BY_REF)
+def excitement(source: Source, layer: str) -> Excitement:
+    """How much the pictures of `choose.pool` excite each channel of a layer."""
+    from resnet_viz.attribution import features
+
+    network, found = choose.network(source.ref), choose.pool(source)
+    size = 250 if source.spec.size <= 64 else 20
+    parts = (found.pictures[n : n + size] for n in range(0, len(found.pictures), size))
+    return features.excitement(network.model, layer, map(network.prepare, parts))
+
+
+# --- where one is --------------------------------------------------------------------------------------------------------
+
+
+def went(key: str, to: str) -> Callable[[], None]:
+    """A callback: the number that was clicked in the chart ``key`` becomes the choice ``to``."""
+
+    def go() -> None:
+        points = st.session_state[key]["selection"]["points"]
+        for point in points[:1]:
+            number = np.ravel(point.get("customdata", []))
+            if len(number):
+                st.session_state[to] = int(number[0])
+
+    return go
+
+
+def choose_block(view: View) -> int:
+    """The block looked at, 0 for the stem: by a click, by its number, by a link. At first the last that changes shape."""
+    blocks = view.blocks
+    usual = [b.number for b in blocks if b.stride > 1 or b.number == 1][-1]
+    if int(st.session_state.get("block", 0)) > len(blocks):  # of a deeper net
+        st.session_state["block"] = usual
+    tip = "A block computes F(x) by two or three convolutions and adds it to its input x. The stem comes before them."
+    return st.number_input(
+        "Block (0: the stem)", 0, len(blocks), usual, 1, key="block", bind="query-params", persist_state="session", help=tip
+    )  # fmt: skip
+
+
+def choose_alpha(view: View, number: int) -> float:
+    """How often F(x) counts in the block's sum."""
+    skip = view.blocks[number - 1].has_skip
+    tip = (
+        "At 0 the block only hands x on."
+        if skip
+        else "At 0 nothing is left: without a skip F(x) is all that leaves the block."
+    )
+    label = "α: the sum is x + α·F(x)" if skip else "α: what leaves is α·F(x)"
+    return st.slider(label, 0.0, 2.0, 1.0, 0.05, key="alpha", bind="query-params", persist_state="session", help=tip)
+
+
+def choose_layer(view: View, number: int) -> tuple[str, str, bool]:
+    """Which of the block's layers is shown, in which colours, and whether each channel has a scale of its own."""
+    labels = parts(view, number)
+    if st.session_state.get("part") not in labels:
+        st.session_state["part"] = "out"
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        part = st.segmented_control(
+            "Layer", list(labels), format_func=labels.__getitem__, key="part", required=True, persist_state="session"
+        )
+        scale = st.selectbox("Colours", list(SCALES), key="colours", width=170, persist_state="session")
+        own = st.toggle("Each channel on its own scale", key="own", persist_state="session")
+    return part or "out", scale, own
+
+
+def channel_of(view: View, number: int, part: str) -> int:
+    """The channel looked at: the one clicked in this block, else the strongest of the layer."""
+    order, _ = ranked(layer(view, number, part))
+    place = (view.source.spec.called, number, whole(part))
+    if st.session_state.get("channel at") != place or st.session_state["channel"] not in order:
+        st.session_state.update({"channel at": place, "channel": order[0]})
+    return st.session_state["channel"]
+
+
+def whole(part: str) -> bool:
+    """Whether a part has the block's own channels: x, F(x), their sum and what leaves it, but not what is inside F."""
+    return not part.startswith("relu")
+
+
+def parts(view: View, number: int) -> dict[str, str]:
+    """What can be looked at in a block: key → label."""
+    if number == 0:
+        return {"out": "stem"}
+    from resnet_viz.attribution import features
+
+    block = view.blocks[number - 1]
+    labels = {"out": "out", "branch": "F(x)", "total": "sum", **({"x": "x"} if block.has_skip else {})}
+    return labels | {key: f"inside ({key.replace('relu', 'ReLU ')})" for key in features.inside(block)}
+
+
+def layer(view: View, number: int, part: str) -> np.ndarray:
+    """The maps (C, H, W) of a part of a block, or of the stem."""
+    if number == 0:
+        return next(iter(view.survey.maps.values())).numpy()
+    name = view.blocks[number - 1].name
+    if part in ("branch", "total", "x"):
+        return getattr(triptych(view, number), part).numpy()
+    return (view.survey.maps[name] if part == "out" else triptych(view, number).inside[part]).numpy()
+
+
+def ranked(found: np.ndarray) -> tuple[list[int], np.ndarray]:
+    """Channels by strength, strongest first, and each channel's strength: mean |a| over its cells."""
+    strengths = np.abs(found).mean((1, 2))
+    return np.argsort(-strengths, kind="stable").tolist(), strengths

@@ -1,0 +1,154 @@
+"""The Gradients page's controls, what it computes (kept for everybody who asks for the same), and the sentence of each view."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from resnet_viz.figures import log_ratio, loudness, nets
+from resnet_viz.files import ROOT
+from resnet_viz.runs.record import Record
+from resnet_viz.spec.model import GREY, INITS, NORMS, ModelSpec
+from resnet_viz.spec.run import SpecError
+from resnet_viz.ui import controls
+from resnet_viz.words.gradients import says_norms
+
+if TYPE_CHECKING:
+    from resnet_viz.labs.paths import Paths
+
+VIEWS = ("Fan", "Norms", "Shattering", "Paths")
+DEPTHS = tuple(range(8, 111, 6))
+PICTURES = {"noise": "random", "digits": "digits"}
+INPUTS = 32
+NETS = ("fully connected, as in the paper", "this app's networks")
+CONV_DEPTHS = (8, 14, 20, 32)
+
+
+def model() -> ModelSpec:
+    """The residual network that the Twins form describes, for grey pictures of 8×8 pixels; raises SpecError."""
+    spec = replace(controls.residual_spec(controls.current()).model, **GREY)
+    spec.validate()
+    return spec
+
+
+def draw_shattering_controls() -> None:
+    """Which kind of nets, and the seed; the norm for those of this app."""
+    st.radio("Networks", NETS, key="kind", bind="query-params")
+    if st.session_state["kind"] == NETS[1]:
+        st.selectbox(
+            "Norm", list(NORMS), 0, NORMS.__getitem__, key="norm", bind="query-params", persist_state="session"
+        )
+    st.number_input("Seed", 0, None, 0, 1, key="seed", bind="query-params", persist_state="session")
+
+
+def draw_controls() -> None:
+    """Depth, norm, start and seed, which are those of the Twins form, and the pictures."""
+    if controls.current()["family"] != "cifar":
+        st.session_state.update(family="cifar", order="original", shortcut="identity")
+    if controls.current()["depth"] not in DEPTHS:
+        st.session_state["depth"] = min(DEPTHS, key=lambda d: abs(d - controls.current()["depth"]))
+    bound: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+    st.select_slider("Depth", DEPTHS, controls.DEFAULTS["depth"], key="depth", **bound)
+    left, right = st.columns(2)
+    left.selectbox("Norm", list(NORMS), 0, NORMS.__getitem__, key="norm", **bound)
+    right.selectbox(
+        "Start", list(INITS), 0, INITS.__getitem__, key="init", help="Of residual branches; plain blocks start from He.",
+        **bound,
+    )  # fmt: skip
+    left.selectbox("Pictures", list(PICTURES), 0, PICTURES.__getitem__, key="pictures", **bound)
+    right.number_input("Seed", 0, None, controls.DEFAULTS["seed"], 1, key="seed", **bound)
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def at_start(spec: ModelSpec, seed: int, pictures: str) -> Record:
+    """`labs.gradients.at_start`, computed once for each network."""
+    from resnet_viz.labs import gradients
+
+    return gradients.at_start(spec, seed, pictures, INPUTS)
+
+
+def records(spec: ModelSpec, seed: int, pictures: str) -> list[Record]:
+    """The whole residual net, its plain twin and, where skips are off, the net without them."""
+    specs = [replace(spec, no_skip=()), *([spec] if spec.no_skip else []), spec.twin()]
+    return [at_start(s, seed, pictures) for s in specs]
+
+
+def conditions(spec: ModelSpec, seed: int, pictures: str, inputs: int = INPUTS) -> str:
+    """Under which conditions the figures hold."""
+    norm = NORMS[spec.norm] if spec.norm != "none" else "no norm"
+    start = "started from He" if spec.init == "he" else f"plain from He, residual from {INITS[spec.init]}"
+    what = "random pictures" if pictures == "noise" else "digits"
+    return f"Measured now, before any training: {inputs} {what} of 8×8, {norm}, {start}, seed {seed}."
+
+
+def says_fan(found: list[Record]) -> str:
+    """How loud the gradient is at block 1 of each net."""
+    how = {"residual": "with skips", "plain": "without"}
+    words = []
+    for net in nets(found):
+        ratio = loudness(log_ratio(net.first)[1][-1, 0]).split(",")
+        words.append(f"{','.join(ratio[:-1]) or ratio[0]} {how.get(net.label, 'with ' + net.label.partition(', ')[2])}")
+    depth = found[0].spec.model.depth
+    return f"{depth} layers before the first step: gradient at block 1, against the last block: {', '.join(words)}."
+
+
+def says_growth(found: list[Record]) -> str:
+    """By what factor a layer multiplies the gradient of each net, and the law."""
+    from resnet_viz.labs import gradients
+
+    growth = {net.label: gradients.growth(net.first) for net in nets(found)}
+    return says_norms(growth, found[0].spec.model.norm)
+
+
+def explain(view: str) -> None:
+    """What a view means, and what was not checked: its part of gradients.md."""
+    parts = (ROOT / "resnet_viz" / "ui" / "labs" / "gradients.md").read_text(encoding="utf-8").split("## ")
+    with st.expander("What this means, and what was not checked"):
+        st.markdown(next(part for part in parts if part.startswith(view)).removeprefix(view))
+
+
+def chosen() -> tuple[ModelSpec, int, str, str]:
+    """Network, seed, pictures, and what is wrong with the controls: then the network is the usual one of that depth."""
+    values = controls.current()
+    seed, pictures = int(values["seed"]), st.session_state.get("pictures", "noise")
+    try:
+        return model(), seed, pictures, ""
+    except SpecError as error:
+        return ModelSpec(depth=int(values["depth"]), **GREY), seed, pictures, str(error)
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def correlations(kind: str, seed: int) -> tuple[tuple[int, ...], np.ndarray]:
+    """Depths, and the correlation of gradients there in fully connected nets (nets, depths)."""
+    from resnet_viz.labs import shattering
+
+    return shattering.depths(kind), shattering.correlations(kind, shattering.depths(kind), seed=seed)
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def conv_correlations(shortcut: str, norm: str, seed: int) -> tuple[tuple[int, ...], np.ndarray]:
+    """The same in this app's own networks."""
+    from resnet_viz.labs import shattering
+
+    specs = [ModelSpec(depth=depth, shortcut=shortcut, norm=norm, size=8) for depth in CONV_DEPTHS]
+    return CONV_DEPTHS, np.stack([shattering.conv_correlation(spec, seed=seed) for spec in specs], 1)
+
+
+@st.cache_data(show_spinner=False, max_entries=200)
+def curve(kind: str, depth: int, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """A scalar input, the gradient there, and how far neighbours agree."""
+    from resnet_viz.labs import shattering
+
+    x, gradient = shattering.curve(kind, depth, seed=seed)
+    return x, gradient, shattering.neighbours(gradient)
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def paths(spec: ModelSpec, seed: int, pictures: str) -> Paths:
+    """`labs.paths.at_start`, computed once for each network."""
+    from resnet_viz.labs.paths import at_start
+
+    return at_start(spec, seed, pictures)

@@ -1,0 +1,235 @@
+"""The Lesions page's parts: which networks, what is known of them, blocks dropped by clicks, ten pictures before and after."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from resnet_viz.data import catalogue
+from resnet_viz.figures.lesion import METRICS, Lesions
+from resnet_viz.figures.style import LIFTED
+from resnet_viz.files import ROOT
+from resnet_viz.nets import refs
+from resnet_viz.nets.refs import NetworkError, Source
+from resnet_viz.runs.record import Record, load
+from resnet_viz.runs.store import Run
+from resnet_viz.spec.lab import LesionSpec
+from resnet_viz.ui import choose, live
+from resnet_viz.ui.labs import shown as lab
+from resnet_viz.words import lesions as lesion_words
+from resnet_viz.words import numbers
+
+START = "shipped:digits-residual-20"  # its pictures are always on this machine
+VIEWS = ("One block", "Several at random", "Shuffled", "What blocks refine")
+# Pictures on which several blocks dropped by clicks are tried.
+QUICK = 300
+# Accuracy, and guesses (shown,).
+Asked = Sequence[Any]
+CSS = """<style>
+.rv-ten { display: grid; grid-template-columns: minmax(7rem, auto) repeat(10, minmax(0, 1fr)); gap: 2px 6px;
+  align-items: center; font-size: 0.9rem; text-align: center; }
+.rv-ten img { width: 100%; max-width: 52px; image-rendering: pixelated; border-radius: 3px; display: block; margin: auto; }
+@media (max-width: 1100px) { .rv-ten { overflow-x: auto; grid-template-columns: 8rem repeat(10, 5.4rem); } }
+.rv-ten .who { text-align: left; white-space: nowrap; }
+.rv-ten .wrong { text-decoration: underline wavy #c2410c; text-underline-offset: 3px; font-weight: 600; }
+</style>"""
+
+
+# --- which networks ------------------------------------------------------------------------------------------------------
+
+
+def chosen() -> list[Source]:
+    """The networks that the controls name: one, and its twin or another of the same data; residual ones first."""
+    st.session_state.setdefault("lesion_net", st.query_params.get("lesion_net", START))
+    first = choose.choose_network("lesion_net")
+    others = {s.ref: s for s in refs.available(live.store()) if s.ref != first.ref and _comparable(first, s)}
+    if found := refs.twin(first, live.store()):
+        others[found.ref] = found
+    names = {"": "nothing", **choose.unique(list(others.values()))}
+    usual = found.ref if found else ""
+    if st.session_state.get("lesion_of") != first.ref:  # another network: beside it, its own twin
+        st.session_state["lesion_with"] = st.session_state.pop("lesion_beside", usual)
+    st.session_state["lesion_of"] = first.ref
+    if st.session_state.get("lesion_with") not in names:
+        st.session_state["lesion_with"] = usual
+    second = st.selectbox("Beside it", list(names), format_func=names.__getitem__, key="lesion_with")
+    found_all = [first, *([others[second]] if second else [])]
+    return sorted(found_all, key=lambda s: not s.spec.residual)
+
+
+def _comparable(a: Source, b: Source) -> bool:
+    return a.data is not None and b.data is not None and a.data == b.data
+
+
+def choose_those_of(run: Run) -> None:
+    """Before the controls are drawn: have them name the networks of a run that is shown for the first time."""
+    assert isinstance(run.spec.lab, LesionSpec)
+    if st.session_state.get("lesion_seen") == run.id:
+        return
+    st.session_state["lesion_seen"] = run.id
+    first, *more = run.spec.lab.networks
+    st.query_params.pop("lesion_net", None)
+    st.session_state.update(lesion_net=first, lesion_of="", lesion_beside=more[0] if more else "")
+
+
+# --- what is known of them -----------------------------------------------------------------------------------------------
+
+
+@st.cache_data(show_spinner=False)
+def recorded() -> list[Record]:
+    """The lesions that ship with the app."""
+    return [record for path in sorted(Path(ROOT / "assets" / "labs").glob("lesion-*.npz")) for record in load(path)]
+
+
+def is_of(run: Run | Record, sources: Sequence[Source]) -> bool:
+    """Whether a run or record is of just these networks."""
+    spec = run.spec.lab
+    return isinstance(spec, LesionSpec) and spec.networks == tuple(source.ref for source in sources)
+
+
+def known(sources: Sequence[Source], run: Run | None) -> tuple[Record | None, str]:
+    """What was measured of these networks, and where it is from: the run that is shown, the newest of theirs, or what ships."""
+    if run is None or not is_of(run, sources) or not run.step:
+        finished = (r for r in live.store().runs() if r.kind == "lesion" and r.status == "finished")
+        run = next((r for r in finished if is_of(r, sources)), None)
+    if run is not None:
+        metrics = [f"{place}.{name}" for place in range(len(sources)) for name in METRICS]
+        return live.record(run, metrics), "Live." if run.live else "Measured here."
+    return next((r for r in recorded() if is_of(r, sources)), None), "Recorded."
+
+
+def counted(record: Record | None) -> int:
+    """On how many test pictures a record was measured."""
+    if record is None or not isinstance(record.spec.lab, LesionSpec):
+        return 0
+    total = catalogue.facts(record.spec.data).test or catalogue.split_sizes(record.spec.data)[2]
+    return min(record.spec.lab.pictures or total, total)
+
+
+def sentence(view: str, nets: Sequence[Lesions], pictures: int) -> str:
+    """The page's answer: what was measured, for the view that is open."""
+    nets = [net for net in nets if net.measured]
+    if not nets:
+        return "Not measured yet: drop every block, or click one."
+    if view == VIEWS[1] and all(len(net.random) for net in nets):
+        return lesion_words.random_lesions([(n.label, n.count, n.random) for n in nets], pictures)
+    if view == VIEWS[2] and all(len(net.shuffled) for net in nets):
+        return lesion_words.shuffled_blocks([(n.label, n.shuffled) for n in nets], pictures)
+    if view == VIEWS[3]:
+        return lesion_words.refinement([(n.label, n.cosine, n.stage) for n in nets], pictures)
+    return lesion_words.lesions([(n.label, n.undisturbed, n.single[:, 1].tolist()) for n in nets], pictures)
+
+
+# --- dropped by a click --------------------------------------------------------------------------------------------------
+
+
+def toggle(block: int) -> None:
+    """Drop a block (from 1), or put it back."""
+    dropped: set[int] = st.session_state.setdefault("lesion_dropped", set())
+    st.session_state["lesion_dropped"] = dropped ^ {block}
+
+
+@st.cache_data(show_spinner="Asking the networks without these blocks", max_entries=500)
+def _without(ref: str, stamp: int, blocks: tuple[int, ...]) -> tuple[float, np.ndarray, int]:
+    """Accuracy over QUICK test pictures, guesses (shown,), and how many pictures that were, without these blocks."""
+    from resnet_viz.labs import lesion
+
+    net = choose.network(ref)
+    x, y = choose.test_pictures(net.source)
+    seen = lesion.pictures(x, y, QUICK)
+    right, sure = lesion.without(net, seen, blocks)
+    return right, sure.argmax(1), len(seen.y)
+
+
+def ten_pictures(sources: Sequence[Source], nets: Sequence[Lesions], pictures: int) -> None:
+    """Each net's accuracy and its guesses on ten pictures, before and after the clicked blocks were dropped."""
+    dropped: set[int] = st.session_state.setdefault("lesion_dropped", set())
+    left, right = st.columns([5, 1], vertical_alignment="center")
+    many = f"**Dropped: block{'s' * (len(dropped) > 1)} {', '.join(map(str, sorted(dropped)))}.**"
+    rows, words, dark = [], f"{pictures:,} test pictures", st.context.theme.type == "dark"
+    try:
+        for place, source in enumerate(sources):
+            net, blocks = nets[place], tuple(sorted(b for b in dropped if b <= nets[place].count))
+            if len(blocks) < 2 and net.without(sum(blocks)) is not None:
+                at = np.concatenate([[0], net.single[:, 0]]).tolist().index(sum(blocks))
+                before: Asked = (net.undisturbed, net.guess[0])
+                after: Asked = (net.without(sum(blocks)), net.guess[at])
+            else:
+                (*before, _), (*after, count) = (_without(source.ref, source.step, which) for which in ((), blocks))
+                words = f"the first {count} test pictures"
+            rows.append((source, LIFTED.get(net.colour, net.colour) if dark else net.colour, before, after))
+        left.markdown(
+            f"{many} Accuracy on {words}, and ten of them, before → after."
+            if dropped
+            else "**Click a block** in the picture to drop it in both nets: here is what they make of ten pictures."
+        )
+        st.html(CSS + _table(sources[0], nets[0], rows))
+    except (catalogue.DataError, NetworkError) as error:
+        left.info(str(error))
+    right.button("Put back", on_click=st.session_state.update, kwargs={"lesion_dropped": set()}, disabled=not dropped)
+
+
+def _table(source: Source, net: Lesions, rows: Sequence[tuple[Source, str, Asked, Asked]]) -> str:
+    """The pictures, and under them what each net calls them."""
+    assert source.data
+    classes = catalogue.facts(source.data).classes
+    cells = ['<div class="who"></div>']
+    try:
+        x, y = choose.test_pictures(source)
+        shown = net.shown.astype(int) if net.measured else _shown(y)
+        truth = y[shown]
+        cells += [f'<img src="{_uri(x[n])}" alt="{html.escape(classes[y[n]])}">' for n in shown]
+    except catalogue.DataError:  # then their names must do
+        if not net.measured:
+            raise
+        truth = net.truth.astype(int)
+        cells += [f"<div>{html.escape(classes[t])}</div>" for t in truth]
+    for asked, colour, (before, guessed), (after, guesses) in rows:
+        name = html.escape(asked.label.partition(" on ")[0])
+        change = "" if before == after else f" → {numbers.percent(after)}"
+        cells.append(f'<div class="who"><b style="color:{colour}">{name}</b> {numbers.percent(before)}{change}</div>')
+        for was, now, true in zip(guessed, guesses, truth, strict=True):
+            kind = "" if now == true else ' class="wrong"'
+            first = f"{html.escape(classes[was])} → " if was != now else ""
+            cells.append(f"<div{kind}>{first}{html.escape(classes[now])}</div>")
+    return f'<div class="rv-ten" role="table">{"".join(cells)}</div>'
+
+
+def _shown(y: np.ndarray) -> np.ndarray:
+    """The rows of the pictures that are shown, as the lab chooses them."""
+    from resnet_viz.labs import lesion
+
+    return lesion.pictures(y, y, QUICK).shown
+
+
+def _uri(picture: np.ndarray) -> str:
+    """A picture (H, W, C) uint8 as a data URI."""
+    file = io.BytesIO()
+    Image.fromarray(picture.squeeze(-1) if picture.shape[2] == 1 else picture).save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+# --- the controls --------------------------------------------------------------------------------------------------------
+
+
+def form(sources: Sequence[Source], measured: bool) -> None:
+    """On how many pictures, how many draws, and the button."""
+    left, right = st.columns(2)
+    pictures = left.number_input("Test pictures", 0, None, 1000, 100, key="lesion_pictures", help="0: all of them.")
+    repeats = right.number_input(
+        "Draws", 1, 50, 10, 1, key="lesion_repeats", help="Random draws for each number of blocks."
+    )
+    chosen_refs = tuple(source.ref for source in sources)
+    st.button(
+        "Drop every block again" if measured else "Drop every block", type="primary", width="stretch", key="lesion_start",
+        on_click=lab.start, args=("lesion", lambda: LesionSpec(chosen_refs, int(pictures), int(repeats))),
+    )  # fmt: skip
+    lab.complaint("lesion")

@@ -1,0 +1,101 @@
+"""What the pages of labs share: which run of a lab is shown, starting one, how far it is; and which page a run belongs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from resnet_viz import labs
+from resnet_viz.data import catalogue
+from resnet_viz.nets import refs
+from resnet_viz.runs import sweeps
+from resnet_viz.runs.store import RESUMABLE, Run, StoreError
+from resnet_viz.spec.lab import LabSpec
+from resnet_viz.spec.run import SpecError
+from resnet_viz.ui import live
+from resnet_viz.workers import engine
+
+# What can be wrong with a choice of networks and settings: each a sentence for the user.
+REFUSALS = (SpecError, catalogue.DataError, refs.NetworkError, StoreError)
+
+# By kind of run: the page that shows it, its file, and the key under which session and URL keep what it shows.
+PLACES = {
+    "train": ("Twins", "pages/twins.py", "show"),
+    "lr_range": ("Twins", "pages/twins.py", "lr_range"),
+    "lesion": ("Lesions", "pages/lesions.py", "lesion"),
+    "landscape": ("Landscape", "pages/landscape.py", "landscape"),
+}
+
+
+def place(run: Run) -> tuple[str, str, str]:
+    """The page that shows a run: its title, file, and the key under which it keeps what it shows."""
+    if kind := _question(run):
+        return "Sweeps", "pages/sweeps.py", f"{kind}_shown"
+    return PLACES[run.kind]
+
+
+def _question(run: Run) -> str:
+    """The question of `sweeps.QUESTIONS` that a training answers together with its group, if any."""
+    specs = [r.spec for r in live.store().runs(run.group)] if run.kind == "train" else []
+    kind = sweeps.question(specs)
+    return kind if kind in sweeps.QUESTIONS else ""
+
+
+def open_run(run: Run) -> None:
+    """Go to the page of a run, which then shows it: a training with its group, a lab by itself."""
+    _, page, key = place(run)
+    st.session_state[key] = run.group if run.kind == "train" else run.id
+    if kind := _question(run):
+        st.session_state["question"] = kind
+    st.switch_page(page, query_params={})
+
+
+def shown(kind: str) -> Run | None:
+    """The run that a lab's page shows, kept in session and URL; None where none was started or chosen, or it was deleted."""
+    key = PLACES[kind][2]
+    run = st.session_state.setdefault(key, st.query_params.get(key, ""))
+    if not run:
+        st.query_params.pop(key, None)
+        return None
+    st.query_params[key] = run
+    try:
+        return live.store().run(run)
+    except StoreError as error:
+        st.session_state[key] = ""
+        st.session_state[f"{kind}_complaint"] = str(error)
+        return None
+
+
+def start(kind: str, lab: Callable[[], LabSpec]) -> None:
+    """Queue the lab that ``lab`` describes, and show it; for a button's callback. What is wrong is said by `complaint`."""
+    try:
+        store = live.store()
+        st.session_state[PLACES[kind][2]] = engine.start(store, [labs.run_of(lab(), store)])[0]
+    except REFUSALS as error:
+        st.session_state[f"{kind}_complaint"] = str(error)
+
+
+def complaint(kind: str) -> None:
+    """Say, once, why a lab could not be started or shown."""
+    if sentence := st.session_state.pop(f"{kind}_complaint", None):
+        st.error(sentence)
+
+
+def progress(run: Run) -> None:
+    """How far a lab is, its buttons while it can be stopped or begun again, and why it ended early."""
+    if run.message and not run.live:
+        st.warning(run.message)
+    if not (run.live or run.status in RESUMABLE):
+        return
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    share = min(1.0, run.step / max(1, run.steps))
+    words = {"queued": "waiting for a worker (the first one takes some seconds to warm up)"}.get(run.status, run.status)
+    left.progress(share, f"{run.step:,} of {run.steps:,} evaluations · {words}" if run.steps else words.capitalize())
+    store: Any = live.store()
+    with right:
+        if run.live:
+            st.button("■ Stop", on_click=store.want, args=(run.id, "stop"), key=f"stop_{run.kind}")
+        else:
+            st.button("▶ Begin again", on_click=store.want, args=(run.id, "run"), key=f"again_{run.kind}")

@@ -1,0 +1,167 @@
+"""Finding the learning rate, on Twins: the range test of both nets, one number each; and several rates trained at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from resnet_viz.data import catalogue
+from resnet_viz.figures.rates import range_test
+from resnet_viz.runs.record import Record
+from resnet_viz.runs.store import Run
+from resnet_viz.spec.lab import RangeSpec
+from resnet_viz.spec.run import RunSpec, SpecError
+from resnet_viz.ui import controls, live
+from resnet_viz.ui.frame import chart
+from resnet_viz.words.twins import called
+from resnet_viz.workers import engine
+
+MOST = 6  # rates at once
+SEEN = "lr_range_seen"  # the test that the dialog has shown
+ABOUT = (
+    "Each net starts afresh and trains for 100 steps while the rate rises from 0.00001 to 10 (Smith 2017). Where its smoothed "
+    "loss falls fastest is a rate to start from. It is a guess from few steps: *try several* asks whole runs."
+)
+
+
+def _nets(lab: RangeSpec | None = None) -> list[RunSpec]:
+    """The nets of the form, whatever its rate. Raises SpecError or DataError."""
+    return [
+        replace(spec, lab=lab) for spec in controls.chosen(controls.current() | {"rate": controls.DEFAULTS["rate"]})
+    ]
+
+
+def find_rate() -> None:
+    """The button beside the form: runs the range test of its nets, unless the last one was of the same, and opens its dialog."""
+    if st.button(
+        "Find the rate", width="stretch", key="find_rate", help="A range test: one number for each net, in seconds."
+    ):
+        _start(again=False)
+        _dialog()
+    elif st.session_state.pop("find_rate_open", False) or st.session_state.get("lr_range") != st.session_state.get(
+        SEEN
+    ):
+        _dialog()  # again, or for the first time: a test opened on the page Runs
+
+
+def _start(again: bool = True) -> None:
+    try:
+        specs = _nets(RangeSpec())
+        if not again and _same(_runs(), specs):
+            return
+        store = live.store()
+        ids = engine.start(store, specs)
+        st.session_state["lr_range"] = ids[0]
+    except (SpecError, catalogue.DataError) as error:
+        st.session_state["rates_complaint"] = str(error)
+
+
+def _runs() -> list[Run]:
+    """The runs of the range test last shown, residual first."""
+    shown = st.session_state.get("lr_range")
+    group = next((r.group for r in live.store().runs() if r.id == shown), None) if shown else None
+    return live.store().runs(group) if group else []
+
+
+def _same(runs: Sequence[Run], specs: Sequence[RunSpec]) -> bool:
+    """Whether these runs are tests of these nets, and did not fail."""
+
+    def bare(spec: RunSpec) -> RunSpec:
+        return replace(spec, train=replace(spec.train, rate=1, threads=0, device="auto", precision="auto"))
+
+    fine = all(run.live or run.status == "finished" for run in runs)
+    return fine and [bare(run.spec) for run in runs] == [bare(spec) for spec in specs]
+
+
+@st.dialog("Find the rate", width="large")
+def _dialog() -> None:
+    st.session_state[SEEN] = st.session_state.get("lr_range")
+    going = not live.settled(_runs())
+    st.session_state["rates_going"] = going
+    st.fragment(run_every=live.TICK if going else None)(_body)()
+
+
+def _body() -> None:
+    if complaint := st.session_state.pop("rates_complaint", None):
+        st.error(complaint)
+        return
+    runs = _runs()
+    records = [live.record(run, ("rate", "loss", "smoothed_loss")) for run in runs]
+    st.html(f'<h2 role="status" style="padding: 0">{verdict(records)}</h2>')
+    chart(range_test(records), key="range test", height=300)
+    live.messages(runs)
+    found = {called(r.spec): r.result["rate"] for r in records if r.result.get("rate")}
+    with st.container(horizontal=True):
+        for name, rate in found.items():
+            if st.button(f"Use {rate:.2g} ({name})", key=f"use_{name}", help="Puts it into the form."):
+                st.session_state["rate"] = float(f"{rate:.2g}")
+                st.rerun()
+        if live.settled(runs):
+            st.button("Test again", on_click=_start, key="range_again")
+        else:
+            st.button("■ Stop", on_click=_stop, args=(runs,), key="range_stop")
+    if live.settled(runs):
+        _several(found)
+    st.caption(ABOUT)
+    if live.settled(runs) == st.session_state["rates_going"]:
+        st.session_state["find_rate_open"] = True
+        st.rerun()  # the whole page and this dialog anew, so that it ticks no longer, or from now on
+
+
+def _stop(runs: Sequence[Run]) -> None:
+    for run in runs:
+        live.store().want(run.id, "stop")
+
+
+def _several(found: dict[str, float]) -> None:
+    """Whole runs of one net of the form at several rates, as one group on the stage."""
+    middle = found.get("residual") or next(iter(found.values()), controls.DEFAULTS["rate"])
+    usual = ", ".join(f"{float(f'{middle * factor:.1g}'):g}" for factor in (0.1, 0.3, 1, 3))
+    left, middle_, right = st.columns([2, 5, 3], vertical_alignment="bottom")
+    names = {called(spec): spec for spec in _nets()}
+    net = left.selectbox("Try several", list(names), key="several_net")
+    text = middle_.text_input("Rates", usual, key="several_rates", help=f"2 to {MOST}, with commas between.")
+    if right.button("Train them all", width="stretch", key="several"):
+        try:
+            specs = several(names[net], text)
+            store = live.store()
+            st.session_state["show"] = store.run(engine.start(store, specs)[0]).group
+        except (SpecError, catalogue.DataError) as error:
+            st.error(str(error))
+        else:
+            st.rerun()
+
+
+def several(spec: RunSpec, text: str) -> list[RunSpec]:
+    """The run at each of the rates that ``text`` names, "0.01, 0.1". Raises SpecError where it does not name 2 to MOST rates."""
+    try:
+        rates = list(dict.fromkeys(float(part) for part in text.replace(";", ",").split(",") if part.strip()))
+    except ValueError as error:
+        raise SpecError(
+            f"{text!r} is not a list of rates; write them with commas between, such as 0.01, 0.1."
+        ) from error
+    if not 2 <= len(rates) <= MOST:
+        raise SpecError(
+            f"{len(rates)} rates are outside 2 to {MOST}: write them with commas between, such as 0.01, 0.1."
+        )
+    return [replace(spec, lab=None, train=replace(spec.train, rate=rate)) for rate in rates]
+
+
+def verdict(records: Sequence[Record]) -> str:
+    """What the range tests found, one number for each net."""
+    parts = []
+    for record in records:
+        name = record.spec.model.called
+        if rate := record.result.get("rate"):
+            parts.append(f"{rate:.2g} for {name}")
+        elif record.status == "finished":
+            parts.append(f"nowhere for {name}")
+    if not parts:
+        return (
+            f"Testing: step {sum(r.step for r in records)} of {RangeSpec.rates * len(records)}."
+            if records
+            else "No test yet."
+        )
+    return f"The loss falls fastest at a rate of {', '.join(parts)}."

@@ -1,0 +1,43 @@
+"""What is said of networks before their first step: norms, shattering, paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from resnet_viz.spec.laws import BN_GROWTH
+
+
+def says_norms(growth: Mapping[str, float], norm: str) -> str:
+    """By what factor a layer multiplies the gradient of each net (label → factor), and batch norm's law."""
+    words = ", ".join(f"×{factor:.3f} {label}" for label, factor in growth.items())
+    law = f" BatchNorm's law for wide plain layers: ×{BN_GROWTH:.3f}." if norm == "batch" else ""
+    return f"Toward the picture, a layer multiplies the gradient by {words}.{law}"
+
+
+def says_shattering(found: Mapping[str, tuple[tuple[int, ...], np.ndarray]]) -> str:
+    """How far gradients agree (kind of net → depths, (nets, depths)) at 8 layers, and in the residual net at its deepest."""
+
+    def at(kind: str, depth: int) -> str:
+        depths, values = found[kind]
+        return f"{float(f'{100 * values.mean(0)[depths.index(depth)]:.2g}'):g}\u00a0%"
+
+    last = found["residual_bn"][0][-1]
+    return (
+        f"Gradients of two inputs agree to {at('plain', 8)} after 8 plain layers, {at('residual_bn', 8)} after 8 residual "
+        f"ones with BatchNorm, {at('residual_bn', last)} after {last}."
+    )
+
+
+def says_paths(blocks: int, carrying: tuple[int, int, float]) -> str:
+    """Which paths carry the gradient: the fewest and the most of ``blocks`` branches they pass, and their share of all paths."""
+    first, last, share = carrying
+    if first == last:
+        return f"A plain net has one path, through all of its {blocks} blocks: it carries the whole gradient."
+    lengths = f"{first} to {last} of {blocks} branches"
+    return f"95 % of the gradient comes by paths through {lengths}; they are {_percent(share)} of all paths."
+
+
+def _percent(share: float) -> str:
+    return f"{float(f'{100 * share:.2g}'):g}\u00a0%" if share < 0.995 else f"{100 * share:.1f}\u00a0%"

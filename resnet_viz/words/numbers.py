@@ -1,0 +1,34 @@
+"""Numbers as sentences and charts say them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+
+def loss(value: float) -> str:
+    if value < 0.005:
+        return "<0.01"
+    return f"{value:.2f}" if value < 0.995 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def percent(share: float) -> str:
+    """Whole per cents, but 100 % is said of all alone, and 0 % of none."""
+    if 0 < share < 0.005:
+        return "<1 %"
+    return f"{100 * share:.1f} %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
+
+
+def spread(values: Sequence[float], show: Callable[[float], str]) -> str:
+    """One value, or the range over seeds."""
+    texts = [show(v) for v in (min(values), max(values))]
+    return texts[0] if texts[0] == texts[1] else f"{texts[0].removesuffix(' %')}–{texts[1]}"
+
+
+def high(value: float) -> str:
+    """A loss of any size in two digits, or as a power of ten."""
+    if not math.isfinite(value):
+        return "past all numbers"
+    if value >= 1e7:
+        return f"10{str(round(math.log10(value))).translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    return f"{float(f'{value:.2g}'):,.0f}" if value >= 10 else loss(value)

@@ -1,0 +1,169 @@
+"""Worker processes: started, kept warm, watched; and what a page asks of a run. Without torch."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from resnet_viz.data import catalogue
+from resnet_viz.files import ROOT
+from resnet_viz.runs.store import Store
+from resnet_viz.spec import arch
+from resnet_viz.spec.run import RunSpec
+
+# Idle workers that wait warm, so that twins start at once.
+SPARES = 2
+# So long after the first page was asked for; a run that is queued before gets its worker at once.
+SPARES_AFTER = 4.0
+# A worker that has not said hello so long after its start has failed to.
+STARTING = 120.0
+# After one that failed by itself (torch is broken, say) the next is started so much later.
+PAUSE = 10.0
+# Logs of so many workers are kept.
+LOGS = 50
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cap() -> int:
+    """How many workers may be busy at once on this machine: RESNET_VIZ_WORKERS, else half the cores and 2 at least."""
+    return max(1, int(os.environ.get("RESNET_VIZ_WORKERS") or max(2, cores() // 2)))
+
+
+def start(store: Store, specs: Sequence[RunSpec], owner: str = "") -> list[str]:
+    """Queue runs as one group, the machine's cores divided among those that run at once; returns their ids.
+
+    Raises SpecError or DataError for a spec that can't run; then nothing is queued.
+    """
+    threads = max(1, cores() // min(len(specs), cap()))
+    filled = [catalogue.fill(spec) for spec in specs]
+    filled = [replace(s, train=replace(s.train, threads=s.train.threads or threads)) for s in filled]
+    # A lab counts its own steps, once its networks are loaded.
+    return store.create([(s, 0 if s.lab else catalogue.total_steps(s)) for s in filled], owner=owner)
+
+
+def expected_seconds(store: Store, specs: Sequence[RunSpec]) -> float | None:
+    """How long runs that start together will take, from this machine's last rates; None where it never trained.
+
+    A run of the same network and batch tells most; else pictures/s times multiply-adds is taken as the same.
+    """
+    known = store.speeds()
+    times = [_seconds(known, spec) for spec in specs]
+    return None if None in times else max(times, default=0.0)  # type: ignore[type-var]
+
+
+def queue_seconds(store: Store, left: Sequence[tuple[RunSpec, float]]) -> float | None:
+    """How long runs, each with the share of it that is left, take one after the other on all workers; None where unknown.
+
+    Each worker takes the next of the list when it is free, as they do from the queue.
+    """
+    known = store.speeds()
+    # The runs of a sweep differ in little: each kind is worked out once.
+    alike = {replace(spec, train=replace(spec.train, seed=0)) for spec, _ in left}
+    times = {spec: _seconds(known, spec) for spec in alike}
+    free = [0.0] * cap()
+    for spec, share in left:
+        seconds = times[replace(spec, train=replace(spec.train, seed=0))]
+        if seconds is None:
+            return None
+        heapq.heapreplace(free, free[0] + share * seconds)
+    return max(free)
+
+
+def _seconds(known: Sequence[tuple[RunSpec, float]], spec: RunSpec) -> float | None:
+    """How long a run takes at the known speeds (pictures/s)."""
+    spec = catalogue.fill(spec)
+    work = arch.multiply_adds(spec.model)
+    same = [v for s, v in known if s.model == spec.model and s.train.batch == spec.train.batch]
+    like = [v * arch.multiply_adds(s.model) / work for s, v in known]
+    if not like:
+        return None
+    pictures = catalogue.total_steps(spec) * min(spec.train.batch, catalogue.split_sizes(spec.data)[0])
+    return pictures / (same or like)[0]
+
+
+class Children:
+    """The worker processes that this process started. One a process and store, for processes are not shared."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.processes: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
+        self.paused_until = 0.0
+
+    def spawn(self) -> None:
+        logs = self.store.home / "logs"
+        logs.mkdir(exist_ok=True)
+        for old in sorted(logs.glob("worker-*.log"))[:-LOGS]:
+            old.unlink(missing_ok=True)
+        environment = os.environ | {"RESNET_VIZ_HOME": str(self.store.home), "OMP_NUM_THREADS": str(cores())}
+        # From the code's own folder, so that it is found where it is not installed.
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        command = [sys.executable, "-m", "resnet_viz", "work"]
+        if os.name == "posix":  # elsewhere a virtual environment's python is a launcher, and the parent another
+            command += ["--parent", str(os.getpid())]
+        with (logs / f"worker-{time.time_ns()}.log").open("wb") as file:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                env=environment,
+                # Out of the terminal's process group: Ctrl-C ends the server, not the training.
+                start_new_session=True,
+            )
+        self.processes[process.pid] = process, time.monotonic()
+
+    def keep(self, spares: int) -> None:
+        """Reap who has ended, mark lost runs, and start as many workers as are missing."""
+        now = time.monotonic()
+        # poll() also reaps, so a killed worker leaves no zombie.
+        if any((p.poll() or 0) > 0 for p, _ in self.processes.values()):
+            print(f"resnet_viz: a worker failed; its log is in {self.store.home / 'logs'}", file=sys.stderr)
+            self.paused_until = now + PAUSE
+        self.processes = {pid: (p, t) for pid, (p, t) in self.processes.items() if p.poll() is None}
+        self.store.mark_lost()
+        alive = self.store.workers()
+        busy = sum(bool(run) for run in alive.values())
+        ready = sum(not run for run in alive.values())
+        ready += sum(pid not in alive and now - t < STARTING for pid, (_, t) in self.processes.items())
+        room = cap() - busy if now >= self.paused_until else 0
+        # On a machine so busy that workers take minutes to start, or fall silent, more of them would make it worse.
+        most = cap() + SPARES - len(self.processes)
+        for _ in range(min(min(max(spares, self.store.waiting()), room) - ready, most)):
+            self.spawn()
+
+
+_watched: dict[Path, Children] = {}
+_lock = threading.Lock()
+
+
+def supervise(store: Store, spares: int = SPARES) -> None:
+    """From now on, in a thread of its own, keep workers running for this store. Once a process; later calls do nothing."""
+    with _lock:
+        if store.home in _watched:
+            return
+        children = _watched[store.home] = Children(store)
+
+    start = time.monotonic()
+
+    def watch() -> None:
+        while True:
+            try:
+                # Two processes that import torch would take the cores from the first page's own start.
+                children.keep(spares if time.monotonic() - start > SPARES_AFTER else 0)
+            except Exception as error:  # a full disk, say: the page says so; this thread tries again
+                print(f"resnet_viz: {error}", file=sys.stderr)
+                time.sleep(5)
+            time.sleep(0.5)
+
+    threading.Thread(target=watch, daemon=True, name="resnet_viz supervisor").start()

@@ -1,0 +1,117 @@
+"""The command line: what it prints for programs, and one sentence for mistakes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from resnet_viz.cli import main
+from resnet_viz.cli.options import spec_of
+from resnet_viz.runs.store import Store
+from resnet_viz.spec.run import RunSpec, from_json
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--depth", "55"], "nearest are 50 and 56"),
+        (["--batch", "5000"], "larger than the 1,350 training pictures"),
+        (["--rate", "-1"], "learning rate of -1"),
+        (["--data", "nowhere.npz"], "nowhere.npz"),
+        (["--resume", "abc"], "no run abc"),
+        (["--no-skip", "28"], "blocks 1 to 27"),
+        (["--norm", "none", "--init", "zero_gamma"], "Zero-gamma"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_exit_2(arguments, words, capsys) -> None:
+    assert main.main(["train", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert len(error.strip().splitlines()) == 1
+    assert Store().runs() == [], "nothing is queued"
+
+
+@pytest.mark.parametrize("arrays", [{"y": [0, 1]}, {"x": np.zeros((2, 8, 8), np.float32), "y": [0, 1]}])
+def test_bad_data_gets_one_sentence(arrays, tmp_path, capsys) -> None:
+    np.savez(tmp_path / "bad.npz", **arrays)
+    assert main.main(["train", "--data", str(tmp_path / "bad.npz")]) == 2
+    assert "x" in capsys.readouterr().err
+
+
+def test_every_field_of_a_spec_is_an_option() -> None:
+    options = main.parser().parse_args(
+        ["train", "--no-skip", "3", "9", "--augment", "flip", "--no-channels-last", "--width", "2"]
+    )
+    spec = spec_of(options)
+    assert spec.model.no_skip == (3, 9)
+    assert spec.model.width == 2
+    assert spec.data.augment == ("flip",)
+    assert not spec.train.channels_last
+
+
+def test_a_run_that_has_finished_is_not_gone_on_with(capsys) -> None:
+    store = Store()
+    run = store.create([(RunSpec(), 1)])[0]
+    store.end(run, store.claim("w").attempt, "diverged")
+    assert main.main(["train", "--resume", run]) == 2
+    assert "has diverged" in capsys.readouterr().err
+
+
+def test_a_run_is_shown_and_its_json_holds_no_nan(capsys) -> None:
+    """JSON has neither NaN nor infinity (RFC 8259, section 6)."""
+    store = Store()
+    run = store.create([(RunSpec(), 1)])[0]
+    store.end(run, store.claim("w").attempt, "diverged", "Step 1.", {"test_loss": float("nan"), "train_loss": 2.5})
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    for arguments in (["runs", "--json"], ["runs", run, "--json"], ["runs", run]):
+        assert main.main(arguments) == 0
+        shown = json.loads(capsys.readouterr().out, parse_constant=refuse)
+        assert (shown["run"], shown["test_loss"], shown["train_loss"]) == (run, None, 2.5)
+    assert from_json(json.dumps(shown["spec"])) == RunSpec()
+
+
+def test_a_home_that_cannot_be_written_gets_one_sentence(tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RESNET_VIZ_HOME", str(tmp_path / "file"))
+    assert main.main(["runs"]) == 2
+    assert "set RESNET_VIZ_HOME" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_twins_end_in_a_line_of_json_each() -> None:
+    """In a process of its own, as a script would call it; then listed and exported."""
+
+    def call(*arguments: str) -> str:
+        command = [sys.executable, "-m", "resnet_viz", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300).stdout
+
+    lines = [
+        json.loads(line) for line in call("train", "--twins", "--depth", "8", "--epochs", "2", "--json").splitlines()
+    ]
+    results = [line for line in lines if line["event"] == "result"]
+    assert lines[-2:] == results
+    assert [r["shortcut"] for r in results] == ["identity", "none"]
+    for result in results:
+        assert result["status"] == "finished"
+        assert result["steps"] == 22
+        assert result["depth"] == 8
+        assert 0 <= result["test_accuracy"] <= 1
+        assert {"run", "train_loss", "test_loss", "seconds"} <= result.keys()
+    assert sum(line["event"] == "epoch" for line in lines) == 4
+
+    listed = [json.loads(line)["run"] for line in call("runs", "--json").splitlines()]
+    assert set(listed) == {r["run"] for r in results}
+    table = call("export", results[0]["run"]).splitlines()
+    assert table[0] == "run,name,metric,step,index,value"
+    assert sum(",loss,2," in line for line in table) == 1
+    assert "freed" in call("prune", "--cap", "0")
+    call("runs", "--delete", results[0]["run"])
+    assert results[0]["run"] not in call("runs")

@@ -1,0 +1,426 @@
+"""The user's own pictures: what is taken, what is changed and said, and what is refused in one sentence."""
+
+import io
+import pickle
+import struct
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from resnet_viz.data import catalogue, images, own
+from resnet_viz.data import folders as class_folders
+from resnet_viz.data.catalogue import DataError
+from resnet_viz.data.own import import_own
+from resnet_viz.data.splits import load_splits
+from resnet_viz.spec.data import DataSpec
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.spec.train import TrainSpec
+
+CIFAR = Path(__file__).parents[2] / "../shared/data/cifar10"
+RNG = np.random.default_rng(0)
+X = RNG.integers(0, 256, (20, 8, 8, 3), np.uint8)
+Y = np.arange(20) % 2
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("RESNET_VIZ_DATA", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def npz(**arrays) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def picture(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return file.getvalue()
+
+
+def folders(top: str = "") -> dict[str, bytes]:
+    return {
+        f"{top}{'cat' if y == 0 else 'dog'}/{i:02}.png": picture(x) for i, (x, y) in enumerate(zip(X, Y, strict=True))
+    }
+
+
+def kept(spec: DataSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """All pictures and labels of training and validation, and of the test split, each in the order of the pictures' bytes."""
+    splits = load_splits(spec)
+    answer = []
+    for names in (("train", "validation"), ("test",)):
+        x = np.concatenate([splits.pictures[n] for n in names])
+        y = np.concatenate([splits.labels[n] for n in names])
+        order = sorted(range(len(x)), key=lambda i: x[i].tobytes())
+        answer += [x[order], y[order]]
+    return tuple(answer)
+
+
+def in_order(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = sorted(range(len(x)), key=lambda i: x[i].tobytes())
+    return x[order], y[order]
+
+
+def test_arrays_come_back_as_they_were_brought() -> None:
+    spec = import_own(("mine.npz", npz(x=X, y=Y, x_test=X[:5], y_test=Y[:5], classes=["cat", "dog"])))
+    assert catalogue.facts(spec) == catalogue.Facts("mine", 3, 8, ("cat", "dog"), 20, 5)
+    for found, expected in zip(kept(spec), (*in_order(X, Y), *in_order(X[:5], Y[:5])), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_run_on_own_data_takes_its_shape_from_it() -> None:
+    spec = import_own(("mine.npz", npz(x=X[..., 0], y=Y * 3)))
+    run = catalogue.fill(RunSpec(data=spec, train=TrainSpec(batch=8)))
+    assert (run.model.channels, run.model.size, run.model.classes, run.data.augment) == (1, 8, 2, ())
+    assert (run.data.label, run.data.hash) == ("mine", spec.hash)
+    assert sum(catalogue.split_sizes(spec)) == 20
+
+
+def test_the_same_content_has_the_same_hash_wherever_it_comes_from(tmp_path) -> None:
+    for name, content in folders("pictures/").items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    packed, turned = (archive(dict(order)) for order in (folders().items(), reversed(folders("a/b/").items())))
+    (tmp_path / "file.zip").write_bytes(packed)
+    sources = [tmp_path / "pictures", tmp_path / "file.zip", ("up.zip", packed), ("up.zip", io.BytesIO(turned))]
+    specs = [import_own(source) for source in sources]
+    assert len({spec.hash for spec in specs}) == 1
+    assert specs[0].label == "pictures"
+    assert import_own(("mine.npz", npz(x=X, y=1 - Y))).hash != specs[0].hash
+    assert len(catalogue.own_data()) == 2
+    assert catalogue.own_data()[0].label == "mine"
+
+
+def test_pictures_in_class_folders_keep_every_pixel() -> None:
+    spec = import_own(("pets.zip", archive(folders("pets/"))), label="my pets")
+    about = catalogue.facts(spec)
+    assert (about.label, about.classes, about.notes) == ("my pets", ("cat", "dog"), ())
+    x, y, x_test, y_test = kept(spec)
+    for found, expected in zip(
+        in_order(np.concatenate([x, x_test]), np.concatenate([y, y_test])), in_order(X, Y), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("second", "train", "test"), [("test", 20, 20), ("val", 20, 20)])
+def test_train_and_test_folders_are_the_splits(second, train, test) -> None:
+    about = catalogue.facts(import_own(("p.zip", archive(folders("p/train/") | folders(f"p/{second}/")))))
+    assert (about.train, about.test, about.classes) == (train, test, ("cat", "dog"))
+    assert ("validation folder" in str(about.notes)) == (second == "val")
+
+
+def test_a_folder_of_npz_joins_train_and_test(tmp_path) -> None:
+    for name, part in (("train_1", slice(0, 8)), ("train_2", slice(8, 14)), ("test", slice(14, 20))):
+        np.savez(tmp_path / f"{name}.npz", x=X[part], y=Y[part].astype(np.uint8), classes=["cat", "dog"])
+    found = kept(import_own(tmp_path))
+    for got, expected in zip(found, (*in_order(X[:14], Y[:14]), *in_order(X[14:], Y[14:])), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_mixed_sizes_and_colours_are_made_equal_and_said() -> None:
+    files = folders() | {"cat/tall.png": picture(np.full((40, 10, 3), 200, np.uint8))}
+    files |= {
+        "dog/grey.png": picture(np.full((9, 9), 90, np.uint8)),
+        "dog/broken.png": b"no",
+        "readme.txt": b"",
+        "a.png": b"",
+    }
+    files |= {"__MACOSX/cat/._00.png": b"", "cat/cut.png": picture(X[0])[:60]}
+    spec = import_own(("p.zip", archive(files)))
+    about = catalogue.facts(spec)
+    assert (about.size, about.channels, about.train) == (8, 3, 22)
+    words = " ".join(about.notes)
+    for word in (
+        "outside the class folders were left out: 1",
+        "2 of 24 pictures were left out",
+        "broken.png",
+        "3 sizes",
+        "8×8",
+        "RGB",
+    ):
+        assert word in words or ("cut.png" in words and word == "broken.png")
+    x, _, x_test, _ = kept(spec)
+    flat = {int(p[0, 0, 0]) for p in np.concatenate([x, x_test]) if (p == p[0, 0, 0]).all()}
+    assert flat == {200, 90}
+
+
+def test_photos_are_turned_as_their_exif_says_and_made_smaller() -> None:
+    pixels = np.zeros((300, 300, 3), np.uint8)
+    pixels[:150] = 255  # bright above
+    exif = Image.Exif()
+    exif[0x0112] = 3  # taken upside down
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", exif=exif)
+    about = {f"{label}/{i}.jpg": file.getvalue() for label in "ab" for i in range(3)}
+    spec = import_own(("photos.zip", archive(about)))
+    x = kept(spec)[0]
+    assert x.shape[1:] == (class_folders.SIDE, class_folders.SIDE, 3)
+    assert x[0, :80].mean() < 5
+    assert x[0, -80:].mean() > 250
+
+
+def test_sixteen_bit_pictures_keep_their_upper_byte() -> None:
+    grey = (X[..., 0].astype(np.uint16) << 8) + 7
+    files = {
+        f"{'cat' if y == 0 else 'dog'}/{i:02}.png": picture(x) for i, (x, y) in enumerate(zip(grey, Y, strict=True))
+    }
+    x, _, x_test, _ = kept(import_own(("p.zip", archive(files))))
+    np.testing.assert_array_equal(in_order(np.concatenate([x, x_test]), np.zeros(20))[0], in_order(X[..., :1], Y)[0])
+
+
+def test_labels_with_gaps_and_oblong_pictures_are_changed_and_said() -> None:
+    spec = import_own(("m.npz", npz(x=X[:, 1:7], y=np.where(Y, 7, -1)[:, None])))
+    about = catalogue.facts(spec)
+    assert about.classes == ("-1", "7")
+    assert "-1 to 7" in about.notes[0]
+    assert "8×6" in about.notes[1]
+    x, y, x_test, _ = kept(spec)
+    expected = X.copy()
+    expected[:, [0, 7]] = 0
+    np.testing.assert_array_equal(in_order(np.concatenate([x, x_test]), Y)[0], in_order(expected, Y)[0])
+    assert set(y) == {0, 1}
+
+
+def truncated() -> bytes:
+    content = npz(x=X, y=Y)
+    return content[: len(content) // 2]
+
+
+def damaged() -> bytes:
+    content = bytearray(npz(x=X, y=Y))
+    content[400:440] = bytes(40)
+    return bytes(content)
+
+
+def lying() -> bytes:
+    """An array whose header promises 8 exabytes."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (2**60, 8)})
+    return archive({"x.npy": file.getvalue() + bytes(100), "y.npy": file.getvalue()})
+
+
+BAD_ARRAYS = {
+    "no y": (npz(x=X), "'y'"),
+    "no x": (npz(pictures=X, y=Y), "'x', only pictures, y"),
+    "unequal": (npz(x=X, y=Y[:19]), "20 pictures, but y 19 labels"),
+    "floats": (npz(x=X / 255, y=Y), "float64"),
+    "int32": (npz(x=X.astype(np.int32), y=Y), "int32"),
+    "one class": (npz(x=X, y=Y * 0), "one class, '0'"),
+    "none at all": (npz(x=X[:0], y=Y[:0]), "no training pictures"),
+    "float labels": (npz(x=X, y=Y.astype(float)), "astype(int)"),
+    "text labels": (npz(x=X, y=Y.astype(str)), "whole numbers"),
+    "one-hot": (npz(x=X, y=np.eye(2, dtype=int)[Y]), "(20, 2)"),
+    "channels first": (npz(x=X.transpose(0, 3, 1, 2), y=Y), "transpose(0, 2, 3, 1)"),
+    "vectors": (npz(x=X[:, 0, :, 0], y=Y), "(20, 8)"),
+    "tiny": (npz(x=X[:, :2, :2], y=Y), "2×2"),
+    "rare class": (npz(x=X, y=[0] * 18 + [1] * 2), "class '1' has too few training pictures, 2"),
+    "unnamed class": (npz(x=X, y=Y, classes=["cat"]), "label 1"),
+    "half a test split": (npz(x=X, y=Y, x_test=X), "y_test"),
+    "another shape": (npz(x=X, y=Y, x_test=X[:, :4, :4], y_test=Y), "(4, 4, 3)"),
+    "unknown test class": (npz(x=X, y=Y, x_test=X, y_test=Y + 1), "'2'"),
+    "objects": (npz(x=X, y=np.array([0, "a"] * 10, object)), "Python objects"),
+    "truncated": (truncated(), "cut short"),
+    "damaged": (damaged(), "damaged"),
+    "lying header": (lying(), "'mine.npz'"),
+    "pickle": (pickle.dumps({"x": X}), "not a .npz"),
+    "empty": (b"", "not a .npz"),
+}
+
+
+@pytest.mark.parametrize(("content", "word"), BAD_ARRAYS.values(), ids=BAD_ARRAYS)
+def test_bad_arrays_are_refused_in_one_sentence(content, word, home) -> None:
+    refused(("mine.npz", content), word, home)
+
+
+def refused(source, word: str, home: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        import_own(source)
+    sentence = str(caught.value)
+    assert word in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert not list(home.rglob("*"))
+    assert catalogue.own_data() == []
+
+
+def linked() -> bytes:
+    info = zipfile.ZipInfo("cat/link.png")
+    info.external_attr = 0o120777 << 16
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr(info, "/etc/passwd")
+    return file.getvalue()
+
+
+def bomb(size: int) -> bytes:
+    """A zip whose only entry says that it unpacks to ``size`` bytes."""
+    content = bytearray(archive({"cat/a.png": b"\0" * 1000}))
+    at = content.rfind(b"PK\1\2") + 24
+    content[at : at + 4] = struct.pack("<I", size)
+    return bytes(content)
+
+
+def encrypted() -> bytes:
+    content = bytearray(archive({"cat/a.png": b"a"}))
+    content[content.rfind(b"PK\1\2") + 8] |= 1
+    return bytes(content)
+
+
+BAD_ZIPS = {
+    "not a zip": (b"hello", "not a .zip"),
+    "truncated": (archive(folders())[:-300], "cut short"),
+    "parent path": (archive(folders() | {"../evil.png": b""}), "'../evil.png'"),
+    "parent path inside": (archive(folders() | {"cat/../../evil.png": b""}), "leads out"),
+    "absolute path": (archive(folders() | {"/etc/evil.png": b""}), "'/etc/evil.png'"),
+    "drive": (archive(folders() | {"C:/evil.png": b""}), "'C:/evil.png'"),
+    "Windows parent": (archive(folders() | {"..\\evil.png": b""}), "leads out"),
+    "link": (linked(), "a link"),
+    "encrypted": (encrypted(), "password"),
+    "bomb": (bomb(0xFFFFFFF0), "4.0 GiB"),
+    "no folders": (archive({f"{i}.png": picture(x) for i, x in enumerate(X)}), "20 pictures but no class folders"),
+    "no pictures": (archive({"cat/a.txt": b"", "dog/b.txt": b""}), "no pictures"),
+    "all broken": (
+        archive({"cat/a.png": b"a", "dog/b.jpg": b"b"}),
+        "None of the 2 pictures in 'pets.zip' can be read (such as 'cat/a.png': not a picture)",
+    ),
+    "one class": (archive({n: c for n, c in folders().items() if n.startswith("cat")}), "'cat'"),
+    "few": (archive(folders() | {"bird/a.png": picture(X[0])}), "'bird' has too few training pictures, 1"),
+    "unknown test class": (archive(folders("train/") | {"test/bird/a.png": picture(X[0])}), "'bird'"),
+}
+
+
+@pytest.mark.parametrize(("content", "word"), BAD_ZIPS.values(), ids=BAD_ZIPS)
+def test_bad_archives_are_refused_in_one_sentence(content, word, home) -> None:
+    refused(("pets.zip", content), word, home)
+
+
+def test_a_million_entries_are_refused_before_they_are_listed(home) -> None:
+    count = 1_000_000
+    entry = struct.pack("<4s6H3I5H2I", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0) + b"a.png"
+    directory = entry * count
+    end64 = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(directory), 0)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, len(directory), 1)
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0, 0)
+    content = directory + end64 + locator + end
+    tracemalloc.start()
+    refused(("pets.zip", content), "200,000", home)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10e6
+
+
+def test_an_entry_that_unpacks_to_more_than_it_says_is_left_out() -> None:
+    content = bytearray(archive(folders() | {"cat/zz.png": picture(np.zeros((64, 64, 3), np.uint8)) + bytes(10**6)}))
+    at = content.rfind(b"PK\1\2") + 24
+    content[at : at + 4] = struct.pack("<I", 60)
+    assert "cat/zz.png" in catalogue.facts(import_own(("p.zip", bytes(content)))).notes[0]
+
+
+def test_a_picture_of_too_many_pixels_is_left_out_undecoded() -> None:
+    huge = io.BytesIO()
+    Image.new("1", (12_000, 10_000)).save(huge, "PNG")  # 120 million pixels in 15 kB
+    tracemalloc.start()
+    about = catalogue.facts(import_own(("p.zip", archive(folders() | {"cat/huge.png": huge.getvalue()}))))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert about.train == 20
+    assert "huge.png" in about.notes[0]
+    assert peak < 20e6
+
+
+def test_memory_follows_what_is_kept_not_what_is_unpacked() -> None:
+    pixels = RNG.integers(0, 256, (400, 400, 3), np.uint8)
+    files = {f"{'ab'[i % 2]}/{i}.png": picture(pixels) for i in range(40)}
+    content = archive(files)
+    del files
+    tracemalloc.start()
+    import_own(("p.zip", content))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    kept_bytes = 40 * 224 * 224 * 3
+    assert peak < kept_bytes + 10e6  # 40 pictures unpacked would be 19 MB
+
+
+def test_limits_hold_for_what_is_many_or_large(monkeypatch, home, tmp_path) -> None:
+    monkeypatch.setattr(own, "ENTRIES", 19)
+    refused(("pets.zip", archive(folders())), "more than 19 files", home)
+    (tmp_path / "many").mkdir()
+    for i in range(20):
+        (tmp_path / "many" / f"{i}.txt").touch()
+    refused(tmp_path / "many", "more than 19 files", home)
+
+
+def test_a_file_of_too_many_bytes_is_left_out(monkeypatch) -> None:
+    monkeypatch.setattr(images, "FILE", 1 << 20)
+    content = archive(folders() | {"cat/long.png": picture(X[0]) + bytes((1 << 20) + 1)})
+    assert "'cat/long.png': its file is over 1 MiB" in catalogue.facts(import_own(("p.zip", content))).notes[0]
+
+
+def test_more_pictures_than_are_kept_are_made_smaller(monkeypatch) -> None:
+    monkeypatch.setattr(class_folders, "KEPT", 20 * 3 * 5 * 5)
+    about = catalogue.facts(import_own(("pets.zip", archive(folders()))))
+    assert about.size == 5
+    assert "8×8" in about.notes[0]
+    assert "5×5" in about.notes[0]
+
+
+def test_other_sources_are_refused_in_one_sentence(home, tmp_path) -> None:
+    refused(("pets.rar", b""), "neither", home)
+    refused(tmp_path / "nowhere", "nowhere", home)
+    np.savez(tmp_path / "mine.npz", x=X, y=Y)
+    refused(tmp_path, "train*", home)
+    np.savez(tmp_path / "train_1.npz", x=X, y=Y)
+    np.savez(tmp_path / "train_2.npz", x=X[..., 0], y=Y)
+    refused(tmp_path, "different shapes", home)
+
+
+def test_a_home_that_cannot_be_written_is_said(tmp_path, monkeypatch) -> None:
+    (tmp_path / "home").write_text("a file where the folder should be")
+    with pytest.raises(DataError, match="disk space"):
+        import_own(("m.npz", npz(x=X, y=Y)))
+
+
+def test_data_that_is_gone_or_named_by_a_path_is_said(home) -> None:
+    spec = import_own(("m.npz", npz(x=X, y=Y)))
+    (home / "own" / f"{spec.hash}.npz").write_bytes(b"")
+    with pytest.raises(DataError, match="'m' is no longer whole"):
+        load_splits(spec)
+    (home / "own" / f"{spec.hash}.json").unlink()
+    with pytest.raises(DataError, match="no longer whole"):
+        catalogue.fill(RunSpec(data=spec))
+    with pytest.raises(DataError, match="not the hash"):
+        catalogue.facts(DataSpec("own", hash="../../etc/passwd"))
+
+
+def test_progress_is_told() -> None:
+    told: list[tuple[str, int, int]] = []
+    import_own(("p.zip", archive(folders())), progress=lambda *word: told.append(word))
+    assert ("Reading the pictures", 0, 20) in told
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CIFAR.is_dir(), reason="needs the CIFAR-10 arrays of ../shared/data")
+def test_cifar10_comes_in_whole_from_a_folder_of_npz() -> None:
+    spec = import_own(CIFAR)
+    about = catalogue.facts(spec)
+    assert (about.channels, about.size, about.train, about.test) == (3, 32, 50_000, 10_000)
+    assert about.classes == catalogue.BUILT_IN["cifar10"].classes
+    with np.load(catalogue.own_file(spec, ".npz")) as file:
+        x = file["x"]
+    # The data set's published moments.
+    np.testing.assert_allclose((x / np.float32(255)).mean((0, 1, 2), np.float64), [0.4914, 0.4822, 0.4465], atol=5e-5)
+    np.testing.assert_allclose((x / np.float32(255)).std((0, 1, 2), np.float64), [0.2470, 0.2435, 0.2616], atol=5e-5)

@@ -1,0 +1,232 @@
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from resnet_viz.figures import accuracy, apart, divergence, engineer, fan, history, loudness, nets
+from resnet_viz.figures.numbers import moments, smooth, thin
+from resnet_viz.figures.style import LINE_LECTURE, PLAIN, RESIDUAL, TEXT_LECTURE
+from resnet_viz.stage.payload import pack
+from tests.synthetic import synthetic, twins
+
+
+def traces(drawing, role: str) -> list:
+    return [t for t in drawing.figure().data if (t.meta or {}).get("role") == role]
+
+
+def notes(drawing) -> list[str]:
+    return [a.text for a in drawing.figure().layout.annotations]
+
+
+def unpacked(payload: bytes) -> tuple[dict, np.ndarray]:
+    length = int.from_bytes(payload[:4], "little")
+    return json.loads(payload[4 : 4 + length]), np.frombuffer(payload[4 + length :], "<i2")
+
+
+@pytest.mark.parametrize("draw", [fan, divergence, accuracy, history, engineer])
+@pytest.mark.parametrize(
+    "records", [[], twins(), twins(done=0), [synthetic("none", depth=8)], twins(depth=602, steps=20)]
+)
+def test_every_drawing_is_a_valid_figure(draw, records) -> None:
+    assert isinstance(draw(records).figure(), go.Figure)
+
+
+def test_fan_is_the_log_ratio_to_the_last_block() -> None:
+    records = twins()
+    lines, boxes = traces(fan(records), "line"), traces(fan(records), "box")
+    for record, line, box in zip(records, lines, boxes, strict=True):
+        gradients = record.series["grad_block"][1][-1]
+        np.testing.assert_allclose(line.y, np.log10(gradients / gradients[-1]), atol=1e-5)
+        np.testing.assert_allclose(box.marker.color, line.y)
+        assert line.y[-1] == 0
+        assert list(line.x) == list(range(1, 28))
+
+
+def test_pair_is_drawn_as_everywhere() -> None:
+    for drawing in (fan(twins()), divergence(twins()), accuracy(twins())):
+        residual, plain = traces(drawing, "line")
+        assert (residual.line.color, residual.line.dash, residual.marker.symbol) == (RESIDUAL, "solid", "circle")
+        assert (plain.line.color, plain.line.dash, plain.marker.symbol) == (PLAIN, "dash", "square-open")
+
+
+@pytest.mark.parametrize("draw", [fan, divergence, accuracy])
+def test_axes_stay_while_a_run_goes_on(draw) -> None:
+    def axes(done: int) -> list:
+        layout = draw(twins(done=done)).figure().layout
+        return [layout.xaxis.range, layout.yaxis.range]
+
+    assert axes(1) == axes(40) == axes(132)
+
+
+def test_axes_are_those_of_the_plan() -> None:
+    assert fan(twins()).figure().layout.yaxis.range == (-5, 5)
+    assert divergence(twins(done=3)).figure().layout.xaxis.range == (0, 132)
+    assert divergence(twins()).figure().layout.yaxis.range == (0, 7)
+
+
+def test_fan_grows_only_where_a_run_leaves_it() -> None:
+    record = synthetic("none")
+    steps, values = record.series["grad_block"]
+    wild = replace(
+        record, series={"grad_block": (steps, values * np.float32(10) ** np.linspace(9, 0, 27, dtype=np.float32))}
+    )
+    assert fan([wild]).figure().layout.yaxis.range[1] > 9
+
+
+@pytest.mark.parametrize(
+    ("log10", "words"),
+    [
+        (3.415, "×2,600, too loud"),
+        (-4.778, "÷60,000, lost"),
+        (0.61, "×4.1, intact"),
+        (-0.5, "÷3.2, intact"),
+        (0.0, "×1, intact"),
+        (1.0, "×10, too loud"),
+        (9.0, "×10⁹, too loud"),
+        (math.nan, "not finite"),
+    ],
+)
+def test_loudness_in_words(log10, words) -> None:
+    assert loudness(log10) == words
+
+
+def test_end_labels() -> None:
+    plain = next(n for n in notes(fan(twins(done=1))) if n.startswith("<b>plain</b>"))
+    assert plain == f"<b>plain</b><br>{loudness(26 * math.log10(1.33))}"
+    assert any("test 98 %" in n for n in notes(accuracy(twins())))
+    assert "guessing 2.30" in notes(divergence(twins()))
+    assert "chance 10 %" in notes(accuracy(twins()))
+
+
+def test_waiting_run_has_grey_boxes_and_says_so() -> None:
+    drawing = fan(twins(done=0))
+    assert "waiting for the first step" in notes(drawing)
+    assert all(isinstance(box.marker.color, str) for box in traces(drawing, "box"))
+
+
+def test_a_skip_that_is_off_has_a_dotted_arc() -> None:
+    record = synthetic()
+    off = replace(record, spec=replace(record.spec, model=replace(record.spec.model, no_skip=(5, 14))))
+    on, dotted = traces(fan([off]), "arcs")
+    assert (on.line.dash, dotted.line.dash) == (None, "dot")
+    assert {round(x) for x in dotted.x if np.isfinite(x)} >= {5, 14}
+    assert max(abs(x - 5) for x in dotted.x[:9]) < 0.5
+    assert len(np.flatnonzero(np.isnan(on.x))) == 25
+    assert traces(fan([synthetic("none")]), "arcs") == []
+
+
+def test_seeds_are_one_net_with_a_band() -> None:
+    records = [r for seed in range(3) for r in twins(seed=seed)]
+    assert [net.label for net in nets(records)] == ["residual", "plain"]
+    residual = traces(divergence(records), "line")[0]
+    losses = [smooth(r.series["loss"][1], 132) for r in records[::2]]
+    np.testing.assert_allclose(residual.y, np.mean(losses, 0), rtol=1e-5)
+    filled = [t for t in divergence(records).figure().data if t.fill == "tonexty"]
+    np.testing.assert_allclose(filled[0].y, np.max(losses, 0), rtol=1e-5)
+
+
+def test_labels_of_alike_nets_differ() -> None:
+    records = [synthetic(depth=20), synthetic(depth=56), synthetic("projection"), synthetic("none")]
+    third = replace(records[1], spec=replace(records[1].spec, model=replace(records[1].spec.model, no_skip=(3,))))
+    labels = [net.label for net in nets([*records, third])]
+    assert len(set(labels)) == 5
+    assert labels[3] == "plain"
+    assert "skip 3 off" in labels[4]
+    assert len({net.colour for net in nets([*records, third])}) == 5
+
+
+def gap(values: list[float]) -> list:
+    """Two records whose losses differ by these values."""
+    steps, base = np.arange(1, len(values) + 1), np.ones(len(values), np.float32)
+    a, b = (replace(r, steps=len(values)) for r in twins())
+    plain = base + np.array(values, np.float32)
+    return [replace(a, series={"loss": (steps, base)}), replace(b, series={"loss": (steps, plain)})]
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        ([0.0] * 20 + [1.0] * 30, 21),  # 1/5 of the way after one step: the smoothed gap is 0.2
+        ([0.0] * 20 + [-1.0] * 30, 21),
+        ([1.0] * 50, 1),
+        ([1.0] * 20 + [0.0] * 30, None),  # together again
+        ([0.05] * 50, None),  # never apart
+        ([0.0] * 48 + [1.0] * 2, None),  # too short to say
+        ([1.0] * 10 + [-1.0] * 30, 13),  # they cross: the mean of five turns at the third step
+        ([], None),
+    ],
+)
+def test_apart_from(values, step) -> None:
+    a, b = gap(values)
+    assert apart(a, b) == apart(b, a) == step
+
+
+def test_apart_is_marked() -> None:
+    a, b = gap([0.0] * 20 + [1.0] * 30)
+    assert "apart from step 21" in notes(divergence([a, b]))
+
+
+def test_diverged_run_ends_at_its_last_number() -> None:
+    record = synthetic(done=5, status="diverged")
+    steps = record.series["loss"][0]
+    record = replace(record, series={"loss": (steps, np.array([2, 3, 1e20, np.inf, np.nan], np.float32))})
+    drawing = divergence([record])
+    assert "<b>residual</b> diverged<br>at step 5" in notes(drawing)
+    assert list(traces(drawing, "line")[0].x) == [1, 2, 3]
+    assert traces(drawing, "now")[0].y[0] == 7
+
+
+def test_history_is_every_block_at_every_step() -> None:
+    records = twins()
+    figure = history(records).figure()
+    for record, heat in zip(records, figure.data, strict=True):
+        gradients = record.series["grad_block"][1]
+        np.testing.assert_allclose(heat.z, np.log10(gradients / gradients[:, -1:]).T, atol=1e-5)
+    assert figure.layout.xaxis.type == "log"
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-4, 4)
+
+
+def test_bet_and_ghost_are_drawn() -> None:
+    drawing = divergence(twins(done=10), ghost=twins(), bet=0.7)
+    assert len(traces(drawing, "ghost")) == 2
+    assert list(traces(drawing, "bet")[0].y) == [0.7, 0.7]
+
+
+def test_lecture_mode_is_thick_and_large() -> None:
+    figure = fan(twins(), lecture=True).figure()
+    assert figure.layout.font.size == TEXT_LECTURE >= 20
+    assert traces(fan(twins(), lecture=True), "line")[0].line.width == LINE_LECTURE == 5
+
+
+def test_thinning_keeps_ends_extremes_and_the_limit() -> None:
+    x = np.arange(64_000)
+    y = np.sin(x / 100).astype(np.float32)
+    y[12_345] = 9
+    tx, ty = thin(x, y, 600)
+    assert len(tx) <= 600
+    assert (tx[0], tx[-1], ty.max()) == (0, 63_999, 9)
+    kept = moments(64_000, 150)
+    assert len(kept) <= 150
+    assert (kept[0], kept[-1]) == (0, 63_999)
+
+
+def test_vectors_in_the_payload_are_exact_to_a_thousandth_of_a_decade() -> None:
+    records = twins()
+    head, values = unpacked(pack(records))
+    for record, net in zip(records, head["nets"], strict=True):
+        place, gradients = net["vectors"]["grad_block"], record.series["grad_block"][1]
+        assert place["steps"] == list(range(1, 133))
+        got = values[place["at"] : place["at"] + 132 * 27].reshape(132, 27) / 1000
+        np.testing.assert_allclose(got, np.log10(gradients / gradients[:, -1:]), atol=0.00051)
+        assert net["words"][0] == loudness(float(np.log10(gradients[0, 0] / gradients[0, -1])))
+
+
+def test_a_refresh_is_small() -> None:
+    for tab in ("twins", "history", "engineer"):
+        assert len(pack(twins(), tabs=(tab,), live=True, ghost=twins())) < 70 * 1024
+    long = twins(depth=110, steps=64_000)
+    assert len(pack(long, live=True, ghost=long)) < 110 * 1024
+    assert set(unpacked(pack(twins(), tabs=("history",)))[0]["figures"]) == {"history"}

@@ -1,0 +1,247 @@
+"""The page Explain in Streamlit's own test frame, and what it says and hands out."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from resnet_viz.attribution import attribute
+from resnet_viz.data import images
+from resnet_viz.figures.overlay import Look, scaled
+from resnet_viz.nets import checkpoints, refs
+from resnet_viz.ui import live
+from resnet_viz.ui.explain import more as explain_more
+from resnet_viz.ui.explain import view as explain
+from resnet_viz.ui.explain.view import Case, Question, View
+from tests.apps import headline, unrun
+
+ROOT = Path(__file__).parents[2]
+TABS = ["Every block", "Over training", "Can you trust it?", "Guesses", "Many pictures"]
+pytestmark = [
+    pytest.mark.usefixtures("no_workers"),
+    pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
+]
+
+
+def page(**state) -> AppTest:
+    """The page with widgets set before it is first drawn; Grad-CAM alone unless told otherwise, for speed."""
+    return unrun("explain", **{"methods": ["gradcam"]} | state).run()
+
+
+def drawn(at: AppTest, role: str = "map") -> list[dict]:
+    """The traces of a role in all charts, in order."""
+    figures = [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
+    return [t for figure in figures for t in figure["data"] if (t.get("meta") or {}).get("role") == role]
+
+
+def values(trace: dict) -> np.ndarray:
+    z = trace["z"]
+    if isinstance(z, dict):
+        return np.frombuffer(__import__("base64").b64decode(z["bdata"]), z["dtype"]).reshape(
+            json.loads(f"[{z['shape']}]")
+        )
+    return np.array(z)
+
+
+def by_hand(name: str, target: int, **more) -> np.ndarray:
+    """Grad-CAM of the sample cat, without the page."""
+    network = checkpoints.load(refs.find(f"shipped:{name}", live.store()))
+    seen = images.fit(images.read(images.SAMPLES["cat"].read_bytes(), "cat"), 32, 3)
+    x = network.prepare(np.array(seen)[None])
+    return attribute.attribute(network.model, x, method="gradcam", target=target, **more)[0].numpy()
+
+
+def test_it_opens_on_the_shipped_twins_with_a_sample_and_says_what_was_measured() -> None:
+    at = page()
+    assert not at.exception
+    assert not at.error
+    assert not at.warning
+    assert "rank correlation" in headline(at)
+    assert "Grad-CAM" in headline(at)
+    captions = [c.value for c in at.caption]
+    assert any("airplane, automobile, bird, cat" in c for c in captions), "the classes are named before an upload"
+
+
+def test_the_maps_drawn_are_those_of_attribute_for_both_nets() -> None:
+    at = page(**{"target 10 airplane": 5})
+    residual, plain, apart = (values(t) for t in drawn(at)[:3])
+    for shown, name in ((residual, "cifar10-residual-20"), (plain, "cifar10-plain-20")):
+        np.testing.assert_allclose(shown, scaled(by_hand(name, 5), "positive"), atol=1e-5)
+    np.testing.assert_allclose(apart, residual - plain, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_class_minus_class_is_drawn_and_named() -> None:
+    at = page(**{"target 10 airplane": 5, "minus 10 airplane": 3})
+    assert "dog minus cat" in headline(at)
+    np.testing.assert_allclose(
+        values(drawn(at)[0]), scaled(by_hand("cifar10-residual-20", 5, minus=3), "positive"), atol=1e-5
+    )
+    at = page(**{"target 10 airplane": 5, "minus 10 airplane": 5})
+    assert not at.exception
+    assert "minus" not in headline(at)
+
+
+def test_opacity_colours_and_values_ask_no_net_again(monkeypatch) -> None:
+    at = page()
+
+    def never(*_args, **_more):
+        raise AssertionError("asked again")
+
+    monkeypatch.setattr(attribute, "attribute", never)
+    monkeypatch.setattr(attribute, "gradcam_strip", never)
+    at.slider(key="opacity").set_value(0.8).run()
+    at.session_state["values"] = "signed"
+    at.run()
+    assert not at.exception
+    assert {t["opacity"] for t in drawn(at)} == {0.8}
+    assert values(drawn(at)[0]).min() < 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("net", ["cifar10-residual-20", "digits-plain-20"])
+def test_every_tab_draws(tab, net) -> None:
+    at = page(net=f"shipped:{net}", beneath=tab)
+    assert not at.exception
+    assert not at.error
+    more = {"Guesses": len(at.dataframe)}.get(tab, len(at.get("plotly_chart")) - 1)
+    assert more >= 1
+
+
+@pytest.mark.slow
+def test_three_methods_for_both_nets_are_in_sight() -> None:
+    at = AppTest.from_file(str(ROOT / "pages" / "explain.py"), default_timeout=300).run()
+    assert not at.exception
+    names = [t["name"] for t in drawn(at) if "name" in t][:7]
+    assert names == ["residual-20", "plain-20", "difference", *["Integrated Gradients"] * 2, *["Occlusion"] * 2]
+
+
+@pytest.mark.slow
+def test_can_you_trust_it_measures_both_nets() -> None:
+    at = page(
+        beneath="Can you trust it?", methods=["gradcam", "integrated_gradients"], **{"integrated_gradients steps": 8}
+    )
+    assert any("completeness" in m.value and "residue" in m.value for m in at.markdown)
+    at.button(key="measure").click().run()
+    assert not at.exception
+    curves = drawn(at, "line")
+    assert len(curves) == 2 * 2 + 3 * 2  # insertion, deletion; three likenesses
+    rows = at.dataframe[0].value
+    assert rows["method"].tolist() == ["Grad-CAM"] * 2 + ["Integrated Gradients"] * 2
+    assert rows["insertion ↑"].between(0, 1).all()
+
+
+@pytest.mark.slow
+def test_every_method_is_offered_and_draws() -> None:
+    at = page(**{"more methods": [key for key, m in explain.methods().items() if not m.front], "samples": 4})
+    assert not at.exception
+    assert len(drawn(at)) >= 2 * 10 - 1
+
+
+def upload(at: AppTest, name: str, content: bytes) -> AppTest:
+    return at.file_uploader(key="picture_upload").upload(name, content, "image/png").run()
+
+
+def test_a_broken_picture_gets_a_sentence_and_the_page_stays() -> None:
+    at = upload(page(picture="upload"), "mine.png", b"not a picture at all")
+    assert not at.exception
+    assert "mine.png" in at.error[0].value
+    assert "rank correlation" in headline(at)
+
+
+@pytest.mark.slow
+def test_ones_own_picture_is_explained() -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)).save(file, "PNG")
+    at = upload(page(picture="upload"), "mine.png", file.getvalue())
+    assert not at.exception
+    assert "mine.png" in headline(at)
+    assert "unlike the training data" in at.warning[0].value, "it is noise"
+
+
+@pytest.mark.slow
+def test_seventeen_pictures_are_too_many_and_the_broken_one_is_named() -> None:
+    at = page(beneath="Many pictures")
+    content = images.SAMPLES["flower"].read_bytes()
+    uploads = [(f"{n}.jpg", content if n else b"broken", "image/jpeg") for n in range(17)]
+    at.file_uploader(key="many").set_value(uploads).run()
+    assert not at.exception
+    assert "17 pictures are more than 16" in at.warning[0].value
+    assert "0.jpg" in at.error[0].value
+    assert len(drawn(at)) == 3 + 2 * 15
+
+
+# What it says and hands out, without the page
+
+
+def case(probabilities=((0.1, 0.9), (0.4, 0.6)), target: int = 1, truth: int | None = None) -> Case:
+    nets = [refs.find(f"shipped:cifar10-{kind}-20", live.store()) for kind in ("residual", "plain")]
+    seen = np.zeros((32, 32, 3), np.uint8)
+    views = tuple(View(net, seen, "", ("dog", "cat"), np.array(p)) for net, p in zip(nets, probabilities, strict=False))
+    return Case(views, Question(target, None, "layer3.2"), {"gradcam": {}}, lambda _method: Look(), "a picture", truth)
+
+
+RAW = np.arange(64, dtype=np.float32).reshape(8, 8) - 10
+
+
+@pytest.mark.parametrize(
+    ("given", "maps", "words"),
+    [
+        (case(), (RAW, RAW**3), "Both say cat, 90 % and 60 %; their Grad-CAM maps agree: rank correlation 1.00."),
+        (
+            case(),
+            (RAW, -RAW),
+            "Both say cat, 90 % and 60 %; their Grad-CAM maps contradict each other: rank correlation −1.00.",
+        ),
+        (
+            case(((0.1, 0.9), (0.6, 0.4))),
+            (RAW, RAW),
+            "The residual net says cat (90 %), the plain one dog (60 %); their Grad-CAM maps for cat agree: "
+            "rank correlation 1.00.",
+        ),
+        (case(target=0), (RAW, 0 * RAW), "Both say cat, 90 % and 60 %; their Grad-CAM maps for dog can't be compared."),
+        (case(((0.1, 0.9),)), (RAW,), "Residual-20 says cat (90 %); its Grad-CAM map is for cat."),
+    ],
+)
+def test_the_sentence(given, maps, words) -> None:
+    assert explain.sentence(given, maps) == words
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (-np.abs(RAW) - 1, "Nothing in layer3.2 speaks for cat"),
+        (np.full((4, 4), 0.25), "The map is the same everywhere"),
+        (np.zeros((4, 4)), "The map is empty"),
+        (np.full((4, 4), np.nan), "The map is not a number"),
+    ],
+)
+def test_an_empty_map_is_explained_in_words(raw, words) -> None:
+    given = case()
+    assert explain.panel(given, given.views[0], "gradcam", raw).words.startswith(words)
+    assert explain.panel(given, given.views[0], "gradcam", RAW).words == ""
+
+
+def test_a_wrong_guess_is_marked_where_the_class_is_known() -> None:
+    for truth, wrong in ((None, False), (1, False), (0, True)):
+        given = case(truth=truth)
+        assert explain.panel(given, given.views[0], "gradcam", RAW).wrong is wrong
+
+
+def test_files_hold_the_raw_maps_and_say_what_they_are() -> None:
+    given = case()
+    raws = {"gradcam": [RAW, -RAW]}
+    with np.load(io.BytesIO(explain_more.npz(given, raws)), allow_pickle=False) as file:
+        np.testing.assert_array_equal(file["plain-20 gradcam"], -RAW)
+        about = json.loads(str(file["about"]))
+    assert about["target"] == {"number": 1, "name": "cat"}
+    assert about["layer"] == "layer3.2"
+    assert about["nets"]["residual-20"]["ref"] == "shipped:cifar10-residual-20"
+    image = Image.open(io.BytesIO(explain_more.png(given, raws)))
+    assert image.width > 4 * 256
+    assert json.loads(image.text["target"])["name"] == "cat"

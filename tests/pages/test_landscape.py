@@ -1,0 +1,190 @@
+"""The Landscape page in Streamlit's own test frame: what ships is shown, a job is queued, and bad input gets a sentence."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from resnet_viz import labs
+from resnet_viz.figures import landscape as figures
+from resnet_viz.runs.events import Point
+from resnet_viz.runs.record import Record
+from resnet_viz.runs.store import Store
+from resnet_viz.spec.data import DataSpec
+from resnet_viz.spec.lab import LandscapeSpec
+from resnet_viz.spec.model import ModelSpec
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.spec.train import TrainSpec
+from resnet_viz.words import landscape as landscape_words
+from resnet_viz.workers import engine
+from tests.apps import headline, unrun
+
+REFS = ("shipped:digits-residual-20", "shipped:digits-plain-20")
+page_tests = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
+
+
+@pytest.fixture
+def page(no_workers) -> AppTest:
+    return unrun("landscape")
+
+
+@page_tests
+def test_it_opens_on_a_recorded_landscape(page) -> None:
+    page.run()
+    assert not page.exception
+    assert "filter-normalised unit the loss rises" in headline(page)
+    assert "Recorded" in headline(page)
+
+
+@page_tests
+def test_choosing_a_network_shows_what_is_recorded_of_it(page) -> None:
+    page.run()
+    before = headline(page)
+    page.selectbox(key="landscape_net").set_value("shipped:cifar10-residual-56").run()
+    assert not page.exception
+    assert page.selectbox(key="landscape_recorded").value == "cifar10-56"
+    assert "residual-56" in headline(page) != before
+    page.selectbox(key="landscape_recorded").set_value("digits-56").run()
+    assert headline(page) == before, "what is chosen there stays"
+
+
+@page_tests
+@pytest.mark.parametrize("view", ["Surface", "Profile"])
+def test_every_view_draws(page, view) -> None:
+    page.session_state["landscape_view"] = view
+    page.run()
+    assert not page.exception
+    assert len(page.get("plotly_chart")) == 1
+
+
+@page_tests
+def test_a_click_queues_the_job_of_the_form_for_both_twins(page) -> None:
+    page.session_state["landscape_size"] = 9
+    page.run()
+    page.button(key="measure").click().run()
+    assert not page.exception
+    (run,) = Store().runs()
+    assert run.kind == "landscape"
+    assert run.spec.lab == LandscapeSpec(REFS, size=9)
+    assert run.id in page.query_params["landscape"]
+    assert "Waiting for the first point" in headline(page)
+
+
+@page_tests
+def test_a_half_finished_one_shows_what_it_has(page) -> None:
+    store = Store()
+    lab = LandscapeSpec(REFS, size=9)
+    (run,) = engine.start(store, [labs.run_of(lab, store)])
+    claimed = store.claim("a worker")
+    axes = np.array([-1, 1, -1, 1], np.float32)
+    values = {
+        "x": 0.0,
+        "y": 0.0,
+        "0.loss": 0.5,
+        "1.loss": 0.7,
+        "0.skips": 1.0,
+        "1.skips": 0.0,
+        "axes": axes,
+        "pictures": 512.0,
+    }
+    more = [
+        Point(step, values | {"x": x, "y": y, "0.loss": 1.0, "1.loss": 40.0})
+        for step, (x, y) in enumerate([(x, y) for x in (-1, -0.5, 0, 0.5, 1) for y in (-1, -0.5, 0, 0.5, 1)], 1)
+    ]
+    store.write(run, claimed.attempt, more)
+    store.end(run, claimed.attempt, "stopped")
+    page.query_params["landscape"] = run
+    page.run()
+    assert not page.exception
+    assert "to 40 around plain-20" in headline(page)
+    assert "Better than guessing: 100 % / 0 %" in headline(page)
+    assert "25 points, 512 training pictures" in headline(page)
+
+
+@page_tests
+def test_a_deleted_run_gets_a_sentence_and_the_recording(page) -> None:
+    page.query_params["landscape"] = "nosuchrun"
+    page.run()
+    assert not page.exception
+    assert "There is no run nosuchrun" in page.error[0].value
+    assert "Recorded" in headline(page)
+
+
+def record(size: int = 9, known: int | None = None, dimensions: int = 2, path: bool = False) -> Record:
+    """A made-up bowl: loss 10^(4(x² + y²) − 2) around the first network, ten times that around the second."""
+    from resnet_viz.labs.landscape import order
+
+    lab = LandscapeSpec(REFS, size=size, dimensions=dimensions, directions="path" if path else "random")
+    axes = [np.linspace(-1, 1, size)] * dimensions
+    places = np.array([[a[i] for a, i in zip(axes, p, strict=True)] for p in order(axes)][:known])
+    steps = np.arange(1, len(places) + 1)
+    series = {"xy"[d]: (steps, places[:, d]) for d in range(dimensions)}
+    series["axes"] = (steps[:1], np.array([[-1.0, 1.0] * dimensions]))
+    for n in (0, 1):
+        series[f"{n}.loss"] = (steps, 10.0 ** (4 * (places**2).sum(1) - 2 + n))
+        series[f"{n}.skips"] = (steps[:1], np.array([1.0 - n]))
+        if path:
+            series[f"{n}.path"] = (steps[:1], np.array([[-0.8, 0.1, -0.3, 0.2, 0.0, 0.0]]))
+            series[f"{n}.moments"] = (steps[:1], np.array([[1.0, 2.0, 3.0]]))
+            series[f"{n}.share"] = (steps[:1], np.array([[0.8, 0.1]]))
+    model = ModelSpec(depth=20, channels=1, size=8)
+    return Record("r", RunSpec(model, DataSpec(), TrainSpec(), lab), "finished", series=series)
+
+
+LABELS = ("residual-20 on digits", "plain-20 on digits")
+
+
+def test_a_landscape_is_read_onto_its_grid() -> None:
+    nets = figures.read(record(), LABELS)
+    for n, net in enumerate(nets):
+        x, y = np.meshgrid(net.x, net.y)
+        np.testing.assert_allclose(net.loss, 10.0 ** (4 * (x**2 + y**2) - 2 + n))
+
+
+def test_gaps_are_filled_from_the_coarser_grid_and_what_is_measured_stays() -> None:
+    net = figures.read(record(known=25), LABELS)[0]
+    assert net.measured == 25
+    z = figures.filled(figures.logs(net.loss, 10))
+    assert z.shape == (9, 9)
+    assert np.isfinite(z).all()
+    np.testing.assert_allclose(z[::2, ::2], np.log10(net.loss[::2, ::2]))
+    np.testing.assert_allclose(z[0, 1], (z[0, 0] + z[0, 2]) / 2)
+    whole = figures.logs(figures.read(record(), LABELS)[0].loss, 10)
+    np.testing.assert_array_equal(figures.filled(whole), whole)
+
+
+def test_a_live_picture_moves_on_at_marks_alone() -> None:
+    marks = figures.marks(LandscapeSpec(REFS, size=17))
+    assert {1, 25, 81, 289} <= set(marks)
+    assert figures.read(record(size=17, known=30), LABELS)[0].measured == 25
+
+
+@pytest.mark.parametrize("options", [{}, {"known": 1}, {"known": 40}, {"path": True}, {"dimensions": 1}])
+def test_every_drawing_is_a_real_figure_on_one_scale(options) -> None:
+    made = record(**options)
+    nets, lab = figures.read(made, LABELS), made.spec.lab
+    assert isinstance(lab, LandscapeSpec)
+    if lab.dimensions == 2:
+        flat = figures.contours(nets, lab, 10).figure()
+        middle = (flat.layout.coloraxis.cmin + flat.layout.coloraxis.cmax) / 2
+        assert middle == pytest.approx(np.log10(np.log(10)))
+        assert {t.coloraxis for t in flat.data if t.type == "contour" and t.coloraxis} == {"coloraxis"}
+        solid = figures.surface(nets, lab, 10).figure()
+        assert solid.layout.scene.zaxis.range == solid.layout.scene2.zaxis.range
+    line = figures.profile(nets, lab, 10).figure()
+    assert line.data[0].line.color == "#0072B2"
+    assert line.data[1].line.dash == "dash"
+
+
+def test_the_share_is_that_of_the_last_whole_grid() -> None:
+    lab, around = LandscapeSpec(REFS, size=9), [1.0] * 10 + [9.0] * 15 + [9.0] * 40
+    assert "40 % of the points" in landscape_words.landscape([("net", around)], 10, lab)
+
+
+def test_infinite_losses_are_drawn_in_the_last_colour() -> None:
+    net = replace(figures.read(record(), LABELS)[0])
+    net.loss[0, 0] = np.inf
+    drawing = figures.contours([net], LandscapeSpec(REFS[:1], size=9), 10)
+    assert np.isfinite(drawing.data[0]["z"]).all()
+    assert drawing.data[0]["z"][0, 0] == drawing.layout["coloraxis"]["cmax"]

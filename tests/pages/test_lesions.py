@@ -1,0 +1,134 @@
+"""The Lesions page in Streamlit's own test frame: never empty, clicks drop blocks, a lab is queued, bad input gets a sentence."""
+
+import json
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from resnet_viz import labs
+from resnet_viz.runs.events import Point
+from resnet_viz.runs.store import Store
+from resnet_viz.spec.lab import LesionSpec
+from resnet_viz.spec.model import ModelSpec
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.ui.labs import lesions
+from resnet_viz.workers import engine
+from tests.apps import headline, unrun
+
+TWINS = ("shipped:digits-residual-20", "shipped:digits-plain-20")
+pytestmark = [
+    pytest.mark.usefixtures("no_workers"),
+    pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
+]
+
+
+def page(**state) -> AppTest:
+    return unrun("lesions", **state).run()
+
+
+def table(at: AppTest) -> str:
+    return next(e.proto.body for e in at.get("html") if "rv-ten" in e.proto.body)
+
+
+def figure(at: AppTest) -> dict:
+    return json.loads(at.get("plotly_chart")[0].proto.spec)
+
+
+def test_it_opens_on_what_was_recorded_of_the_digits_twins() -> None:
+    at = page()
+    assert not at.exception
+    assert "Recorded" in headline(at)
+    assert "residual-20" in headline(at)
+    heads = [trace for trace in figure(at)["data"] if trace.get("mode") == "markers+text"]
+    assert len(heads) == 2
+    assert table(at).count("<img") == 10
+
+
+@pytest.mark.parametrize("view", lesions.VIEWS[1:])
+def test_every_view_draws_and_says_what_was_measured(view) -> None:
+    at = page(lesion_view=view)
+    assert not at.exception
+    assert "297 test pictures" in headline(at)
+    assert figure(at)["data"]
+
+
+def test_a_dropped_block_is_crossed_out_and_guesses_change() -> None:
+    before = table(page())
+    at = page(lesion_dropped={1})
+    assert any("Dropped: block 1" in m.value for m in at.markdown)
+    assert table(at) != before
+    strips = [trace for trace in figure(at)["data"] if trace.get("mode") == "markers"]
+    assert all(trace["marker"]["symbol"][0] == "x-thin" for trace in strips)
+
+
+def test_several_dropped_blocks_are_tried_at_once() -> None:
+    at = page(lesion_dropped={5, 8})
+    assert not at.exception
+    assert any("Dropped: blocks 5, 8" in m.value and "297" in m.value for m in at.markdown)
+
+
+def test_drop_every_block_queues_one_lab_of_both_nets() -> None:
+    at = page()
+    at.number_input(key="lesion_repeats").set_value(3).run()
+    at.button(key="lesion_start").click().run()
+    assert not at.exception
+    run = Store().runs()[0]
+    assert run.spec.lab == LesionSpec(TWINS, 1000, 3)
+    assert at.session_state["lesion"] == run.id
+
+
+def test_what_is_measured_so_far_is_drawn_while_the_lab_runs() -> None:
+    store = Store()
+    engine.start(store, [labs.run_of(LesionSpec(TWINS), store)])
+    run = store.claim("w")
+    about = {
+        f"0.{name}": np.array(values, np.float32)
+        for name, values in {
+            "cosine": [1.0] * 9, "shown": range(10),
+            "truth": range(10), "guess": range(10), "sure": [1.0] * 10, "drop": [0, 0.99],
+        }.items()
+    }  # fmt: skip
+    drop = {"0.drop": np.array([1, 0.25], np.float32), "0.guess": about["0.guess"], "0.sure": about["0.sure"]}
+    store.write(run.id, run.attempt, [Point(1, about), Point(2, drop)])
+    at = page(lesion=run.id)
+    assert not at.exception
+    assert "25 %" in headline(at)
+    assert "Live" in headline(at)
+    assert at.get("progress")
+
+
+def test_a_run_that_was_deleted_gets_a_sentence_and_the_recording() -> None:
+    at = page(lesion="gone")
+    assert not at.exception
+    assert "There is no run gone" in at.error[0].value
+    assert "Recorded" in headline(at)
+
+
+def test_a_lab_that_failed_says_why() -> None:
+    store = Store()
+    engine.start(store, [labs.run_of(LesionSpec(TWINS), store)])
+    run = store.claim("w")
+    store.end(run.id, run.attempt, "failed", "The weights of residual-20 are not finite, for it diverged.")
+    at = page(lesion=run.id)
+    assert not at.exception
+    assert "not finite" in at.warning[0].value
+
+
+def test_a_network_whose_pictures_are_not_here_gets_a_sentence() -> None:
+    at = page(lesion_net="shipped:cifar10-residual-20")
+    assert not at.exception
+    at.button(key="lesion_start").click().run()
+    assert not at.exception
+    assert "CIFAR-10 are not on this machine" in " ".join(e.value for e in at.error)
+    assert Store().runs() == []
+
+
+def test_a_labs_run_stands_in_the_table_of_runs_and_draws_no_curves_of_its_own() -> None:
+    store = Store()
+    engine.start(store, [labs.run_of(LesionSpec(TWINS), store)])
+    at = unrun("runs").run()
+    assert not at.exception
+    assert at.dataframe[0].value["name"].tolist() == ["lesions: residual-20 on digits and 1 more"]
+    engine.start(store, [RunSpec(ModelSpec(depth=8))])
+    assert not unrun("runs").run().exception

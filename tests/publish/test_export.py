@@ -1,0 +1,41 @@
+import csv
+import io
+import re
+
+import numpy as np
+
+from resnet_viz.publish import export, handout
+from tests.synthetic import twins
+
+
+def test_csv_round_trips() -> None:
+    records = twins(steps=20)
+    rows = list(csv.DictReader(io.StringIO(export.csv(records))))
+    assert tuple(rows[0]) == export.COLUMNS
+    for record in records:
+        for metric, (steps, values) in record.series.items():
+            mine = [r for r in rows if r["run"] == record.id and r["metric"] == metric]
+            read = np.array([r["value"] for r in mine], np.float32).reshape(values.shape)
+            np.testing.assert_array_equal(read, values)
+            width = values.shape[1] if values.ndim == 2 else 1
+            assert [int(r["step"]) for r in mine] == np.repeat(steps, width).tolist()
+            places = [str(p) for p in range(1, width + 1)] if values.ndim == 2 else [""]
+            assert [r["index"] for r in mine[:width]] == places
+
+
+def test_spec_table_names_every_field() -> None:
+    table = export.spec_table(twins()[1].spec)
+    assert (table["model.depth"], table["model.shortcut"], table["train.seed"]) == (56, "none", 0)
+
+
+def test_handout_holds_everything_and_asks_for_nothing() -> None:
+    page = handout.handout(twins(steps=20), "A title & more", "What was <measured>.")
+    assert "<title>A title &amp; more</title>" in page
+    assert "What was &lt;measured&gt;." in page
+    assert "<td>none</td>" in page
+    own = page.replace(handout.get_plotlyjs(), "")
+    assert len(own) < len(page)
+    # Nothing is loaded: no attribute, style or import names an address.
+    assert not re.search(
+        r"""(src|href)\s*=|url\(|@import|https?://""", re.sub(r"script\.src = new URL\([^;]*;", "", own)
+    )

@@ -1,0 +1,227 @@
+"""Choosing networks and pictures, in a page of this test's own."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from resnet_viz.data import catalogue, images
+from resnet_viz.data.splits import load_test
+from resnet_viz.nets import refs
+from resnet_viz.runs.store import Store
+from resnet_viz.spec.model import ModelSpec
+from resnet_viz.ui import choose
+
+pytestmark = [
+    pytest.mark.usefixtures("no_workers"),
+    pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
+]
+TEST = Path(__file__).parents[3] / "shared" / "data" / "cifar10" / "test.npz"
+
+
+def script() -> None:
+    import streamlit as st
+
+    from resnet_viz.ui import choose
+
+    source = choose.choose_network("net")
+    st.session_state["found"] = source, choose.choose_picture("picture", source)
+
+
+def page(**query: str) -> AppTest:
+    at = AppTest.from_function(script, default_timeout=60)
+    for key, value in query.items():
+        at.query_params[key] = value
+    at.run()
+    assert not at.exception
+    return at
+
+
+def found(at: AppTest):
+    assert not at.exception
+    return at.session_state["found"]
+
+
+def kind(at: AppTest, name: str) -> AppTest:
+    return at.segmented_control(key="picture").set_value(name).run()
+
+
+def png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def cifar(count: int = 12) -> np.ndarray:
+    """Random pictures where CIFAR-10's test pictures are looked for."""
+    x = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), np.uint8)
+    folder = catalogue.home() / "cifar10"
+    folder.mkdir(parents=True)
+    np.savez(folder / "test.npz", x=x, y=np.arange(count) % 10)
+    choose._test_pictures.clear()
+    return x
+
+
+def test_a_page_opens_on_the_first_network_that_ships_and_a_cat() -> None:
+    source, chosen = found(page())
+    assert source == refs.shipped()[0]
+    assert chosen.name == "cat"
+    np.testing.assert_array_equal(chosen.picture, images.read(images.SAMPLES["cat"].read_bytes(), "cat"))
+    if source.data and source.data.name == "cifar10":
+        assert catalogue.BUILT_IN["cifar10"].classes[chosen.label] == "cat"
+
+
+def test_both_choices_stand_in_the_url_by_ref_and_a_link_brings_them_back() -> None:
+    ref = next(s.ref for s in refs.shipped() if s.spec.channels == 1)
+    at = page()
+    at.selectbox(key="net").select(ref).run()
+    assert found(at)[0].ref == ref
+    assert at.query_params["net"] in (ref, [ref])
+    at.number_input(key="picture_n").set_value(7).run()
+    assert found(page(net=ref, picture_n="7"))[1].name == found(at)[1].name
+    kind(at, "sample")
+    at.selectbox(key="picture_sample").select("flower").run()
+    again = page(net=ref, picture="sample", picture_sample="flower")
+    assert found(again)[1].name == found(at)[1].name == "flower"
+
+
+def test_a_digits_net_starts_on_a_digit_with_its_label() -> None:
+    ref = next(s.ref for s in refs.shipped() if s.spec.channels == 1)
+    source, chosen = found(page(net=ref))
+    x, y = load_test(source.data)
+    np.testing.assert_array_equal(chosen.picture[..., 0], x[0, ..., 0])
+    assert chosen.picture.shape == (8, 8, 3)
+    assert chosen.label == y[0]
+
+
+@pytest.mark.parametrize("query", [{"net": "run:gone"}, {"net": "file:../../etc/passwd"}, {"net": "nonsense"}])
+def test_a_link_to_a_network_that_is_not_here_says_so_and_shows_the_first(query) -> None:
+    at = page(**query)
+    assert [query["net"] in e.value or "gone" in e.value for e in at.error] == [True]
+    assert found(at)[0] == refs.shipped()[0]
+
+
+@pytest.mark.parametrize("query", [{"picture": "x"}, {"picture_sample": "x"}, {"picture": "data", "picture_n": "-x"}])
+def test_a_link_to_a_picture_that_is_not_there_shows_one_that_is(query) -> None:
+    assert found(page(**query))[1].name == "cat"
+
+
+def test_the_data_sets_pictures_where_they_are_here() -> None:
+    x = cifar()
+    at = kind(page(), "data")
+    np.testing.assert_array_equal(found(at)[1].picture, x[0])
+    at.number_input(key="picture_n").set_value(11).run()
+    chosen = found(at)[1]
+    np.testing.assert_array_equal(chosen.picture, x[11])
+    assert (chosen.label, chosen.name) == (1, "test picture 11, automobile")
+    assert found(page(picture="data", picture_n="999"))[1].name.startswith("test picture 11")
+
+
+def test_where_they_are_not_a_sentence_says_what_to_do_and_a_sample_stands_in() -> None:
+    at = kind(page(), "data")
+    assert "CIFAR-10 is not on this machine" in at.info[0].value
+    assert found(at)[1].name == "cat"
+
+
+def test_an_upload_is_the_picture_and_stays_when_its_widget_goes() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    at = kind(page(), "upload")
+    assert found(at)[1].name == "cat"
+    at.file_uploader(key="picture_upload").upload("me.png", png(pixels), "image/png").run()
+    np.testing.assert_array_equal(found(at)[1].picture, pixels)
+    assert found(at)[1].name == "me.png"
+    kind(kind(at, "sample"), "upload")
+    np.testing.assert_array_equal(found(at)[1].picture, pixels)
+
+
+@pytest.mark.parametrize("content", [b"%PDF-1.7", b"<svg/>", b"hello", png(np.zeros((9, 9), np.uint8))[:40]])
+def test_a_bad_upload_gets_a_sentence_and_the_last_good_picture_stays(content) -> None:
+    at = kind(page(), "upload")
+    at.file_uploader(key="picture_upload").upload("bad.png", content, "image/png").run()
+    assert ["'bad.png'" in e.value for e in at.error] == [True]
+    assert found(at)[1].name == "cat"
+
+
+def test_the_camera_is_asked_for_only_when_it_is_chosen() -> None:
+    at = page()
+    assert not at.get("camera_input")
+    assert len(kind(at, "camera").get("camera_input")) == 1
+
+
+def test_networks_of_one_name_get_labels_of_their_own() -> None:
+    first, *_, last = refs.snapshots(refs.shipped()[0], Store())
+    run = refs.Source("run:abc-123456", last.label, ModelSpec(), None, None)
+    names = list(choose.unique([last, first, run]).values())
+    assert names == [f"{last.label} (ships)", f"{last.label} (ships, step {first.step:,})", f"{last.label} (abc-12)"]
+
+
+def test_a_checkpoint_is_asked_for_what_it_does_not_say_and_is_then_chosen() -> None:
+    import torch
+
+    from resnet_viz.nets import models
+
+    content = io.BytesIO()
+    torch.save(models.build(ModelSpec(depth=8, width=0.25)).state_dict(), content)
+    at = page()
+    at.file_uploader(key="net_file").upload("mine.pth", content.getvalue(), "application/octet-stream").run()
+    assert "mean and std" in at.info[0].value
+    at.text_input(key="net_std").set_value("0.2, oops, 0.2").run()
+    at.button(key="net_use").click().run()
+    assert "nan" in at.error[0].value
+    at.selectbox(key="net_usual").select("CIFAR-10").run()
+    assert at.text_input(key="net_mean").value == "0.4914, 0.4822, 0.4465"
+    at.selectbox(key="net_data").select("cifar10").run()
+    at.selectbox(key="net_skips").select("none").run()
+    at.button(key="net_use").click().run()
+    source = found(at)[0]
+    assert not at.error
+    assert "plain-8 from mine.pth" in at.success[0].value
+    assert (source.label, source.spec) == ("plain-8 from mine.pth", ModelSpec(depth=8, width=0.25, shortcut="none"))
+    assert source.data
+    assert choose.network(source.ref).classes == catalogue.BUILT_IN["cifar10"].classes
+
+
+def test_a_bad_checkpoint_gets_a_sentence() -> None:
+    at = page()
+    at.file_uploader(key="net_file").upload("mine.pth", b"hello", "application/octet-stream").run()
+    assert ["'mine.pth'" in e.value for e in at.error] == [True]
+    assert found(at)[0] == refs.shipped()[0]
+
+
+def test_torchvisions_networks_are_offered_and_without_a_network_a_sentence_says_so(monkeypatch) -> None:
+    def unplugged(*args: object, **options: object) -> None:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("urllib.request.urlopen", unplugged)
+    at = page(net="torchvision:18")
+    assert found(at)[0] == refs.shipped()[0]
+    at.button(key="fetch torchvision:18").click().run()
+    assert ["Network is unreachable" in e.value for e in at.error] == [True]
+    assert found(at)[0] == refs.shipped()[0]
+
+
+def test_the_pool_is_the_data_sets_or_parts_of_the_photos_and_says_which(monkeypatch) -> None:
+    residual = refs.shipped()[0]
+    pool = choose.pool(residual)
+    assert pool.pictures.shape == (300, 32, 32, 3)
+    assert pool.labels is None
+    assert "300 parts of the 3 photos" in pool.words
+    assert pool.pictures.std() > 30
+    x = cifar()
+    pool = choose.pool(residual, most=5)
+    np.testing.assert_array_equal(pool.pictures, x[:5])
+    assert pool.words == "the first 5 test pictures of CIFAR-10"
+
+
+def test_a_network_is_loaded_once_and_again_when_its_file_has_changed() -> None:
+    ref = refs.shipped()[0].ref
+    assert choose.network(ref) is choose.network(ref)
+    assert len(Store().runs()) == 0
+
+
+def test_imagenets_nets_see_what_torchvisions_transform_leaves() -> None:
+    assert refs.torchvision(50).resize == 256  # and 224 cut from it: test_pictures holds that to torchvision
+    assert {source.resize for source in refs.shipped()} == {0}
