@@ -1,6 +1,6 @@
 """What an explanation costs: Grad-CAM against a bare pass and the `grad-cam` package; all feature maps against one forward pass.
 
-ResNet-18 at 224 pixels and CIFAR nets of 20 and 56 layers (random weights: time doesn't depend on them), one picture, one thread,
+ResNet-18 at 224 pixels and CIFAR nets of 20 and 56 layers (random weights: time doesn't depend on them), one image, one thread,
 what is compared in turn.
 
 ratio: Grad-CAM ÷ a bare forward pass and the gradient at its block, the worst of the nets (1.15 are allowed).

@@ -1,6 +1,6 @@
 """What the labs cost beside the bare passes they need, in turn, on one thread.
 
-Lesions: each of a depth-20 digits net's single drops, against as many bare forward passes over the same pictures.
+Lesions: each of a depth-20 digits net's single drops, against as many bare forward passes over the same images.
 Landscapes: a grid of 9 a side around the same net, against the same.
 Gradients: two nets of 110 layers before their first step, against the 2 s that are allowed.
 ratio: the worst of the labs' ratios, time of the lab ÷ time of its bare passes (at most 1.1 is allowed).
@@ -18,7 +18,7 @@ import torch
 
 from resnet_viz import labs
 from resnet_viz.labs import landscape, lesion
-from resnet_viz.nets import checkpoints, refs
+from resnet_viz.nets import refs, weights
 from resnet_viz.runs.events import Point
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.lab import LandscapeSpec, LesionSpec
@@ -46,10 +46,10 @@ def say(name: str, ratios: Sequence[float], words: str) -> float:
 
 
 def lesions() -> float:
-    """The whole lab, pictures brought to the device and all, ÷ a bare forward pass for each of its evaluations."""
-    lab = LesionSpec(("shipped:digits-residual-20",), pictures=256, repeats=1)
+    """The whole lab, images brought to the device and all, ÷ a bare forward pass for each of its evaluations."""
+    lab = LesionSpec(("shipped:digits-residual-20",), images=256, repeats=1)
     store = Store()
-    spec, nets = labs.run_of(lab, store), [checkpoints.load(refs.find(lab.networks[0], store))]
+    spec, nets = labs.run_of(lab, store), [weights.load(refs.find(lab.networks[0], store))]
     count = lesion.steps(spec, nets)
     seen = torch.randn(256, 1, 8, 8).contiguous(memory_format=torch.channels_last)
 
@@ -61,7 +61,7 @@ def lesions() -> float:
         for _ in range(count):
             nets[0].model(seen)
 
-    return say("lesions", in_turn(whole, bare), f"{count} evaluations of 256 pictures")
+    return say("lesions", in_turn(whole, bare), f"{count} evaluations of 256 images")
 
 
 def gradients() -> float:
@@ -95,12 +95,12 @@ def gradients() -> float:
 
 
 def landscapes() -> float:
-    """The whole lab on one thread, directions and pictures and all, ÷ its bare forward passes; and what two cores bring."""
-    lab = LandscapeSpec(("shipped:digits-residual-20",), size=9, pictures=256)
+    """The whole lab on one thread, directions and images and all, ÷ its bare forward passes; and what two cores bring."""
+    lab = LandscapeSpec(("shipped:digits-residual-20",), size=9, images=256)
     store = Store()
     spec, nets = (
         labs.run_of(lab, store, TrainSpec(threads=1)),
-        [checkpoints.load(refs.find(lab.networks[0], store))],
+        [weights.load(refs.find(lab.networks[0], store))],
     )
     points = landscape.steps(spec, nets)
     net = copy.deepcopy(nets[0].model).to(memory_format=torch.channels_last)
@@ -118,7 +118,7 @@ def landscapes() -> float:
                 net(x)
 
     cores = statistics.median(in_turn(whole, lambda: whole(2)))
-    words = f"{points} points of 256 pictures; two cores are {cores:.2f} times as fast as one"
+    words = f"{points} points of 256 images; two cores are {cores:.2f} times as fast as one"
     return say("landscapes", in_turn(whole, bare), words)
 
 

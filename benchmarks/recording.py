@@ -11,7 +11,7 @@ import time
 import torch
 
 from resnet_viz.data import catalogue
-from resnet_viz.data.batches import Pictures
+from resnet_viz.data.batches import Batches
 from resnet_viz.data.splits import load_splits
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
@@ -24,7 +24,7 @@ STEPS, ROUNDS = 16, 12
 def main() -> float:
     torch.set_num_threads(1)
     spec = resolve(catalogue.fill(RunSpec(train=TrainSpec(epochs=1000, threads=1))))
-    trainer = Trainer(spec, Pictures(load_splits(spec.data), spec))
+    trainer = Trainer(spec, Batches(load_splits(spec.data), spec))
 
     def timed(record: bool) -> float:
         start = time.perf_counter()
@@ -36,7 +36,7 @@ def main() -> float:
     rows = [(timed(False), timed(True), timed(False)) for _ in range(ROUNDS)]
     on = [2 * r / (a + b) for a, r, b in rows]
     off = sorted(b / a for a, _, b in rows)
-    print(f"a step without recording: {1000 * statistics.median(a for a, _, _ in rows):.1f} ms, {spec.train.precision}")
+    print(f"a step without recording: {1000 * statistics.median(a for a, _, _ in rows):.1f} ms, {spec.train.dtype}")
     print(
         f"on ÷ off: median {statistics.median(on):.3f}, from {min(on):.3f} to {max(on):.3f} over {ROUNDS} rounds of {STEPS} steps"
     )

@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from resnet_viz.data.images import PictureError
+from resnet_viz.errors import UserError
 from resnet_viz.figures.saliency import maps, twin_maps
 from resnet_viz.nets import refs
-from resnet_viz.nets.refs import NetworkError
 from resnet_viz.ui import choose
 from resnet_viz.ui.explain import controls as explain_controls
 from resnet_viz.ui.explain import more as explain_more
@@ -25,15 +24,15 @@ def say(sentence: str, aside: str = "") -> None:
 
 
 def asked() -> Case:
-    """The right column: which net, which picture, which class, which methods, and how it is drawn."""
+    """The right column: which net, which image, which class, which methods, and how it is drawn."""
     source = choose.choose_network("net")
     explain_controls.name_classes(source)
-    chosen = choose.choose_picture("picture", source)
+    chosen = choose.choose_image("image", source)
     try:
-        views = explain.views_of(source, chosen.picture)
-    except (NetworkError, PictureError) as error:
+        views = explain.views_of(source, chosen.image)
+    except UserError as error:
         st.error(str(error))
-        views = explain.views_of(refs.shipped()[0], chosen.picture)
+        views = explain.views_of(refs.shipped()[0], chosen.image)
     question, wanted, look = (
         explain_controls.ask(views),
         explain_controls.choose_methods(),
@@ -45,7 +44,7 @@ def asked() -> Case:
 def chart_g(case: Case) -> dict:
     """The first method: what the net sees | residual | plain | difference. Returns its raw maps."""
     found = explain.raw_maps(case, [case.lead])
-    say(explain.sentence(case, found[case.lead]), f"One picture: {case.picture}.")
+    say(explain.sentence(case, found[case.lead]), f"One image: {case.image}.")
     if strange := explain.unlike(case):
         st.warning(strange)
     panels = [explain.panel(case, v, case.lead, raw) for v, raw in zip(case.views, found[case.lead], strict=True)]
@@ -79,7 +78,7 @@ def beneath(case: Case, raws: dict) -> None:
         "Over training": lambda: explain_more.over_training(case),
         "Can you trust it?": lambda: trust_tab(case, raws),
         "Guesses": lambda: explain_more.guesses(case),
-        "Many pictures": lambda: explain_more.many(case),
+        "Many images": lambda: explain_more.many(case),
     }
     for tab, draw in zip(st.tabs(list(tabs), on_change="rerun", key="beneath"), tabs.values(), strict=True):
         if tab.open:
@@ -87,7 +86,7 @@ def beneath(case: Case, raws: dict) -> None:
                 draw()
 
 
-say("Looking at a picture with two nets …")
+say("Looking at a image with two nets …")
 with right, st.container(key="controls"):
     case = asked()
 with left:

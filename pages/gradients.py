@@ -24,22 +24,22 @@ def clicked() -> None:
         controls.toggle_skip(round(point["x"]))
 
 
-def draw_fan(spec, seed: int, pictures: str) -> None:
-    found = gradients.records(spec, seed, pictures)
-    say(gradients.says_fan(found), gradients.conditions(spec, seed, pictures))
+def draw_fan(spec, seed: int, images: str) -> None:
+    found = gradients.records(spec, seed, images)
+    say(gradients.says_fan(found), gradients.conditions(spec, seed, images))
     chart(start(found), key="fan", height=520, wide=True, on_select=clicked, selection_mode="points")
 
 
-def draw_norms(spec, seed: int, pictures: str) -> None:
-    found = gradients.records(spec, seed, pictures)
-    say(gradients.says_growth(found), gradients.conditions(spec, seed, pictures))
+def draw_norms(spec, seed: int, images: str) -> None:
+    found = gradients.records(spec, seed, images)
+    say(gradients.says_growth(found), gradients.conditions(spec, seed, images))
     chart(norms(found), key="norms", height=450, wide=True)
     st.button(
         "Healthy norms, dead net? On to Shattering", on_click=st.session_state.update, kwargs={"view": "Shattering"}
     )
 
 
-def draw_shattering(_spec, seed: int, _pictures: str) -> None:
+def draw_shattering(_spec, seed: int, _images: str) -> None:
     left, right = st.columns([2, 1], vertical_alignment="bottom")
     kinds = ("residual_bn", "plain")
     with left:
@@ -80,18 +80,18 @@ def draw_conv(seed: int) -> None:
         found = {kind: gradients.conv_correlations(shortcut, norm, seed) for kind, shortcut in kinds.items()}
     plain, residual = (values.mean(0)[0] for _, values in found.values())
     say(
-        f"In this app's nets gradients of two random pictures agree to {100 * residual:.1f}\u00a0% with skips and to "
+        f"In this app's nets gradients of two random images agree to {100 * residual:.1f}\u00a0% with skips and to "
         f"{100 * plain:.1f}\u00a0% without, at {gradients.CONV_DEPTHS[0]} layers.",
-        f"Measured now: {shattering.CONV_NETS} nets a dot, {shattering.CONV_INPUTS} pictures of 8×8, seed {seed}.",
+        f"Measured now: {shattering.CONV_NETS} nets a dot, {shattering.CONV_INPUTS} images of 8×8, seed {seed}.",
     )
     noise = shattering.noise(shattering.CONV_NETS, shattering.CONV_INPUTS, 3 * 8 * 8)
     chart(correlation(found, noise, with_laws=False), key="correlation", height=275)
 
 
-def draw_paths(spec, seed: int, pictures: str) -> None:
+def draw_paths(spec, seed: int, images: str) -> None:
     with st.spinner("Splitting the gradient by paths…"):
-        found = gradients.paths(spec, seed, pictures)
-    say(says_paths(len(found.count) - 1, found.carrying), gradients.conditions(spec, seed, pictures, 8) + " Veit 2016.")
+        found = gradients.paths(spec, seed, images)
+    say(says_paths(len(found.count) - 1, found.carrying), gradients.conditions(spec, seed, images, 8) + " Veit 2016.")
     chart(paths(found.count, found.share), key="paths", height=480)
 
 

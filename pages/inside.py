@@ -1,8 +1,8 @@
-"""Inside: a network's feature maps for a picture, and how a block adds to what it is given."""
+"""Inside: a network's feature maps for a image, and how a block adds to what it is given."""
 
 import streamlit as st
 
-from resnet_viz.data.images import PictureError
+from resnet_viz.errors import UserError
 from resnet_viz.figures import maps
 from resnet_viz.figures.triptych import network
 from resnet_viz.nets import refs
@@ -32,11 +32,11 @@ def draw_network() -> None:
 def draw_block() -> float:
     """The sum of the chosen block, α, and what the net then guesses. Returns α."""
     with st.container(key="stack_block"):
-        picture, side = st.columns([0.74, 0.26], gap="medium")
+        main, side = st.columns([0.74, 0.26], gap="medium")
     with side:
         alpha = inside.choose_alpha(view, number) if number else 1.0
         inside_charts.draw_guesses(view, number, alpha)
-    with picture:
+    with main:
         if number:
             inside_charts.draw_triptych(view, number, channel if inside.whole(part) else None, alpha, scale)
         else:
@@ -65,7 +65,7 @@ def draw_twins() -> None:
         st.info("This network has no twin here: the nets that ship have one, and those trained on Twins as a pair.")
         return
     try:
-        both = sorted([view, inside.look(twin, chosen.picture)], key=lambda v: not v.source.spec.residual)
+        both = sorted([view, inside.look(twin, chosen.image)], key=lambda v: not v.source.spec.residual)
     except NetworkError as error:
         st.info(str(error))
         return
@@ -81,12 +81,12 @@ def draw_twins() -> None:
 say("Looking …")
 with right, st.container(key="controls"):
     source = choose.choose_network("net")
-    chosen = choose.choose_picture("picture", source)
+    chosen = choose.choose_image("image", source)
     try:
-        view = inside.look(source, chosen.picture)
-    except (NetworkError, PictureError) as error:
+        view = inside.look(source, chosen.image)
+    except UserError as error:
         st.error(str(error))
-        view = inside.look(refs.shipped()[0], chosen.picture)
+        view = inside.look(refs.shipped()[0], chosen.image)
     number = inside.choose_block(view)
     st.caption(f"What the net sees: {view.source.spec.size}×{view.source.spec.size}")
     st.image(inside.pixels(view), width=128)
@@ -102,7 +102,7 @@ with left:
         "Channels": draw_layer,
         "Plain beside residual": draw_twins,
         "Over training": lambda: inside_charts.draw_over_training(
-            view, chosen.picture, number, part, channel, scale, own
+            view, chosen.image, number, part, channel, scale, own
         ),
         "Most excited by": lambda: inside_charts.draw_top(view, number, channel),
         "Kernels": lambda: inside_charts.draw_kernels(view, scale),

@@ -18,7 +18,7 @@ def say(sentence: str, aside: str = "") -> None:
 
 
 def answer() -> None:
-    """The sentence, how far it is, and the picture. Called again at every tick while a landscape is measured."""
+    """The sentence, how far it is, and the chart. Called again at every tick while a landscape is measured."""
     run = lab.shown("landscape")
     what = landscape.shown(run, st.session_state.get("landscape_recorded"))
     if what is None:

@@ -35,21 +35,19 @@ def draw(view: str, nets, classes: int) -> None:
 
 
 def answer(sources) -> None:
-    """The sentence, how far the lab is, chart and pictures. Called again at every tick while it runs."""
+    """The sentence, how far the lab is, chart and images. Called again at every tick while it runs."""
     run = lab.shown("lesion")
     record, origin = lesions.known(sources, run)
     nets = figures.read(record, [(s.label, s.spec) for s in sources])
     view = st.session_state.get("lesion_view") or lesions.VIEWS[0]
-    pictures = lesions.counted(record)
-    st.html(
-        f'<h1 role="status">{lesions.sentence(view, nets, pictures)} <small>{origin if record else ""}</small></h1>'
-    )
+    images = lesions.counted(record)
+    st.html(f'<h1 role="status">{lesions.sentence(view, nets, images)} <small>{origin if record else ""}</small></h1>')
     if run and lesions.is_of(run, sources):
         lab.progress(run)
     st.segmented_control("View", lesions.VIEWS, default=view, key="lesion_view", label_visibility="collapsed")
     draw(view, nets, sources[0].spec.classes)
     if view == lesions.VIEWS[0]:
-        lesions.ten_pictures(sources, nets, pictures)
+        lesions.ten_images(sources, nets, images)
     if (run is not None and run.live) != st.session_state["lesion_going"]:
         st.rerun()  # the whole page, so that it ticks from now on, or no longer
 

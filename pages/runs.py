@@ -18,7 +18,7 @@ CURVES = ("loss", "val_accuracy", "test_accuracy")
 @st.dialog("Delete for good?")
 def delete(runs: list[Run]) -> None:
     """Ask a second time, for nothing brings a run back."""
-    st.write(f"This deletes {len(runs)} run{'s' * (len(runs) > 1)} with all curves and snapshots:")
+    st.write(f"This deletes {len(runs)} run{'s' * (len(runs) > 1)} with all curves and checkpoints:")
     st.write(", ".join(run.name for run in runs))
     if st.button("Delete", type="primary", key="really_delete"):
         for run in runs:
@@ -117,14 +117,14 @@ def page() -> None:
 
 
 def disk() -> None:
-    """How much room snapshots take, the cap, and how to get some back."""
-    used, cap = store.snapshot_bytes(), disk_cap()
+    """How much room checkpoints take, the cap, and how to get some back."""
+    used, cap = store.checkpoint_bytes(), disk_cap()
     left, right = st.columns([3, 1], vertical_alignment="center")
     words = (
-        f"Snapshots take {used / 1e6:,.0f} MB of {cap / 1e9:g} GB; past that the oldest go, never a run's last state."
+        f"Checkpoints take {used / 1e6:,.0f} MB of {cap / 1e9:g} GB; past that the oldest go, never a run's last state."
     )
     left.progress(min(1.0, used / cap), words)
-    if right.button("Keep last states alone", help="Deletes all other snapshots of runs that have ended."):
+    if right.button("Keep last states alone", help="Deletes all other checkpoints of runs that have ended."):
         st.toast(f"{store.prune(0) / 1e6:,.0f} MB freed.")
 
 

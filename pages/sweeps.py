@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from resnet_viz.data import catalogue
+from resnet_viz.errors import UserError
 from resnet_viz.figures.sweeps import sweep
 from resnet_viz.files import ROOT
 from resnet_viz.runs.sweeps import QUESTIONS
-from resnet_viz.spec.run import SpecError
 from resnet_viz.ui import live
 from resnet_viz.ui.frame import chart, frame
 from resnet_viz.ui.labs import sweeps as parts
@@ -22,7 +21,7 @@ def start(kind: str, specs) -> None:
     try:
         ids = engine.start(store, specs)
         st.session_state[f"{kind}_shown"] = store.run(ids[0]).group
-    except (SpecError, catalogue.DataError) as error:
+    except UserError as error:
         st.session_state["complaint"] = str(error)
 
 
@@ -49,7 +48,7 @@ def controls(kind: str, shown: dict[str, str]) -> None:
     try:
         specs = parts.form(kind)
         cost = parts.cost(store, specs)
-    except (SpecError, catalogue.DataError) as error:
+    except UserError as error:
         complaint = str(error)
     if cost:
         st.caption(cost)

@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from resnet_viz.data import catalogue
+from resnet_viz.errors import UserError
 from resnet_viz.files import ROOT
 from resnet_viz.runs import sweeps
-from resnet_viz.spec.run import SpecError
 from resnet_viz.ui import controls, live
 from resnet_viz.ui.frame import frame
 from resnet_viz.ui.labs.sweeps import progress
@@ -35,7 +34,7 @@ def train() -> None:
     try:
         ids = engine.start(store, controls.chosen(controls.current()))
         st.session_state["show"] = store.run(ids[0]).group
-    except (SpecError, catalogue.DataError) as error:
+    except UserError as error:
         st.session_state["complaint"] = str(error)
 
 
@@ -104,7 +103,7 @@ def form() -> None:
         st.caption(controls.costs(store))
         complaint = st.session_state.pop("complaint", None)
         fine = True
-    except (SpecError, catalogue.DataError) as error:
+    except UserError as error:
         complaint, fine = str(error), False
     if complaint:
         st.error(complaint)
@@ -118,7 +117,7 @@ def form() -> None:
         st.slider(
             "Where will the plain net's training loss end?", 0.0, 3.0, 1.0, 0.1, key="bet", persist_state="session"
         )
-        st.toggle("Show my bet in the picture", key="bet_on", persist_state="session")
+        st.toggle("Show my bet in the chart", key="bet_on", persist_state="session")
     st.pills("Presets", list(controls.PRESETS), key="preset", on_change=preset, wrap=True)
     if what := st.session_state.get("preset_says"):
         st.caption(what)

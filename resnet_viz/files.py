@@ -4,5 +4,5 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "assets"
-TWINS, LABS, IMAGES = ASSETS / "twins", ASSETS / "labs", ASSETS / "pictures"
+TWINS, LABS, IMAGES = ASSETS / "twins", ASSETS / "labs", ASSETS / "images"
 STAGE = Path(__file__).parent / "stage"

@@ -46,19 +46,19 @@ def no_workers(monkeypatch) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Public:
-    """A public net of 20 layers for CIFAR-10, and that data set's test pictures (N, 32, 32, 3) uint8 and labels (N,)."""
+    """A public net of 20 layers for CIFAR-10, and that data set's test images (N, 32, 32, 3) uint8 and labels (N,)."""
 
     model: "nn.Module"
-    pictures: np.ndarray
+    images: np.ndarray
     labels: np.ndarray
 
     @staticmethod
-    def prepare(pictures: np.ndarray) -> "Tensor":
-        """Pictures as the net's authors prepare them, (N, 3, 32, 32)."""
+    def prepare(images: np.ndarray) -> "Tensor":
+        """Images as the net's authors prepare them, (N, 3, 32, 32)."""
         import torch
 
         mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-        return ((torch.from_numpy(pictures) / 255 - mean) / std).permute(0, 3, 1, 2).contiguous()
+        return ((torch.from_numpy(images) / 255 - mean) / std).permute(0, 3, 1, 2).contiguous()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from resnet_viz.spec.train import TrainSpec
 SMALL = RunSpec(
     model=ModelSpec(depth=8),
     data=DataSpec(limit=256),
-    train=TrainSpec(batch=32, epochs=8, device="cpu", precision="float32", threads=1),
+    train=TrainSpec(batch_size=32, epochs=8, device="cpu", dtype="float32", threads=1),
 )
 
 
@@ -28,7 +28,7 @@ def until(what, seconds: float = 90):
 
 
 def start_process(store: Store) -> subprocess.Popen:
-    environment = os.environ | {"RESNET_VIZ_HOME": str(store.home), "RESNET_VIZ_SNAPSHOT_SECONDS": "0.1"}
+    environment = os.environ | {"RESNET_VIZ_HOME": str(store.home), "RESNET_VIZ_CHECKPOINT_SECONDS": "0.1"}
     return subprocess.Popen(
         [sys.executable, "-m", "resnet_viz", "work"],
         env=environment,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from resnet_viz.attribution.methods import METHODS, Method, Question, cams
+from resnet_viz.errors import UserError
 from resnet_viz.nets.probes import alone
 from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec
@@ -22,7 +23,7 @@ MEMORY = 256 * 2**20  # bytes of activations that one pass may keep: longer ones
 CELLS = 4  # rows (= columns) of cells below which a block's Grad-CAM says little
 
 
-class AttributionError(ValueError):
+class AttributionError(UserError):
     """What is wrong with a question asked of a network, in one sentence a user can act on."""
 
 
@@ -62,13 +63,13 @@ def attribute(
     progress: Callable[[float], None] | None = None,
     **parameters: float,
 ) -> Tensor:
-    """Signed maps of pictures ``x`` (B, C, H, W): (B, H, W), summed over channels.
+    """Signed maps of images ``x`` (B, C, H, W): (B, H, W), summed over channels.
 
     Grad-CAM's are (B, h, w), the cells of its block, before the ReLU. ``target``: the class to explain, one for all or (B,);
     ``minus``: a class whose logit is taken from it. ``layer``: a block's name, for methods that look at one (`default_layer`).
     ``baseline``: what stands for "nothing there", (C, H, W), or (N, C, H, W) for GradientSHAP to draw from; None is 0, the
     training mean, a grey. ``progress`` hears the share done, 0 to 1. Other keywords are the method's ``parameters``.
-    A batch's maps are those of its pictures one by one. Raises AttributionError for what isn't there.
+    A batch's maps are those of its images one by one. Raises AttributionError for what isn't there.
     """
     if method not in METHODS:
         raise AttributionError(f"Method {method!r} is not known; choose one of {', '.join(METHODS)}.")
@@ -78,7 +79,7 @@ def attribute(
     layer = _check_layer(model, layer) if how.layered else ""
     base = torch.zeros_like(x[:1]) if baseline is None else baseline.reshape(-1, *x.shape[1:]).to(x)
     passes, rows = how.passes(values, x.shape[-1]), pass_rows(model, x)
-    # Where one picture fills a pass they come one by one: the noise each gets, too, is then its own.
+    # Where one image fills a pass they come one by one: the noise each gets, too, is then its own.
     each = max(1, rows // 2) if passes <= 2 else 1
     answers = []
     with evaluating(model), _counted(model, passes * len(x), progress):
@@ -131,15 +132,15 @@ def _values(method: Method, given: Mapping[str, float]) -> dict[str, float]:
 
 
 def _check(model: nn.Module, x: Tensor, target: int | Sequence[int] | Tensor, minus: int | None) -> Tensor:
-    """The class of each picture, (B,) int64."""
+    """The class of each image, (B,) int64."""
     spec: Any = model.spec
     if x.ndim != 4 or not len(x) or x.shape[1] != spec.channels:
         raise AttributionError(
-            f"Pictures of shape {tuple(x.shape)} don't fit: this network takes (B, {spec.channels}, H, W) with B from 1 up."
+            f"Images of shape {tuple(x.shape)} don't fit: this network takes (B, {spec.channels}, H, W) with B from 1 up."
         )
     targets = torch.as_tensor(target, dtype=torch.int64, device=x.device)
     if targets.ndim and targets.shape != x.shape[:1]:
-        raise AttributionError(f"{targets.numel()} classes are given for {len(x)} pictures; give one, or one for each.")
+        raise AttributionError(f"{targets.numel()} classes are given for {len(x)} images; give one, or one for each.")
     for number in (*targets.reshape(-1).tolist(), *([] if minus is None else [minus])):
         if not 0 <= number < spec.classes:
             raise AttributionError(
@@ -166,7 +167,7 @@ def _check_layer(model: nn.Module, layer: str | None) -> str:
 
 
 def pass_rows(model: nn.Module, x: Tensor) -> int:
-    """How many of these pictures one forward and backward pass may hold."""
+    """How many of these images one forward and backward pass may hold."""
     spec: Any = model.spec
     each = arch.activation_bytes(spec) * x.shape[-1] * x.shape[-2] / spec.size**2
     return int(max(1, min(64, MEMORY // each)))
@@ -174,7 +175,7 @@ def pass_rows(model: nn.Module, x: Tensor) -> int:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model to oneself, evaluating (batch statistics would mix the pictures), with gradients on."""
+    """The model to oneself, evaluating (batch statistics would mix the images), with gradients on."""
     with alone(model), torch.enable_grad():
         training = model.training
         if training:
@@ -188,7 +189,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _counted(model: nn.Module, total: int, progress: Callable[[float], None] | None) -> Iterator[None]:
-    """While open, ``progress`` hears after each forward pass what share of ``total`` pictures went through."""
+    """While open, ``progress`` hears after each forward pass what share of ``total`` images went through."""
     if progress is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""What a network's layers make of a picture: feature maps; a block's x, F(x) and sum; the output when F(x) counts less or more.
+"""What a network's layers make of a image: feature maps; a block's x, F(x) and sum; the output when F(x) counts less or more.
 
 Maps come from captum's LayerActivation. Whatever hooks the model does so inside `probes.alone`: pages share models.
 """
@@ -55,7 +55,7 @@ def look(model: nn.Module, x: Tensor, names: Sequence[str], forward: Callable[[T
 
 @dataclass(frozen=True)
 class Survey:
-    """All of a net's feature maps for one picture, (C, H, W) by layer; ``shares``: ‖F(x)‖ ÷ ‖x‖ a block, NaN without a skip."""
+    """All of a net's feature maps for one image, (C, H, W) by layer; ``shares``: ‖F(x)‖ ÷ ‖x‖ a block, NaN without a skip."""
 
     maps: dict[str, Tensor]
     logits: Tensor  # (classes,)
@@ -89,7 +89,7 @@ def scaled(model: nn.Module, x: Tensor, number: int, alpha: float) -> Tensor:
 
 @dataclass(frozen=True)
 class Triptych:
-    """A block at work on one picture, each (C, H, W): x as it is added (halved, padded, projected), F(x), what the two make, and
+    """A block at work on one image, each (C, H, W): x as it is added (halved, padded, projected), F(x), what the two make, and
     what leaves the block. Without a skip ``x`` is what came in, maybe of another shape, and the sum is F(x) alone. ``inside``:
     what the branch's ReLUs give, by their names in the block.
     """
@@ -127,7 +127,7 @@ def kernels(model: nn.Module) -> Tensor:
 
 @dataclass(frozen=True)
 class Excitement:
-    """How much each of N pictures excites each channel of a layer: its largest activation, (N, C), and the cell that it is in."""
+    """How much each of N images excites each channel of a layer: its largest activation, (N, C), and the cell that it is in."""
 
     values: Tensor
     rows: Tensor
@@ -135,12 +135,12 @@ class Excitement:
     size: tuple[int, int]  # cells of a map, rows and columns
 
     def top(self, channel: int, k: int) -> Tensor:
-        """The pictures that excite a channel most, strongest first: indices (k,), fewer where there are fewer pictures."""
+        """The images that excite a channel most, strongest first: indices (k,), fewer where there are fewer images."""
         return self.values[:, channel].topk(min(k, len(self.values))).indices
 
 
 def excitement(model: nn.Module, layer: str, batches: Iterable[Tensor]) -> Excitement:
-    """`Excitement` of one layer by pictures that come in batches (B, C, H, W)."""
+    """`Excitement` of one layer by images that come in batches (B, C, H, W)."""
     values, cells, size = [], [], (1, 1)
     for x in batches:
         maps = look(model, x, [layer]).maps[layer]  # (B, C, H, W)

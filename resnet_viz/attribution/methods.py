@@ -38,14 +38,14 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Question:
-    """One call of captum: pictures ``x`` (B, C, H, W), the class of each ``target`` (B,), and what the method needs to know."""
+    """One call of captum: images ``x`` (B, C, H, W), the class of each ``target`` (B,), and what the method needs to know."""
 
     model: nn.Module
     x: Tensor
     target: Tensor
     baseline: Tensor  # (N, C, H, W)
     layer: str
-    rows: int  # at most so many pictures in one pass
+    rows: int  # at most so many images in one pass
     values: Mapping[str, float]
 
 
@@ -53,7 +53,7 @@ class Question:
 class Method:
     """A method: its names, its price and how to call it.
 
-    ``answer`` maps a Question to (B, C, H, W); ``passes`` is how many forward passes a picture of so many rows takes;
+    ``answer`` maps a Question to (B, C, H, W); ``passes`` is how many forward passes a image of so many rows takes;
     ``front``: shown at once, the others under More; ``layered``: looks at one block.
     """
 
@@ -68,7 +68,7 @@ class Method:
 
 
 def enlarge(maps: Tensor, size: Sequence[int]) -> Tensor:
-    """Maps of cells (B, h, w) at a picture's size (B, H, W), bilinear (Selvaraju 2017, section 3)."""
+    """Maps of cells (B, h, w) at a image's size (B, H, W), bilinear (Selvaraju 2017, section 3)."""
     return captum.attr.LayerAttribution.interpolate(maps[:, None], tuple(size), "bilinear")[:, 0]
 
 
@@ -129,7 +129,7 @@ def _input_x_gradient(q: Question) -> Tensor:
 
 def _integrated_gradients(q: Question) -> Tensor:
     # A ReLU net's gradient is constant between kinks: the midpoint rule leaves less residue than captum's Gauss-Legendre
-    # (medians of 0.5 against 0.6 % from grey, 0.3 against 0.5 % from black: ResNet-20, 24 CIFAR-10 pictures, 128 steps).
+    # (medians of 0.5 against 0.6 % from grey, 0.3 against 0.5 % from black: ResNet-20, 24 CIFAR-10 images, 128 steps).
     return captum.attr.IntegratedGradients(q.model).attribute(
         q.x, q.baseline[:1], q.target, n_steps=int(q.values["steps"]), method="riemann_middle",
         internal_batch_size=max(q.rows, len(q.x)),
@@ -138,7 +138,7 @@ def _integrated_gradients(q: Question) -> Tensor:
 
 def _noisy(kind: str) -> Callable[[Question], Tensor]:
     def answer(q: Question) -> Tensor:
-        # The paper's noise level: a share of the picture's range (Smilkov 2017, section 3.1).
+        # The paper's noise level: a share of the image's range (Smilkov 2017, section 3.1).
         std = float(q.values["noise"] * (q.x.max() - q.x.min()))
         with seeded(q.values["seed"]):
             return captum.attr.NoiseTunnel(captum.attr.Saliency(q.model)).attribute(
@@ -176,7 +176,7 @@ def _gradient_shap(q: Question) -> Tensor:
 
 
 def _window(values: Mapping[str, float], size: int) -> tuple[int, int]:
-    """Side of Occlusion's square and how far it moves, in pixels, on a picture of ``size`` rows."""
+    """Side of Occlusion's square and how far it moves, in pixels, on a image of ``size`` rows."""
     side = max(1, round(values["window"] * size))
     return side, max(1, round(values["stride"] * side))
 
@@ -206,7 +206,7 @@ def _guided_gradcam(q: Question) -> Tensor:
 STEPS = Parameter("steps", "Steps", 128, 8, 512, 8)
 SAMPLES = Parameter("samples", "Samples", 32, 4, 256, 4)
 SEED = Parameter("seed", "Seed", 0, 0, 2**31 - 1, 1)
-NOISE = Parameter("noise", "Noise, share of the picture's range", 0.15, 0.01, 0.5, 0.01)
+NOISE = Parameter("noise", "Noise, share of the image's range", 0.15, 0.01, 0.5, 0.01)
 WINDOW = Parameter("window", "Square, share of the side", 0.25, 0.05, 0.5, 0.05)
 STRIDE = Parameter("stride", "Stride, share of the square", 0.25, 0.1, 1.0, 0.05)
 

@@ -43,7 +43,7 @@ class Completeness:
     """What Integrated Gradients and DeepLIFT promise: a map sums to the difference of outputs. Each (B,), in logits."""
 
     sums: np.ndarray
-    differences: np.ndarray  # the logit for the picture less the one for the baseline
+    differences: np.ndarray  # the logit for the image less the one for the baseline
 
     @property
     def residues(self) -> np.ndarray:
@@ -84,16 +84,16 @@ def curves(
     steps: int = 32,
     progress: Callable[[float], None] | None = None,
 ) -> Curve:
-    """The class's probability while pixels of one picture ``x`` (1, C, H, W) come or go, the map's highest first.
+    """The class's probability while pixels of one image ``x`` (1, C, H, W) come or go, the map's highest first.
 
-    ``maps``: each (h, w); maps of cells are enlarged. Insertion starts from the picture blurred (σ 5 of 224 pixels as in the
+    ``maps``: each (h, w); maps of cells are enlarged. Insertion starts from the image blurred (σ 5 of 224 pixels as in the
     paper, but 2 pixels at least) and ends with it; deletion starts from it and ends with the training mean, grey. T = steps + 1.
     """
-    picture = x.detach()[0]  # (C, H, W)
-    size = picture.shape[-2:]
+    image = x.detach()[0]  # (C, H, W)
+    size = image.shape[-2:]
     sigma = max(2.0, size[0] * 5 / 224)
-    blurred = torch.from_numpy(gaussian_filter(picture.cpu().numpy(), (0, sigma, sigma))).to(picture)
-    first, last = (blurred, picture) if insertion else (picture, torch.zeros_like(picture))
+    blurred = torch.from_numpy(gaussian_filter(image.cpu().numpy(), (0, sigma, sigma))).to(image)
+    first, last = (blurred, image) if insertion else (image, torch.zeros_like(image))
     counts = torch.linspace(0, size.numel(), steps + 1).round().long()  # (T,) pixels
     rows = []
     with evaluating(model), torch.no_grad():
@@ -103,7 +103,7 @@ def curves(
             rank = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device))
             row = []
             for part in counts.split(pass_rows(model, x)):
-                changed = (rank.view(1, 1, *size) < part.view(-1, 1, 1, 1)).to(picture.device)  # (T', 1, H, W)
+                changed = (rank.view(1, 1, *size) < part.view(-1, 1, 1, 1)).to(image.device)  # (T', 1, H, W)
                 logits = model(torch.where(changed, last, first))
                 row.append(logits.softmax(1)[:, target].cpu())
             rows.append(torch.cat(row).numpy())
@@ -129,20 +129,20 @@ def infidelity(
 ) -> np.ndarray:
     """How badly each map foretells what the logit loses when a square turns grey (Yeh 2019, arXiv 1901.09392): (M,), 0 to 1.
 
-    ``x`` (1, C, H, W); ``maps``: each (h, w). ``samples`` squares, ``side`` times the picture's, the same for every map. It is
+    ``x`` (1, C, H, W); ``maps``: each (h, w). ``samples`` squares, ``side`` times the image's, the same for every map. It is
     captum's infidelity with its best scale for the map, divided by the mean squared loss: 0, the map foretells every loss; 1,
     none of it.
     """
     channels, height, width = x.shape[1:]
     square = max(1, round(side * height))
 
-    def hide(pictures: Tensor) -> tuple[Tensor, Tensor]:
-        places = torch.rand((2, len(pictures), 1, 1, 1), generator=generator)
+    def hide(images: Tensor) -> tuple[Tensor, Tensor]:
+        places = torch.rand((2, len(images), 1, 1, 1), generator=generator)
         top, left = (places[0] * (height - square + 1)).floor(), (places[1] * (width - square + 1)).floor()
         y, z = torch.arange(height).view(1, 1, -1, 1), torch.arange(width).view(1, 1, 1, -1)
         hidden = (y >= top) & (y < top + square) & (z >= left) & (z < left + square)  # (B, 1, H, W)
-        hidden = hidden.to(pictures.device)
-        return hidden.to(pictures).expand_as(pictures), pictures.masked_fill(hidden, 0)
+        hidden = hidden.to(images.device)
+        return hidden.to(images).expand_as(images), images.masked_fill(hidden, 0)
 
     found = []
     with evaluating(model):
@@ -163,18 +163,18 @@ def infidelity(
 def sensitivity(
     explain: Callable[[Tensor], Tensor], x: Tensor, *, radius: float = 0.02, samples: int = 10, seed: int = 0
 ) -> np.ndarray:
-    """How far a map moves when its picture hardly does (Yeh 2019, arXiv 1901.09392, section 4): (B,), relative to the map's norm.
+    """How far a map moves when its image hardly does (Yeh 2019, arXiv 1901.09392, section 4): (B,), relative to the map's norm.
 
     ``explain``: x (B, C, H, W) → maps (B, h, w), for one class, such as a partial `attribute`. The largest of ``samples`` moves,
     each uniform within ±``radius`` (in standard deviations of the training data).
     """
     generator = torch.Generator().manual_seed(seed_from(seed, "sensitivity"))
 
-    def move(pictures: Tensor) -> Tensor:
-        return pictures + radius * (2 * torch.rand(pictures.shape, generator=generator) - 1).to(pictures)
+    def move(images: Tensor) -> Tensor:
+        return images + radius * (2 * torch.rand(images.shape, generator=generator) - 1).to(images)
 
     moves = captum.metrics.sensitivity_max(
-        lambda pictures: (explain(pictures[0]),), (x,), lambda pictures: (move(pictures),), n_perturb_samples=samples
+        lambda images: (explain(images[0]),), (x,), lambda images: (move(images),), n_perturb_samples=samples
     )
     return moves.cpu().numpy()
 
@@ -198,12 +198,12 @@ def completeness(
     return Completeness(maps.double().sum((1, 2)).cpu().numpy(), differences.cpu().numpy())
 
 
-# Does the map depend on what was learned, or on the picture alone?
+# Does the map depend on what was learned, or on the image alone?
 
 
-def edges(picture: np.ndarray) -> np.ndarray:
-    """Sobel's edges of a picture (H, W, C) uint8: (H, W) float32. What knows no network, and yet looks like an explanation."""
-    grey = rgb2gray(picture) if picture.shape[-1] == 3 else picture.mean(-1) / 255
+def edges(image: np.ndarray) -> np.ndarray:
+    """Sobel's edges of a image (H, W, C) uint8: (H, W) float32. What knows no network, and yet looks like an explanation."""
+    grey = rgb2gray(image) if image.shape[-1] == 3 else image.mean(-1) / 255
     return sobel(grey).astype(np.float32)
 
 
@@ -286,7 +286,7 @@ def _ssim(one: np.ndarray, other: np.ndarray) -> float:
 def words(cells: np.ndarray, what: str = "the class", where: str = "this block") -> str:
     """Why a raw Grad-CAM (h, w) shows nothing, in one sentence; "" for a map that shows something.
 
-    ``what``: the class, or "cat less dog"; ``where``: the block. Normalised, such a map would be a picture of noise.
+    ``what``: the class, or "cat less dog"; ``where``: the block. Normalised, such a map would be a image of noise.
     """
     low, high, count = float(cells.min()), float(cells.max()), cells.size
     if not np.isfinite(cells).all():
@@ -294,9 +294,13 @@ def words(cells: np.ndarray, what: str = "the class", where: str = "this block")
     if not cells.any():
         return f"The map is empty: no gradient of {what} reaches {where}, so all its {count} cells are exactly 0."
     if count == 1:
-        return f"There is nowhere to point: {where} has a single cell for the whole picture; choose a block with more cells."
+        return (
+            f"There is nowhere to point: {where} has a single cell for the whole image; choose a block with more cells."
+        )
     if high - low < 1e-5 * max(abs(low), abs(high)):
-        return f"The map is the same everywhere ({high:.3g}): {where} tells no part of the picture from another for {what}."
+        return (
+            f"The map is the same everywhere ({high:.3g}): {where} tells no part of the image from another for {what}."
+        )
     if high <= 0:
         return (
             f"Nothing in {where} speaks for {what}: all {count} cells are negative ({low:.3g} to {high:.3g}), "

@@ -60,7 +60,7 @@ def on_networks(options: argparse.Namespace, cls: type[Any]) -> Iterator[Event]:
     """The events of a lab of trained networks, as a worker would have them."""
     import torch
 
-    from resnet_viz.nets import checkpoints
+    from resnet_viz.nets import weights
     from resnet_viz.train import job
 
     store = Store()
@@ -70,7 +70,7 @@ def on_networks(options: argparse.Namespace, cls: type[Any]) -> Iterator[Event]:
     )
     spec = job.resolve(labs.run_of(lab, store, TrainSpec(threads=options.threads, device=options.device)))
     torch.set_num_threads(spec.train.threads)
-    nets = [checkpoints.load(refs.find(ref, store)) for ref in lab.networks]
+    nets = [weights.load(refs.find(ref, store)) for ref in lab.networks]
     module = labs.module(lab.kind)
     total = module.steps(spec, nets)
     yield Status(lab.title, 0, total)
@@ -169,7 +169,7 @@ def _call(options: argparse.Namespace) -> int:
 
 
 def _line(event: Event) -> dict[str, Any] | None:
-    """What an event says in --json; nothing of a snapshot."""
+    """What an event says in --json; nothing of a checkpoint."""
     match event:
         case Point():
             return {"event": "point", "step": event.step, **event.values}

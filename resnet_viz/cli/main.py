@@ -20,10 +20,10 @@ from resnet_viz import __version__
 from resnet_viz.cli import labs
 from resnet_viz.cli.options import add_spec_options, spec_of
 from resnet_viz.data import catalogue, download
-from resnet_viz.nets.refs import NetworkError
+from resnet_viz.errors import UserError
 from resnet_viz.runs.record import LIVE
 from resnet_viz.runs.store import RESUMABLE, Run, Store, StoreError, disk_cap
-from resnet_viz.spec.run import RunSpec, SpecError
+from resnet_viz.spec.run import RunSpec
 from resnet_viz.workers import engine
 
 
@@ -89,7 +89,7 @@ def _follow(store: Store, ids: Sequence[str], as_json: bool) -> None:
             bar.total = row.steps
             if row.step:
                 speed = store.series(run, "speed", row.step - 1)[1]
-                bar.set_postfix_str(f"{float(speed[-1]):.0f} pictures/s" if len(speed) else "", refresh=False)
+                bar.set_postfix_str(f"{float(speed[-1]):.0f} images/s" if len(speed) else "", refresh=False)
             bar.update(row.step - bar.n)
             steps, losses = store.series(run, "val_loss", seen[run])
             accuracies = store.series(run, "val_accuracy", seen[run])[1]
@@ -186,7 +186,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
     spec = job.resolve(catalogue.fill(RunSpec()))
     print(f"torch {torch.__version__}; {engine.cores()} cores, at most {engine.cap()} runs at once")
-    print(f"device {spec.train.device}, precision {spec.train.precision}")
+    print(f"device {spec.train.device}, precision {spec.train.dtype}")
     started = time.perf_counter()
     job.warm()
     print(f"a first run warms up in {time.perf_counter() - started:.1f} s; after it, clicks start at once")
@@ -224,7 +224,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--html", type=Path, metavar="FILE")
     command.set_defaults(call=_export)
 
-    command = commands.add_parser("prune", help="delete old snapshots until they fit")
+    command = commands.add_parser("prune", help="delete old checkpoints until they fit")
     command.add_argument("--cap", type=float, default=disk_cap() / 1e9, metavar="GB", help="default: %(default)g GB")
     command.set_defaults(call=_prune)
 
@@ -249,6 +249,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return options.call(options)
-    except (SpecError, catalogue.DataError, StoreError, NetworkError) as error:
+    except UserError as error:
         print(f"resnet_viz: {error}", file=sys.stderr)
         return 2

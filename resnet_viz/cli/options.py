@@ -11,7 +11,7 @@ from resnet_viz.data import catalogue
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import FAMILIES, INITS, NORMS, ORDERS, SHORTCUTS, ModelSpec
 from resnet_viz.spec.run import RunSpec
-from resnet_viz.spec.train import DEVICES, OPTIMISERS, PRECISIONS, SCHEDULES, TrainSpec
+from resnet_viz.spec.train import DEVICES, DTYPES, OPTIMIZERS, SCHEDULES, TrainSpec
 
 _CHOICES: dict[str, Any] = {
     "family": FAMILIES,
@@ -19,10 +19,10 @@ _CHOICES: dict[str, Any] = {
     "order": ORDERS,
     "norm": NORMS,
     "init": INITS,
-    "optimiser": OPTIMISERS,
+    "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "device": DEVICES,
-    "precision": PRECISIONS,
+    "dtype": DTYPES,
 }
 # Set from the data, or said by --data.
 _NOT_OPTIONS = {"channels", "classes", "size", "name", "hash", "label"}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from resnet_viz.figures.numbers import moments
-from resnet_viz.nets import checkpoints, refs
+from resnet_viz.nets import refs, weights
 from resnet_viz.runs import record
 from resnet_viz.runs.record import Record, Series
 from resnet_viz.runs.store import Run, Store
@@ -25,7 +25,7 @@ SETS = ("digits-56", "digits-20", "cifar10-20", "cifar10-56")
 # Curves of so many seeds of the first screen's pair; of the others, seed 0 alone.
 SEEDS = 5
 # He 2015's recipe (section 4.2), shortened from 164 epochs to what two CPU cores do in an hour, under a one-cycle schedule.
-CIFAR = TrainSpec(rate=0.1, weight_decay=5e-4, schedule="onecycle")
+CIFAR = TrainSpec(lr=0.1, weight_decay=5e-4, schedule="onecycle")
 EPOCHS = {"20": 5, "56": 4}
 # Epochs whose weights ship, of the shallow CIFAR twins: a map being learned.
 LOOKS = (1, 3)
@@ -89,13 +89,13 @@ def _weights(store: Store, run: Run, to: Path) -> list[Path]:
     last = refs.find(f"run:{run.id}", store)
     looks = {epoch * per_epoch for epoch in LOOKS} if spec.data.name == "cifar10" and spec.model.depth == 20 else set()
     written = []
-    for source in refs.snapshots(last, store):
+    for source in refs.checkpoints(last, store):
         if source.step not in {*looks, last.step}:
             continue
         label = f"{spec.model.called} on {'CIFAR-10' if spec.data.name == 'cifar10' else spec.data.name}"
         shown = replace(source, ref=f"shipped:{name}", label=label, about=about(run, source.step))
         path = to / f"{name}.{source.step}.safetensors"
-        checkpoints.save(path, replace(checkpoints.load(source), source=shown), half=True)
+        weights.save(path, replace(weights.load(source), source=shown), half=True)
         written.append(path)
     return written
 
@@ -110,6 +110,6 @@ def about(run: Run, step: int) -> str:
     short = " (He et al. train for 164)" if run.spec.data.name == "cifar10" else ""
     machine = ", ".join(str(run.versions.get(key)) for key in ("device", "machine"))
     return (
-        f"{made}{short}, rate {train.rate:g}, {train.schedule}, seed {train.seed} alone{accuracy}. "
-        f"{when}, torch {run.versions.get('torch')}, {train.precision} on {machine}."
+        f"{made}{short}, rate {train.lr:g}, {train.schedule}, seed {train.seed} alone{accuracy}. "
+        f"{when}, torch {run.versions.get('torch')}, {train.dtype} on {machine}."
     )

@@ -18,7 +18,7 @@ def network_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depth", type=int, default=56, help="6n+2; default: %(default)s")
     parser.add_argument("--norm", choices=NORMS, default="batch")
     parser.add_argument("--init", choices=INITS, default="he")
-    parser.add_argument("--pictures", choices=("noise", "digits"), default="noise")
+    parser.add_argument("--images", choices=("noise", "digits"), default="noise")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -42,7 +42,7 @@ def gradients(options: argparse.Namespace) -> Iterator[Event]:
 
     model = _model(options)
     nets = {"residual": model, "plain": model.twin()}
-    records = {label: lab.at_start(spec, options.seed, options.pictures) for label, spec in nets.items()}
+    records = {label: lab.at_start(spec, options.seed, options.images) for label, spec in nets.items()}
     growth = {label: lab.growth(record) for label, record in records.items()}
     series = {label: {m: v[1][0] for m, v in record.series.items()} for label, record in records.items()}
     yield from _result(says_norms(growth, model.norm), growth=growth, **series)
@@ -72,7 +72,7 @@ def paths(options: argparse.Namespace) -> Iterator[Event]:
     """The gradient that paths of each length carry."""
     from resnet_viz.labs import paths as lab
 
-    found = lab.at_start(_model(options), options.seed, options.pictures)
+    found = lab.at_start(_model(options), options.seed, options.images)
     yield from _result(
         says_paths(len(found.count) - 1, found.carrying),
         count=found.count,

@@ -26,10 +26,10 @@ SLIM = ("loss", "val_loss", "val_accuracy")
 
 def range_options(parser: argparse.ArgumentParser) -> None:
     """The net, and the rates to test."""
-    parser.add_argument("--low", type=float, default=RangeSpec.low, help="first rate; default: %(default)s")
-    parser.add_argument("--high", type=float, default=RangeSpec.high, help="last rate; default: %(default)s")
+    parser.add_argument("--min-lr", type=float, default=RangeSpec.min_lr, help="first rate; default: %(default)s")
+    parser.add_argument("--max-lr", type=float, default=RangeSpec.max_lr, help="last rate; default: %(default)s")
     parser.add_argument(
-        "--rates", type=int, default=RangeSpec.rates, help="how many, a step each; default: %(default)s"
+        "--num-steps", type=int, default=RangeSpec.num_steps, help="how many, a step each; default: %(default)s"
     )
     add_spec_options(parser)
 
@@ -41,10 +41,10 @@ def lr_range(options: argparse.Namespace) -> Iterator[Event]:
     from resnet_viz.labs import lr_range
     from resnet_viz.train import job
 
-    lab = RangeSpec(low=options.low, high=options.high, rates=options.rates)
+    lab = RangeSpec(min_lr=options.min_lr, max_lr=options.max_lr, num_steps=options.num_steps)
     spec = job.resolve(catalogue.fill(replace(spec_of(options), lab=lab)))
     torch.set_num_threads(spec.train.threads)
-    yield Status(lab.title, 0, lab.rates)
+    yield Status(lab.title, 0, lab.num_steps)
     yield from lr_range.run(spec, [])
 
 

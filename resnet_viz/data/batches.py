@@ -1,4 +1,4 @@
-"""Pictures on the device as uint8, augmented there in batches: no loader processes, and a batch is a function of the step."""
+"""Images on the device as uint8, augmented there in batches: no loader processes, and a batch is a function of the step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def generator(*parts: object) -> torch.Generator:
     return torch.Generator().manual_seed(seed_from(*parts))
 
 
-class Pictures:
+class Batches:
     """The splits of a run's data, on its device.
 
     Normalised by mean and std of the training split, per channel. Twins get the same batches: they follow from seed and step.
@@ -32,10 +32,10 @@ class Pictures:
         # (N, H, W, C) on the host, (N, C, H, W) here; permuted, not copied, so channels stay last in memory.
         self.x = {
             k: torch.from_numpy(np.ascontiguousarray(v)).to(self.device).permute(0, 3, 1, 2)
-            for k, v in splits.pictures.items()
+            for k, v in splits.images.items()
         }
         self.y = {k: torch.from_numpy(v).to(self.device) for k, v in splits.labels.items()}
-        self.mean, self.std = (m.to(self.device) for m in moments(splits.pictures["train"]))
+        self.mean, self.std = (m.to(self.device) for m in moments(splits.images["train"]))
         self.classes = list(splits.classes)
         self.per_epoch = catalogue.steps_per_epoch(spec)
         self._order: tuple[int, Tensor] | None = None
@@ -45,7 +45,7 @@ class Pictures:
         if self._order is None or self._order[0] != epoch:
             order = torch.randperm(len(self.y["train"]), generator=generator(self.spec.train.seed, "order", epoch))
             self._order = epoch, order.to(self.device)
-        batch = self.spec.train.batch
+        batch = self.spec.train.batch_size
         return self._order[1][place * batch : (place + 1) * batch]
 
     def normalise(self, x: Tensor) -> Tensor:
@@ -63,24 +63,24 @@ class Pictures:
         return self.normalise(x), self.y["train"][rows]
 
     def evaluation_batches(self, split: str, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Every picture of a split once, in order, not augmented."""
+        """Every image of a split once, in order, not augmented."""
         for x, y in zip(self.x[split].split(batch), self.y[split].split(batch), strict=True):
             yield self.normalise(x), y
 
     def training_batches(self, count: int, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The same ``count`` training pictures at each call (all, where there are fewer), not augmented."""
+        """The same ``count`` training images at each call (all, where there are fewer), not augmented."""
         rows = torch.randperm(len(self.y["train"]), generator=generator(self.spec.data.split_seed, "statistics"))
         for part in rows[:count].to(self.device).split(batch):
             if len(part) > 1:
                 yield self.normalise(self.x["train"][part]), self.y["train"][part]
 
 
-def moments(pictures: np.ndarray) -> tuple[Tensor, Tensor]:
+def moments(images: np.ndarray) -> tuple[Tensor, Tensor]:
     """Mean and std per channel of (N, H, W, C) uint8, in grey levels 0 to 255, exact; a constant channel gets std 1."""
-    counts = np.zeros((pictures.shape[-1], 256), np.int64)
-    for first in range(0, len(pictures), 512):  # a part at a time: bincount makes 64-bit copies
+    counts = np.zeros((images.shape[-1], 256), np.int64)
+    for first in range(0, len(images), 512):  # a part at a time: bincount makes 64-bit copies
         for channel, count in enumerate(counts):
-            count += np.bincount(pictures[first : first + 512, ..., channel].ravel(), minlength=256)
+            count += np.bincount(images[first : first + 512, ..., channel].ravel(), minlength=256)
     levels, total = np.arange(256.0), counts.sum(1)
     mean = counts @ levels / total
     std = np.sqrt(np.maximum(counts @ levels**2 / total - mean**2, 0))
@@ -88,7 +88,7 @@ def moments(pictures: np.ndarray) -> tuple[Tensor, Tensor]:
 
 
 def augment(x: Tensor, names: tuple[str, ...], generator: torch.Generator) -> Tensor:
-    """Vary a batch (B, C, H, W) uint8; each picture by draws of its own, in a fixed order.
+    """Vary a batch (B, C, H, W) uint8; each image by draws of its own, in a fixed order.
 
     "flip": mirrored with chance 1/2; "crop": shifted by up to an eighth of the size, black outside (He 2015, section 4.2: 4 of 32
     pixels); "cutout": a square of half the size, centred anywhere, set to black (DeVries 2017).
@@ -116,7 +116,7 @@ def augment(x: Tensor, names: tuple[str, ...], generator: torch.Generator) -> Te
         half = height // 4
         down, right = rows - draw(0, height - 1), columns - draw(0, width - 1)  # from the square's centre
         outside |= ((-half <= down) & (down < half))[:, :, None] & ((-half <= right) & (right < half))[:, None, :]
-    picture = torch.arange(count, device=device)[:, None, None]
+    image = torch.arange(count, device=device)[:, None, None]
     # Indexing with the channels last copies whole pixels.
-    taken = x.permute(0, 2, 3, 1)[picture, y.clamp(0, height - 1)[:, :, None], z.clamp(0, width - 1)[:, None, :]]
+    taken = x.permute(0, 2, 3, 1)[image, y.clamp(0, height - 1)[:, :, None], z.clamp(0, width - 1)[:, None, :]]
     return taken.masked_fill_(outside[..., None], 0).permute(0, 3, 1, 2)

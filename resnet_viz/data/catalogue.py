@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from resnet_viz.errors import UserError
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.run import RunSpec, SpecError
 
 
-class DataError(ValueError):
+class DataError(UserError):
     """What is wrong with some data, in one sentence a user can act on."""
 
 
@@ -84,7 +85,7 @@ def facts(spec: DataSpec) -> Facts:
 
 
 def own_file(spec: DataSpec, suffix: str) -> Path:
-    """Where the user's own data is kept: its pictures (".npz": x, y, x_test, y_test) and its Facts (".json")."""
+    """Where the user's own data is kept: its images (".npz": x, y, x_test, y_test) and its Facts (".json")."""
     if not re.fullmatch("[0-9a-f]{64}", spec.hash):  # it may come from a URL, and becomes a file name
         raise DataError(f"{spec.hash!r} is not the hash of a data set; choose one from the list.")
     return home() / "own" / f"{spec.hash}{suffix}"
@@ -106,7 +107,7 @@ def _lost(spec: DataSpec) -> DataError:
 
 
 def split_sizes(spec: DataSpec) -> tuple[int, int, int]:
-    """Pictures in the training, validation and test split.
+    """Images in the training, validation and test split.
 
     Without a test split of its own a data set gives 16.5 % for it (297 of the 1,797 digits); ``validation`` is
     a share of what is left.
@@ -120,9 +121,9 @@ def split_sizes(spec: DataSpec) -> tuple[int, int, int]:
 
 
 def steps_per_epoch(spec: RunSpec) -> int:
-    """Steps in which every training picture is seen once; a last batch of one picture is left out, BatchNorm can't take it."""
+    """Steps in which every training image is seen once; a last batch of one image is left out, BatchNorm can't take it."""
     train = split_sizes(spec.data)[0]
-    return train // spec.train.batch + (train % spec.train.batch > 1)
+    return train // spec.train.batch_size + (train % spec.train.batch_size > 1)
 
 
 def total_steps(spec: RunSpec) -> int:
@@ -142,8 +143,8 @@ def fill(spec: RunSpec) -> RunSpec:
     )
     spec.validate()
     train = split_sizes(spec.data)[0]
-    if spec.train.batch > train:
+    if spec.train.batch_size > train:
         raise SpecError(
-            f"A batch of {spec.train.batch:,} is larger than the {train:,} training pictures; set it to {train:,} or less."
+            f"A batch of {spec.train.batch_size:,} is larger than the {train:,} training images; set it to {train:,} or less."
         )
     return spec

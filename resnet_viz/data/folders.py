@@ -1,6 +1,6 @@
-"""Class folders of pictures, in an archive or on disk, into arrays of one size.
+"""Class folders of images, in an archive or on disk, into arrays of one size.
 
-The files are untrusted: a picture's size is checked before its pixels are read, and one that is broken is left out and counted.
+The files are untrusted: a image's size is checked before its pixels are read, and one that is broken is left out and counted.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from resnet_viz.data.catalogue import DataError
 from resnet_viz.data.download import Progress
 from resnet_viz.data.images import FORMATS
 
-KEPT = 1 << 30  # bytes of pictures kept: larger sets of pictures are made smaller
-SIDE = 224  # pixels; pictures in folders are made no larger than what ImageNet's networks see
+KEPT = 1 << 30  # bytes of images kept: larger sets of images are made smaller
+SIDE = 224  # pixels; images in folders are made no larger than what ImageNet's networks see
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
 
 
 @dataclass(frozen=True)
 class Pile:
-    """Pictures (N, H, W, C) uint8 and labels (N,), as found; the test split may be empty."""
+    """Images (N, H, W, C) uint8 and labels (N,), as found; the test split may be empty."""
 
     x: np.ndarray
     y: np.ndarray
@@ -41,54 +41,54 @@ class Pile:
 
 @dataclass(frozen=True)
 class Item:
-    """A picture's file: where it lies, its size in bytes, and how to open it."""
+    """A image's file: where it lies, its size in bytes, and how to open it."""
 
     parts: tuple[str, ...]
     bytes: int
     open: Callable[[], Any]
 
     @contextlib.contextmanager
-    def picture(self) -> Iterator[Image.Image]:
-        """The picture, its pixels not yet read. Raises what `pictures.opened` does."""
+    def image(self) -> Iterator[Image.Image]:
+        """The image, its pixels not yet read. Raises what `images.opened` does."""
         with self.open() as file, images.opened(file, self.bytes) as image:
             yield image
 
 
 def read_class_folders(name: str, items: list[Item], progress: Progress) -> Pile:
-    """The pictures of all class folders, square, of one size and of one or three channels; ``name`` is what errors call it.
+    """The images of all class folders, square, of one size and of one or three channels; ``name`` is what errors call it.
 
     Their order, and so the content's hash, depends on their paths below the class folders alone. Raises DataError.
     """
     items = [i for i in items if Path(i.parts[-1]).suffix.lower() in FORMATS and not _hidden(i.parts)]
     if not items:
         raise DataError(
-            f"{name!r} holds no pictures ({', '.join(sorted(FORMATS))}); put them into one folder for each class."
+            f"{name!r} holds no images ({', '.join(sorted(FORMATS))}); put them into one folder for each class."
         )
     found, loose, notes = _placed(items)
     if not found:
         raise DataError(
-            f"{name!r} holds {len(items):,} pictures but no class folders; put them into one folder for each class."
+            f"{name!r} holds {len(items):,} images but no class folders; put them into one folder for each class."
         )
     if loose:
-        notes.append(f"pictures outside the class folders were left out: {loose:,}")
+        notes.append(f"images outside the class folders were left out: {loose:,}")
     classes = tuple(sorted({label for _, label, _ in found}, key=lambda c: c.zfill(20) if c.isdecimal() else c))
     number = {label: i for i, label in enumerate(classes)}
 
-    bad: list[str] = []  # the pictures left out, and why
+    bad: list[str] = []  # the images left out, and why
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, on metadata and on sizes that picture() refuses itself
+        warnings.simplefilter("ignore")  # Pillow's, on metadata and on sizes that image() refuses itself
         # First the headers alone: the size and the colours that suit all.
         headers = []
         for i, (split, label, item) in enumerate(found):
             if i % 64 == 0:
-                progress("Looking at the pictures", i, len(found))
+                progress("Looking at the images", i, len(found))
             try:
-                with item.picture() as image:
+                with item.image() as image:
                     headers.append((split, number[label], item, image.size, image.mode))
             except Exception as error:  # Pillow raises of every kind for a broken file
                 bad.append(f"{'/'.join(item.parts)!r}: {images.reason(error)}")
         if not headers:
-            raise DataError(f"None of the {len(found):,} pictures in {name!r} can be read (such as {bad[0]}).")
+            raise DataError(f"None of the {len(found):,} images in {name!r} can be read (such as {bad[0]}).")
         sizes = Counter(size for *_, size, _ in headers)
         channels = 1 if all(mode in ("1", "L") or mode.startswith("I") for *_, mode in headers) else 3
         side = _side(sizes, channels)
@@ -96,22 +96,22 @@ def read_class_folders(name: str, items: list[Item], progress: Progress) -> Pile
         kept: list[tuple[bool, int]] = []
         for i, (split, label_number, item, _, _) in enumerate(headers):
             if i % 64 == 0:
-                progress("Reading the pictures", i, len(headers))
+                progress("Reading the images", i, len(headers))
             try:
-                with item.picture() as image:
+                with item.image() as image:
                     x[len(kept)] = images.fit(np.asarray(images.decode(image, side)), side, channels)
                 kept.append((split == "test", label_number))
             except Exception as error:
                 bad.append(f"{'/'.join(item.parts)!r}: {images.reason(error)}")
     if not kept:
-        raise DataError(f"None of the {len(found):,} pictures in {name!r} can be read (such as {bad[0]}).")
+        raise DataError(f"None of the {len(found):,} images in {name!r} can be read (such as {bad[0]}).")
     if bad:
-        notes.append(f"{len(bad):,} of {len(found):,} pictures were left out as they can't be read, such as {bad[0]}")
+        notes.append(f"{len(bad):,} of {len(found):,} images were left out as they can't be read, such as {bad[0]}")
     if set(sizes) != {(side, side)}:
         was = f"{len(sizes):,} sizes" if len(sizes) > 1 else "{}×{} pixels".format(*next(iter(sizes)))
-        notes.append(f"pictures of {was} were cut to their middle square and resized to {side}×{side}")
+        notes.append(f"images of {was} were cut to their middle square and resized to {side}×{side}")
     if channels == 3 and any(mode in ("1", "L") for *_, mode in headers):
-        notes.append("grey pictures were turned into RGB, as others have colours")
+        notes.append("grey images were turned into RGB, as others have colours")
     test, labels = np.array([t for t, _ in kept]), np.array([label for _, label in kept], np.int64)
     x = x[: len(kept)]
     if not test.any():
@@ -124,7 +124,7 @@ def _hidden(parts: tuple[str, ...]) -> bool:
 
 
 def _placed(items: list[Item]) -> tuple[list[tuple[str, str, Item]], int, list[str]]:
-    """(split, class, item) of each picture in a class folder, in the order of their paths; how many are in none; notes."""
+    """(split, class, item) of each image in a class folder, in the order of their paths; how many are in none; notes."""
     places = [(item.parts, item) for item in sorted(items, key=lambda item: item.parts)]
     # Folders that hold all the rest are wrapping, as long as folders are left below them.
     while len({parts[0] for parts, _ in places}) == 1 and any(len(parts) > 2 for parts, _ in places):
@@ -146,7 +146,7 @@ def _placed(items: list[Item]) -> tuple[list[tuple[str, str, Item]], int, list[s
 
 
 def _side(sizes: Counter[tuple[int, int]], channels: int) -> int:
-    """The side that pictures get: that of most, else the median; no more than SIDE, nor than what fits into KEPT bytes."""
+    """The side that images get: that of most, else the median; no more than SIDE, nor than what fits into KEPT bytes."""
     sides: Counter[int] = Counter()
     for size, count in sizes.items():
         sides[min(size)] += count

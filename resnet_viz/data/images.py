@@ -1,6 +1,6 @@
-"""Pictures that people bring, and the few that ship: untrusted files into upright 8-bit RGB arrays, or one sentence why not.
+"""Images that people bring, and the few that ship: untrusted files into upright 8-bit RGB arrays, or one sentence why not.
 
-What a file holds decides, not what it is called. A picture's size is checked before its pixels are read, and a large one is
+What a file holds decides, not what it is called. A image's size is checked before its pixels are read, and a large one is
 made smaller on the way, so that reading one takes less than 300 MB whatever was sent.
 """
 
@@ -15,16 +15,17 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from resnet_viz.errors import UserError
 from resnet_viz.files import IMAGES
 
-FILE = 32 << 20  # bytes of one picture's file
-PIXELS = 24_000_000  # of one picture, before it is made smaller
+FILE = 32 << 20  # bytes of one image's file
+PIXELS = 24_000_000  # of one image, before it is made smaller
 WEBP = 12_500_000  # the same for WebP, whose decoder keeps three copies
 SIDE = 1024  # pixels of the long side that `read` keeps: more than any network or screen column here shows
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP", ".ppm": "PPM"}
 
 _HERE = IMAGES
-# Pictures that ship, credited in assets/README.md.
+# Images that ship, credited in assets/README.md.
 SAMPLES = {name: _HERE / f"{name}.jpg" for name in ("cat", "temple", "flower")}
 
 # What else people send, by how it begins (after a few bytes, for what comes in ISO boxes).
@@ -36,19 +37,19 @@ _KNOWN = {
     b"MM\0*": "a TIFF",
     b"ftyphei": "a HEIC photo",
     b"ftypmif1": "a HEIC photo",
-    b"ftypavif": "an AVIF picture",
+    b"ftypavif": "an AVIF image",
     b"ftyp": "a video",
     b"PK\3\4": "a zip archive",
 }
 
 
-class PictureError(ValueError):
-    """Why a picture can't be used, in one sentence for the user."""
+class ImageError(UserError):
+    """Why a image can't be used, in one sentence for the user."""
 
 
 @contextlib.contextmanager
 def opened(file: BinaryIO, size: int) -> Iterator[Image.Image]:
-    """A picture of ``size`` bytes, its pixels not yet read.
+    """A image of ``size`` bytes, its pixels not yet read.
 
     Raises ValueError where it is too large, and whatever Pillow makes of a broken one: see `reason`.
     """
@@ -62,7 +63,7 @@ def opened(file: BinaryIO, size: int) -> Iterator[Image.Image]:
 
 
 def decode(image: Image.Image, enough: int) -> Image.Image:
-    """A picture's first frame as 8-bit RGB, upright as its EXIF says, on white where it lets through.
+    """A image's first frame as 8-bit RGB, upright as its EXIF says, on white where it lets through.
 
     Made smaller by a whole factor where both sides stay at ``enough`` pixels or more.
     """
@@ -84,9 +85,9 @@ def decode(image: Image.Image, enough: int) -> Image.Image:
 
 
 def reason(error: Exception) -> str:
-    """In a few words, why a picture could not be read."""
+    """In a few words, why a image could not be read."""
     if isinstance(error, UnidentifiedImageError):
-        return "not a picture"
+        return "not a image"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):  # `opened` never saw its size
         counts = re.findall(r"\d+", str(error))
         many = f"{int(counts[0]) / 1e6:,.0f} million" if counts else "its"
@@ -98,9 +99,9 @@ def reason(error: Exception) -> str:
 
 
 def read(content: bytes, name: str) -> np.ndarray:
-    """The picture in a file: (H, W, 3) uint8, upright, its long side at most SIDE pixels.
+    """The image in a file: (H, W, 3) uint8, upright, its long side at most SIDE pixels.
 
-    Of an animation the first frame; on white where it lets through; 16-bit grey by its upper byte. Raises PictureError.
+    Of an animation the first frame; on white where it lets through; 16-bit grey by its upper byte. Raises ImageError.
     """
     try:
         with opened(io.BytesIO(content), len(content)) as image:
@@ -108,22 +109,22 @@ def read(content: bytes, name: str) -> np.ndarray:
         small.thumbnail((SIDE, SIDE))
         return np.array(small)
     except UnidentifiedImageError as error:
-        what = next((what for begin, what in _KNOWN.items() if begin in content[:16].lstrip()), "not a picture")
+        what = next((what for begin, what in _KNOWN.items() if begin in content[:16].lstrip()), "not a image")
         what = what if content else "empty"
-        raise PictureError(f"{name!r} is {what}; bring a PNG, JPEG, WebP, GIF or BMP.") from error
+        raise ImageError(f"{name!r} is {what}; bring a PNG, JPEG, WebP, GIF or BMP.") from error
     except Exception as error:  # Pillow raises of every kind for a broken file
-        raise PictureError(f"{name!r} can't be read: {reason(error)}; save it again, smaller or as a PNG.") from error
+        raise ImageError(f"{name!r} can't be read: {reason(error)}; save it again, smaller or as a PNG.") from error
 
 
-def fit(picture: np.ndarray, size: int, channels: int, resize: int = 0) -> np.ndarray:
-    """What a network sees of a picture (H, W, 3 or 1) uint8: its middle, antialiased, (size, size, channels) uint8.
+def fit(pixels: np.ndarray, size: int, channels: int, resize: int = 0) -> np.ndarray:
+    """What a network sees of a image (H, W, 3 or 1) uint8: its middle, antialiased, (size, size, channels) uint8.
 
     The middle square; or, with ``resize``, what torchvision's transforms for ImageNet leave: the short side is brought to
-    that many pixels and ``size`` of them are cut from the middle (256 and 224). Raises PictureError.
+    that many pixels and ``size`` of them are cut from the middle (256 and 224). Raises ImageError.
     """
     if channels not in (1, 3):
-        raise PictureError(f"This network takes {channels} channels; a picture has 1 or 3.")
-    image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
+        raise ImageError(f"This network takes {channels} channels; a image has 1 or 3.")
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     image = image.convert("L" if channels == 1 else "RGB")
     short = min(image.size)
     if resize:

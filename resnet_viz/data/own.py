@@ -1,4 +1,4 @@
-"""Bringing one's own pictures: an .npz, a folder of .npz, a .zip of class folders, or a local folder of class folders.
+"""Bringing one's own images: an .npz, a folder of .npz, a .zip of class folders, or a local folder of class folders.
 
 What is brought is untrusted: nothing is unpickled or unpacked to disk, sizes are checked before anything is read, and what
 is wrong is said in one sentence. `datasets` finds and reads what is kept here.
@@ -36,7 +36,7 @@ UNPACKED = 2 << 30  # bytes that an archive may hold
 def import_own(
     source: Path | tuple[str, bytes | BinaryIO], label: str = "", progress: Progress | None = None
 ) -> DataSpec:
-    """Bring pictures from a path, or from (name, content) of an upload, and keep them under the hash of their content.
+    """Bring images from a path, or from (name, content) of an upload, and keep them under the hash of their content.
 
     An .npz holds x, uint8 (N, H, W) or (N, H, W, 1 or 3), and y, N whole numbers, and may hold classes (names), x_test and
     y_test. A folder of .npz: all ``train*`` are joined, all ``test*`` are the test split. Class folders may lie below ``train``
@@ -54,7 +54,7 @@ def import_own(
         else:
             with _opened(source) as file:
                 pile = _file(name, file, told)
-        told("Checking the pictures", 0, 0)
+        told("Checking the images", 0, 0)
         return _keep(
             _checked(pile, name), label or (name if isinstance(source, Path) and source.is_dir() else Path(name).stem)
         )
@@ -63,9 +63,7 @@ def import_own(
             f"{name!r} could not be read or kept ({error}); look at its rights and at the free disk space."
         ) from error
     except MemoryError as error:
-        raise DataError(
-            f"{name!r} does not fit into this machine's memory; bring fewer or smaller pictures."
-        ) from error
+        raise DataError(f"{name!r} does not fit into this machine's memory; bring fewer or smaller images.") from error
 
 
 def _opened(source: Path | tuple[str, bytes | BinaryIO]) -> contextlib.AbstractContextManager[BinaryIO]:
@@ -99,9 +97,7 @@ def _folder(folder: Path, progress: Progress) -> Pile:
             with path.open("rb") as file:
                 piles.append((path.name.lower().startswith("test"), _npz(path.name, file)))
         if sum(pile.x.nbytes for _, pile in piles) > UNPACKED:
-            raise DataError(
-                f"The .npz files in {folder.name!r} hold over {UNPACKED >> 30} GiB of pictures; bring fewer."
-            )
+            raise DataError(f"The .npz files in {folder.name!r} hold over {UNPACKED >> 30} GiB of images; bring fewer.")
     train, test = ([pile for is_test, pile in piles if is_test == wanted] for wanted in (False, True))
     if not train:
         raise DataError(
@@ -110,7 +106,7 @@ def _folder(folder: Path, progress: Progress) -> Pile:
     shapes = sorted({pile.x.shape[1:] for _, pile in piles})
     if len(shapes) > 1:
         raise DataError(
-            f"The .npz files in {folder.name!r} hold pictures of different shapes: {shapes[0]} and {shapes[1]}."
+            f"The .npz files in {folder.name!r} hold images of different shapes: {shapes[0]} and {shapes[1]}."
         )
     first = train[0]
     return Pile(
@@ -127,9 +123,7 @@ def _walk(folder: Path) -> Iterator[Path]:
     for place, _, names in os.walk(folder):  # does not follow links to folders, which may go in circles
         count += len(names)
         if count > ENTRIES:
-            raise DataError(
-                f"{folder.name!r} holds more than {ENTRIES:,} files; name the folder of the pictures alone."
-            )
+            raise DataError(f"{folder.name!r} holds more than {ENTRIES:,} files; name the folder of the images alone.")
         yield from (path for name in names if (path := Path(place, name)).is_file())
 
 
@@ -164,7 +158,7 @@ def _archive(name: str, file: BinaryIO) -> zipfile.ZipFile:
     total = sum(info.file_size for info in infos)  # zipfile never unpacks more of an entry than this
     if total > UNPACKED:
         raise DataError(
-            f"{name!r} would unpack to {total / 2**30:,.1f} GiB, more than {UNPACKED >> 30}; bring fewer or smaller pictures."
+            f"{name!r} would unpack to {total / 2**30:,.1f} GiB, more than {UNPACKED >> 30}; bring fewer or smaller images."
         )
     return archive
 
@@ -193,7 +187,7 @@ def _npz(name: str, file: BinaryIO) -> Pile:
     if missing := [key for key in ("x", "y") if key not in there]:
         held = ", ".join(sorted(there)[:8]) or "nothing"
         raise DataError(
-            f"{name!r} has no array {missing[0]!r}, only {held}; save it with np.savez(file, x=pictures, y=labels)."
+            f"{name!r} has no array {missing[0]!r}, only {held}; save it with np.savez(file, x=images, y=labels)."
         )
     file.seek(0)
     try:
@@ -213,27 +207,27 @@ def _npz(name: str, file: BinaryIO) -> Pile:
         test = _pair(name, "x_test", arrays["x_test"], "y_test", arrays["y_test"])
         if test[0].shape[1:] != x.shape[1:]:
             raise DataError(
-                f"{name!r}: pictures of x_test have shape {test[0].shape[1:]}, those of x {x.shape[1:]}; make them equal."
+                f"{name!r}: images of x_test have shape {test[0].shape[1:]}, those of x {x.shape[1:]}; make them equal."
             )
     classes = tuple(str(c) for c in arrays["classes"].ravel().tolist()) if "classes" in arrays else None
     return Pile(x, y, *test, classes)
 
 
 def _pair(name: str, x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (N, H, W, C) and labels (N,) int64, or DataError."""
+    """Images (N, H, W, C) and labels (N,) int64, or DataError."""
     if x.dtype != np.uint8:
         advice = (
             f"({x_name} * 255).round().astype('uint8') if they go to 1" if x.dtype.kind == "f" else "astype('uint8')"
         )
         raise DataError(
-            f"{name!r}: {x_name} holds {x.dtype}, pictures are uint8 from 0 to 255; convert it with {advice}."
+            f"{name!r}: {x_name} holds {x.dtype}, images are uint8 from 0 to 255; convert it with {advice}."
         )
     if x.ndim == 3:
         x = x[..., None]
     if x.ndim != 4 or x.shape[3] not in (1, 3):
         first = x.ndim == 4 and x.shape[1] in (1, 3)
         advice = f"{x_name}.transpose(0, 2, 3, 1) puts channels last" if first else "save (N, H, W) or (N, H, W, 3)"
-        raise DataError(f"{name!r}: {x_name} has shape {x.shape}, which is not pictures of 1 or 3 channels; {advice}.")
+        raise DataError(f"{name!r}: {x_name} has shape {x.shape}, which is not images of 1 or 3 channels; {advice}.")
     if y.dtype.kind not in "iub":
         raise DataError(
             f"{name!r}: {y_name} holds {y.dtype}, labels are whole numbers; convert it with {y_name}.astype(int)."
@@ -242,15 +236,15 @@ def _pair(name: str, x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> 
         y = y[:, 0]
     if y.ndim != 1:
         raise DataError(
-            f"{name!r}: {y_name} has shape {y.shape}, but each picture has one label; try {y_name}.argmax(1)."
+            f"{name!r}: {y_name} has shape {y.shape}, but each image has one label; try {y_name}.argmax(1)."
         )
     if len(x) != len(y):
         raise DataError(
-            f"{name!r}: {x_name} holds {len(x):,} pictures, but {y_name} {len(y):,} labels; they belong in pairs."
+            f"{name!r}: {x_name} holds {len(x):,} images, but {y_name} {len(y):,} labels; they belong in pairs."
         )
     if not 4 <= max(x.shape[1:3]) <= 1024:
         raise DataError(
-            f"{name!r}: pictures of {x.shape[2]}×{x.shape[1]} pixels are outside 4 to 1,024 a side; resize them first."
+            f"{name!r}: images of {x.shape[2]}×{x.shape[1]} pixels are outside 4 to 1,024 a side; resize them first."
         )
     return x, y.astype(np.int64)
 
@@ -259,7 +253,7 @@ def _pair(name: str, x_name: str, x: np.ndarray, y_name: str, y: np.ndarray) -> 
 
 
 def _checked(pile: Pile, name: str) -> Pile:
-    """The pile with square pictures and labels from 0 without gaps. Raises DataError."""
+    """The pile with square images and labels from 0 without gaps. Raises DataError."""
     used, y = np.unique(pile.y, return_inverse=True)
     counts = np.bincount(y, minlength=len(used))
     names, notes = tuple(map(str, used.tolist())), pile.notes
@@ -271,16 +265,16 @@ def _checked(pile: Pile, name: str) -> Pile:
             )
         names = tuple(pile.classes[label] for label in used.tolist())
     if len(used) < 2:
-        found = f"only one class, {names[0]!r}" if names else "no training pictures"
-        raise DataError(f"{name!r} holds {found}; a classifier needs pictures of 2 classes or more.")
+        found = f"only one class, {names[0]!r}" if names else "no training images"
+        raise DataError(f"{name!r} holds {found}; a classifier needs images of 2 classes or more.")
     if counts.min() < 3:
         rare, few = names[counts.argmin()], counts.min()
         raise DataError(
-            f"{name!r}: class {rare!r} has too few training pictures, {few}; each needs 3, to train, validate and test."
+            f"{name!r}: class {rare!r} has too few training images, {few}; each needs 3, to train, validate and test."
         )
     if len(strange := np.setdiff1d(pile.y_test, used)):
         what = pile.classes[strange[0]] if pile.classes and 0 <= strange[0] < len(pile.classes) else strange[0]
-        raise DataError(f"{name!r}: the test split has class {str(what)!r}, of which there is no training picture.")
+        raise DataError(f"{name!r}: the test split has class {str(what)!r}, of which there is no training image.")
     if used[0] != 0 or used[-1] != len(used) - 1:
         notes += (
             f"labels {used[0]} to {used[-1]}, which don't count from 0 without gaps, became 0 to {len(used) - 1}",
@@ -292,7 +286,7 @@ def _checked(pile: Pile, name: str) -> Pile:
         top, left = (side - height) // 2, (side - width) // 2
         around = ((0, 0), (top, side - height - top), (left, side - width - left), (0, 0))
         x, x_test = np.pad(x, around), np.pad(x_test, around)
-        notes += (f"pictures of {width}×{height} pixels got a black border to {side}×{side}",)
+        notes += (f"images of {width}×{height} pixels got a black border to {side}×{side}",)
     return replace(
         pile,
         x=x,
@@ -305,7 +299,7 @@ def _checked(pile: Pile, name: str) -> Pile:
 
 
 def _keep(pile: Pile, label: str) -> DataSpec:
-    """Write the pile under the hash of its content: first the pictures, then the facts that say they are whole."""
+    """Write the pile under the hash of its content: first the images, then the facts that say they are whole."""
     arrays = {k: np.ascontiguousarray(getattr(pile, k)) for k in ("x", "y", "x_test", "y_test")}
     classes = pile.classes or ()
     content = hashlib.sha256(json.dumps([[a.shape for a in arrays.values()], classes]).encode())

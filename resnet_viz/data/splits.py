@@ -17,15 +17,15 @@ from resnet_viz.spec.train import seed_from
 
 @dataclass(frozen=True)
 class Splits:
-    """Pictures (N, H, W, C) uint8 and labels (N,) int64 of each split, "train", "validation" and "test"."""
+    """Images (N, H, W, C) uint8 and labels (N,) int64 of each split, "train", "validation" and "test"."""
 
-    pictures: dict[str, np.ndarray]
+    images: dict[str, np.ndarray]
     labels: dict[str, np.ndarray]
     classes: tuple[str, ...]
 
 
 def load_splits(spec: DataSpec, progress: Progress | None = None) -> Splits:
-    """The pictures of a spec, split. Downloads what is not there yet. Raises DataError."""
+    """The images of a spec, split. Downloads what is not there yet. Raises DataError."""
     progress = progress or (lambda text, done, total: None)
     x, y, test_x, test_y = _read(spec, progress)
     about = facts(spec)
@@ -43,7 +43,7 @@ def load_splits(spec: DataSpec, progress: Progress | None = None) -> Splits:
 
 
 def _read(spec: DataSpec, progress: Progress) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """All pictures (N, H, W, C) uint8 and labels, and those of the data set's own test split (empty where it has none)."""
+    """All images (N, H, W, C) uint8 and labels, and those of the data set's own test split (empty where it has none)."""
     if spec.name == "own":
         path = own_file(spec, ".npz")
         try:
@@ -81,7 +81,7 @@ def _joined(paths: list[Path], label: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def load_test(spec: DataSpec) -> tuple[np.ndarray, np.ndarray]:
-    """The test split alone: pictures (N, H, W, C) uint8 and labels (N,). Raises DataError.
+    """The test split alone: images (N, H, W, C) uint8 and labels (N,). Raises DataError.
 
     Where it lies in a file of its own, the rest is not read: CIFAR-10's is a sixth of it.
     """
@@ -89,4 +89,4 @@ def load_test(spec: DataSpec) -> tuple[np.ndarray, np.ndarray]:
     if spec.name in FILES and alone_in.exists():
         return _joined([alone_in], BUILT_IN[spec.name].label)
     splits = load_splits(spec)
-    return splits.pictures["test"], splits.labels["test"]
+    return splits.images["test"], splits.labels["test"]

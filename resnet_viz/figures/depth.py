@@ -1,4 +1,4 @@
-"""The tabs beside the first picture: every block at every step, and what an engineer looks at."""
+"""The tabs beside the first chart: every block at every step, and what an engineer looks at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chart A: the nets' pictures, and under them how loud the gradient is at every block."""
+"""Chart A: the nets' drawings, and under them how loud the gradient is at every block."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def span(found: Sequence[Net]) -> int:
 
 
 def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
-    """The nets' pictures and the gradient fan at the latest step.
+    """The nets' drawings and the gradient fan at the latest step.
 
     x: blocks 1 to B. Fan y: log10 of ‖∂L/∂h_b‖ over the last block's (0 there); boxes are filled with the same value.
     Traces that follow the scrubber carry ``meta`` {"role": "line" or "box", "net": n}.
@@ -39,7 +39,7 @@ def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
     drawing = Drawing("Gradient at each block, against the last block", hint, lecture)
     count, limit = max((block_count(net.first.spec.model) for net in found), default=1), span(found)
     rows = max(1, len(found))
-    split = 1 - min(0.5, 0.06 + 0.15 * rows)  # the fan below, the pictures above
+    split = 1 - min(0.5, 0.06 + 0.15 * rows)  # the fan below, the drawings above
     named = ticks(found[0].first.spec.model) if found else [1]
     drawing.axis(
         "xaxis", range=[0.5 - 0.15 * count, 0.5 + 1.12 * count], showgrid=False, anchor="y", tickvals=named,
@@ -55,7 +55,7 @@ def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
     if found:
         draw_boundaries(drawing, found[0].first.spec.model)
     for number, net in enumerate(found):
-        _picture(drawing, net, number)
+        _strip_row(drawing, net, number)
     recorded = [_fan(drawing, net, number, limit) for number, net in enumerate(found)]
     if found and not any(recorded):
         drawing.note("waiting for the first step", name="waiting", x=(1 + count) / 2, y=limit / 2)
@@ -87,8 +87,8 @@ def _fan(drawing: Drawing, net: Net, number: int, limit: int) -> bool:
     return True
 
 
-def _picture(drawing: Drawing, net: Net, number: int) -> None:
-    """One row: picture, a box for each block, arcs where a block has its skip, loss."""
+def _strip_row(drawing: Drawing, net: Net, number: int) -> None:
+    """One row: image, a box for each block, arcs where a block has its skip, loss."""
     spec = net.first.spec.model
     blocks = arch.blocks(spec)
     count = len(blocks)
@@ -110,6 +110,6 @@ def _picture(drawing: Drawing, net: Net, number: int) -> None:
             hovertemplate="block %{x}<br>click: skip on or off<extra></extra>",
         )  # fmt: skip
     row = {"y": -number, "yref": "y2"}
-    drawing.note("picture", name="strip-right", x=0.35, xanchor="right", xshift=-4, **row)
+    drawing.note("image", name="strip-right", x=0.35, xanchor="right", xshift=-4, **row)
     loss, font = f"loss  <b>{net.label}</b>", {"color": net.colour}
     drawing.note(loss, name="strip-left", x=count + 0.65, xanchor="left", xshift=4, font=font, **row)

@@ -43,7 +43,7 @@ def norms(records: Sequence[Record], lecture: bool = False) -> Drawing:
     Laws are dotted and named. Traces carry ``meta`` {"role": "gradient", "std" or "law", "net": n}.
     """
     found = nets(records)
-    hint = "Layer 1 is the one at the picture." + " Dotted: the law." * any(law(net.first) for net in found)
+    hint = "Layer 1 is the one at the image." + " Dotted: the law." * any(law(net.first) for net in found)
     drawing = Drawing("Every layer, before the first step", hint, lecture)
     drawing.layout["margin"] = {"l": 52, "r": 8, "t": 34, "b": 40}
     count = max((r.get("grad_layer")[1].shape[1] for r in records if len(r.get("grad_layer")[0])), default=1)

@@ -52,11 +52,11 @@ class Landscape:
 def metrics(networks: int) -> list[str]:
     """What `read` needs of a record."""
     names = ("loss", "skips", "path", "moments", "share")
-    return ["axes", "pictures", "x", "y", *(f"{place}.{name}" for place in range(networks) for name in names)]
+    return ["axes", "images", "x", "y", *(f"{place}.{name}" for place in range(networks) for name in names)]
 
 
 def marks(lab: LandscapeSpec) -> list[int]:
-    """Numbers of points at which a live picture is drawn anew: whole grids, and eighths of the way to the next finer one."""
+    """Numbers of points at which a live chart is drawn anew: whole grids, and eighths of the way to the next finer one."""
     sides = [size for size in lab.SIZES if size <= lab.size]
     whole = [side**lab.dimensions for side in sides]
     between = [a + (b - a) * k // 8 for a, b in pairwise(whole) for k in range(1, 8)]

@@ -176,7 +176,7 @@ def shuffled(nets: Sequence[Lesions], classes: int, lecture: bool = False) -> Dr
 
 
 def cosine(nets: Sequence[Lesions], lecture: bool = False) -> Drawing:
-    """Mean over pictures of the cosine between each block's output and its stage's last (Greff 2017): 1 at each stage's end."""
+    """Mean over images of the cosine between each block's output and its stage's last (Greff 2017): 1 at each stage's end."""
     hint = "Near 1 within a stage: its blocks refine one estimate."
     drawing = Drawing("Cosine of each block's output with its stage's end", hint, lecture)
     count = max((net.count for net in nets), default=1)

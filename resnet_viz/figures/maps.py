@@ -1,4 +1,4 @@
-"""Feature maps and other small pictures as mosaics: channels, one of them enlarged, a map over training, kernels, photos.
+"""Feature maps and other small images as mosaics: channels, one of them enlarged, a map over training, kernels, photos.
 
 Values are coloured by `overlay.SCALES`, symmetric about zero, every cell a square of its own.
 """
@@ -36,7 +36,7 @@ def _uri(pixels: np.ndarray) -> str:
 
 
 def _mosaic(drawing: Drawing, tiles: np.ndarray, columns: int, gap: int, under: int) -> list[tuple[int, int]]:
-    """Tiles (N, H, W, 3) uint8 as one picture, ``gap`` pixels between columns, ``under`` below rows; returns top left corners."""
+    """Tiles (N, H, W, 3) uint8 as one image, ``gap`` pixels between columns, ``under`` below rows; returns top left corners."""
     count, height, width, _ = tiles.shape
     rows = -(-count // columns)
     pixels = np.zeros((rows * (height + under), columns * (width + gap) - gap, 4), np.uint8)
@@ -156,7 +156,7 @@ def kernels(weights: np.ndarray, scale: str = next(iter(SCALES))) -> Drawing:
     return drawing
 
 
-def pictures(
+def images(
     found: np.ndarray,
     words: Sequence[str],
     cells: Sequence[tuple[int, int]],
@@ -164,7 +164,7 @@ def pictures(
     title: str,
     hint: str,
 ) -> Drawing:
-    """Pictures (k, S, S, C) uint8 with words below, and a frame in each around a cell (row, column) of maps of ``size`` cells."""
+    """Images (k, S, S, C) uint8 with words below, and a frame in each around a cell (row, column) of maps of ``size`` cells."""
     drawing = Drawing(title, hint)
     side = found.shape[1]
     corners = _mosaic(

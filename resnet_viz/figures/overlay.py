@@ -1,4 +1,4 @@
-"""A saliency map in numbers and pixels: scaled, coloured, laid over its picture, and the sheet that is downloaded."""
+"""A saliency map in numbers and pixels: scaled, coloured, laid over its image, and the sheet that is downloaded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLUMNS = 4
 
 @dataclass(frozen=True)
 class Look:
-    """How maps are laid over a picture: a key of VIEWS, a key of SCALES, and the map's opacity from 0 to 1."""
+    """How maps are laid over a image: a key of VIEWS, a key of SCALES, and the map's opacity from 0 to 1."""
 
     view: str = "positive"
     scale: str = "purple–green"
@@ -64,9 +64,9 @@ def enlarged(values: np.ndarray, size: int) -> np.ndarray:
     return values[rows][:, columns]
 
 
-def rgb(picture: np.ndarray) -> np.ndarray:
+def rgb(image: np.ndarray) -> np.ndarray:
     """(H, W, 1) or (H, W, 3) uint8 → (H, W, 3) uint8."""
-    return np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
+    return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
 
 
 def coloured(values: np.ndarray, scale: str) -> np.ndarray:
@@ -76,14 +76,14 @@ def coloured(values: np.ndarray, scale: str) -> np.ndarray:
     return np.stack([np.interp(values, places, channel) for channel in stops.T], -1)
 
 
-def blend(picture: np.ndarray, values: np.ndarray, look: Look, size: int = TILE) -> np.ndarray:
-    """Scaled values (h, w) over a picture (H, W, 1 or 3) uint8, both enlarged to (size, size, 3) uint8."""
-    below, above = enlarged(rgb(picture), size), coloured(enlarged(values, size), look.scale)
+def blend(image: np.ndarray, values: np.ndarray, look: Look, size: int = TILE) -> np.ndarray:
+    """Scaled values (h, w) over a image (H, W, 1 or 3) uint8, both enlarged to (size, size, 3) uint8."""
+    below, above = enlarged(rgb(image), size), coloured(enlarged(values, size), look.scale)
     return np.round((1 - look.opacity) * below + look.opacity * above).astype(np.uint8)
 
 
 def sheet(tiles: Sequence[tuple[np.ndarray, Sequence[str]]], about: Mapping[str, str]) -> bytes:
-    """Pictures (TILE, TILE, 3) uint8, each with its lines beneath, as one PNG, COLUMNS a row; ``about`` goes into its text."""
+    """Images (TILE, TILE, 3) uint8, each with its lines beneath, as one PNG, COLUMNS a row; ``about`` goes into its text."""
     columns, lines = min(COLUMNS, len(tiles)), max(len(words) for _, words in tiles)
     rows = -(-len(tiles) // columns)
     wide, high = TILE + MARGIN, TILE + MARGIN + lines * (TEXT + 5)

@@ -17,7 +17,7 @@ def range_test(records: Sequence[Record], lecture: bool = False) -> Drawing:
     drawing = Drawing("Loss while the rate rises", "nats; thick: smoothed; ringed: falls fastest", lecture)
     found = nets(records)
     labs = [record.spec.lab for record in records if record.spec.lab]
-    low, high = (math.log10(getattr(labs[0], end)) if labs else at for end, at in (("low", -5.0), ("high", 1.0)))
+    low, high = (math.log10(getattr(labs[0], end)) if labs else at for end, at in (("min_lr", -5.0), ("max_lr", 1.0)))
     ticks = range(math.ceil(low), math.floor(high) + 1)
     names = [f"{10.0**t:g}" if -3 <= t <= 2 else f"10{superscript(t)}" for t in ticks]
     drawing.axis("xaxis", "learning rate", range=[low, high], tickvals=list(ticks), ticktext=names, showgrid=False)
@@ -28,7 +28,7 @@ def range_test(records: Sequence[Record], lecture: bool = False) -> Drawing:
     drawing.trace(x=[low, high], y=[guess, guess], mode="lines", line=level, hoverinfo="skip", meta={"role": "level"})
     drawing.note(f"guessing {guess:.2f}", x=high, y=guess, xanchor="right", yanchor="bottom")
     for number, net in enumerate(found):
-        rates = np.log10(net.first.get("rate")[1].astype(float))
+        rates = np.log10(net.first.get("lr")[1].astype(float))
         for metric, width, colour in (
             ("loss", 1.2, faint(net.colour, 0.3)),
             ("smoothed_loss", drawing.line, net.colour),
@@ -38,10 +38,10 @@ def range_test(records: Sequence[Record], lecture: bool = False) -> Drawing:
             line = {"color": colour, "width": width, "dash": net.dash if metric == "smoothed_loss" else "solid"}
             drawing.trace(x=x, y=y, mode="lines", line=line, hoverinfo="skip", meta={"role": metric, "net": number})
     # The lower rate's label stands left of its line, the higher one's right: they never meet.
-    suggested = sorted((rate, number) for number, net in enumerate(found) if (rate := net.first.result.get("rate")))
+    suggested = sorted((rate, number) for number, net in enumerate(found) if (rate := net.first.result.get("lr")))
     for place, (rate, number) in enumerate(suggested):
         net, at = found[number], math.log10(rate)
-        curve = np.log10(net.first.get("rate")[1].astype(float)), net.first.get("smoothed_loss")[1]
+        curve = np.log10(net.first.get("lr")[1].astype(float)), net.first.get("smoothed_loss")[1]
         side = "right" if place < len(suggested) - 1 else "left"
         _mark(drawing, net, at, float(np.interp(at, *curve)), f"<b>{net.label}</b> {rate:.2g}", side)
     return drawing

@@ -1,4 +1,4 @@
-"""Chart G, twin Grad-CAM, and its kin: maps over pictures in rows, and the curves that say whether to trust them."""
+"""Chart G, twin Grad-CAM, and its kin: maps over images in rows, and the curves that say whether to trust them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BORDER = 0.03  # of a panel's side: the hatched border of a wrong guess
 class Panel:
     """One map and what is written around it.
 
-    ``raw``: (h, w), signed and unscaled; None draws the picture alone. ``residual``: whose colour and mark the title has; None
+    ``raw``: (h, w), signed and unscaled; None draws the image alone. ``residual``: whose colour and mark the title has; None
     is nobody's. ``wrong``: the net's guess is wrong. ``words``: why there is no map to see, "" where there is one.
     """
 
@@ -31,24 +31,24 @@ class Panel:
     residual: bool | None = None
     wrong: bool = False
     words: str = ""
-    picture: np.ndarray | None = None  # (H, W, 1 or 3) uint8, where it is not the row's own
+    image: np.ndarray | None = None  # (H, W, 1 or 3) uint8, where it is not the row's own
 
 
-def twin_maps(picture: np.ndarray, panels: Sequence[Panel], look: Look, title: str, hint: str = "") -> Drawing:
+def twin_maps(image: np.ndarray, panels: Sequence[Panel], look: Look, title: str, hint: str = "") -> Drawing:
     """Chart G: the net's own input (H, W, C) uint8 | a map for each net | with two nets, their difference."""
-    shown = [Panel("what the net sees", beneath=(f"{picture.shape[1]}×{picture.shape[0]} pixels",)), *panels]
-    drawing = maps(picture, shown, look, title, hint, columns=len(panels) + 1 + (len(panels) == 2))
+    shown = [Panel("what the net sees", beneath=(f"{image.shape[1]}×{image.shape[0]} pixels",)), *panels]
+    drawing = maps(image, shown, look, title, hint, columns=len(panels) + 1 + (len(panels) == 2))
     there = [p.raw for p in panels if p.raw is not None and not p.words]
     if len(panels) == 2 and len(there) == 2:
         apart = difference(there[0], there[1], look.view)
         scale = "half of it; each −1 to 1" if look.view == "signed" else "−1 to 1"
         names = f"{panels[0].title} − {panels[1].title}"
-        _panel(drawing, 4, (3, 0, 4, 1), picture, Panel("difference", beneath=(names, scale)), apart, look)
+        _panel(drawing, 4, (3, 0, 4, 1), image, Panel("difference", beneath=(names, scale)), apart, look)
     return drawing
 
 
 def maps(
-    picture: np.ndarray, panels: Sequence[Panel], look: Look, title: str, hint: str = "", columns: int = 4
+    image: np.ndarray, panels: Sequence[Panel], look: Look, title: str, hint: str = "", columns: int = 4
 ) -> Drawing:
     """Panels in rows of ``columns``, every map scaled by its own maximum (see `overlay.scaled`), its cells visible."""
     drawing = Drawing(title, hint)
@@ -61,16 +61,16 @@ def maps(
     for number, panel in enumerate(panels):
         values = None if panel.raw is None else scaled(panel.raw, look.view)
         place = (number % columns, number // columns, columns, rows)
-        own = picture if panel.picture is None else panel.picture
+        own = image if panel.image is None else panel.image
         _panel(drawing, number + 1, place, own, panel, values, look)
     return drawing
 
 
 def _panel(
-    drawing: Drawing, number: int, place: tuple[int, int, int, int], picture: np.ndarray, panel: Panel,
+    drawing: Drawing, number: int, place: tuple[int, int, int, int], image: np.ndarray, panel: Panel,
     values: np.ndarray | None, look: Look,
 ) -> None:  # fmt: skip
-    """One picture with its map, in the unit square, at (column, row) of (columns, rows)."""
+    """One image with its map, in the unit square, at (column, row) of (columns, rows)."""
     column, row, columns, rows = place
     axis = "" if number == 1 else str(number)
     gap, between = 0.02, 0.3 if rows > 1 else 0.0
@@ -82,10 +82,10 @@ def _panel(
         scaleanchor=f"x{axis}", constraintoward="top", **flat,
     )  # fmt: skip
     on = {"xaxis": f"x{axis}", "yaxis": f"y{axis}"}
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     drawing.trace(
-        "image", source=_png(picture), x0=0.5 / width, dx=1 / width, y0=0.5 / height, dy=1 / height, hoverinfo="skip",
-        meta={"role": "picture"}, **on,
+        "image", source=_png(image), x0=0.5 / width, dx=1 / width, y0=0.5 / height, dy=1 / height, hoverinfo="skip",
+        meta={"role": "image"}, **on,
     )  # fmt: skip
     if values is not None and not panel.words:
         h, w = values.shape
@@ -124,10 +124,10 @@ def _hatched(drawing: Drawing, on: dict[str, str]) -> None:
     )  # fmt: skip
 
 
-def _png(picture: np.ndarray) -> str:
-    """A picture (H, W, 1 or 3) uint8 as a data URI: far shorter than its numbers in JSON."""
+def _png(image: np.ndarray) -> str:
+    """A image (H, W, 1 or 3) uint8 as a data URI: far shorter than its numbers in JSON."""
     buffer = io.BytesIO()
-    Image.fromarray(rgb(picture)).save(buffer, "PNG")
+    Image.fromarray(rgb(image)).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -133,7 +133,7 @@ def _dots(drawing: Drawing, kind: str, depths: np.ndarray, values: np.ndarray, l
 
 
 def _law(drawing: Drawing, kind: str, low: int, right: float) -> None:
-    """A law's dotted line down to the axis, named where it leaves the picture."""
+    """A law's dotted line down to the axis, named where it leaves the chart."""
     depths = np.arange(1, round(10**right) + 1)
     y = np.log10(laws.shattering(kind, depths))
     inside = y >= low

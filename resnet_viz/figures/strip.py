@@ -1,4 +1,4 @@
-"""The picture of a net: a box for each block on a wire, and an arc over it where it has its skip. Block b stands at x = b."""
+"""The drawing of a net: a box for each block on a wire, and an arc over it where it has its skip. Block b stands at x = b."""
 
 from __future__ import annotations
 

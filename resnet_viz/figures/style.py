@@ -71,7 +71,7 @@ def _traits(spec: RunSpec) -> tuple[str, ...]:
         f", {spec.model.shortcut}",
         f", norm {spec.model.norm}",
         f", {spec.model.init}",
-        f", rate {spec.train.rate:g}",
+        f", rate {spec.train.lr:g}",
     )
 
 

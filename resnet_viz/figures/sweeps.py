@@ -154,9 +154,9 @@ def _rows(drawing: Drawing, names: Sequence[str]) -> None:
 
 
 def overfitting(records: Sequence[Record], lecture: bool = False) -> Drawing:
-    """Accuracy on training and on validation pictures for each remedy, the gap between them a line; best validation on top."""
+    """Accuracy on training and on validation images for each remedy, the gap between them a line; best validation on top."""
     drawing = Drawing(
-        "Accuracy on the pictures trained on ○ and on new ones ●", "mean over seeds; the line is the gap", lecture
+        "Accuracy on the images trained on ○ and on new ones ●", "mean over seeds; the line is the gap", lecture
     )
     found = [cell for cell in cells(records) if len(cell.values("fit_accuracy"))]
     found.sort(key=lambda cell: cell.validation.mean())
@@ -174,7 +174,7 @@ def overfitting(records: Sequence[Record], lecture: bool = False) -> Drawing:
             x=held, y=[row] * len(held), mode="markers", marker={"size": 6, "color": QUIET}, hoverinfo="skip",
             meta={"role": "seeds"},
         )  # fmt: skip
-        for value, symbol, what in ((fit, "circle-open", "on training pictures"), (held, "circle", "on new pictures")):
+        for value, symbol, what in ((fit, "circle-open", "on training images"), (held, "circle", "on new images")):
             drawing.trace(
                 x=[value.mean()], y=[row], mode="markers", cliponaxis=False, meta={"role": what},
                 marker={"symbol": symbol, "size": 13, "color": colour, "line": {"width": 2, "color": colour}},

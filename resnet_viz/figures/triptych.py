@@ -57,7 +57,7 @@ def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: tuple[str, 
         marker={"color": fills[:1], "line": {"color": tint, "width": 1.4}, "cornerradius": 2},
         hovertemplate=f"stem: {arch.stem(spec).cout} channels<extra></extra>", **STAY,
     )  # fmt: skip
-    drawing.note("picture", x=-0.35, xanchor="right", xshift=-4, y=0, yref="y2")
+    drawing.note("image", x=-0.35, xanchor="right", xshift=-4, y=0, yref="y2")
     name, p = guess
     drawing.note(
         f"<b>{shortened(name, 12)} {percent(p)}</b>",

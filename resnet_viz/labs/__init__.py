@@ -25,7 +25,7 @@ def module(kind: str) -> Any:
 def run_of(lab: LabSpec, store: Store, train: TrainSpec | None = None) -> RunSpec:
     """The run that carries out a lab of trained networks: model and data are those of its first network.
 
-    Raises NetworkError, DataError or SpecError where a network is not there, its pictures are not, or two networks saw different
+    Raises NetworkError, DataError or SpecError where a network is not there, its images are not, or two networks saw different
     data.
     """
     lab.validate()
@@ -33,12 +33,12 @@ def run_of(lab: LabSpec, store: Store, train: TrainSpec | None = None) -> RunSpe
     for source in sources:
         if source.data is None:
             raise refs.NetworkError(
-                f"Nothing says what {source.label} was trained on, so there are no labelled pictures for it; choose another."
+                f"Nothing says what {source.label} was trained on, so there are no labelled images for it; choose another."
             )
         if not download.available(source.data.name):
             label = catalogue.facts(source.data).label
             raise catalogue.DataError(
-                f"The pictures of {label} are not on this machine: train on them once on Twins, which fetches them, or choose a "
+                f"The images of {label} are not on this machine: train on them once on Twins, which fetches them, or choose a "
                 "network of other data."
             )
     first = sources[0]

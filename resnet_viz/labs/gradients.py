@@ -1,6 +1,6 @@
 """A network before its first step: how large the gradient and the activations are at every block and layer.
 
-No training, and no data needed: random pictures will do. What comes out is a `Record` of one step, so that every chart of a
+No training, and no data needed: random images will do. What comes out is a `Record` of one step, so that every chart of a
 training run draws it.
 """
 
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_viz.data import catalogue
-from resnet_viz.data.batches import Pictures, generator
+from resnet_viz.data.batches import Batches, generator
 from resnet_viz.data.splits import load_splits
 from resnet_viz.nets import models, probes
 from resnet_viz.runs.record import Record
@@ -24,26 +24,26 @@ from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
 
-INPUTS = 32  # pictures: twice as many move the ratios below by a few per cent
-PICTURES = {"noise": "random (Gaussian)", "digits": "digits"}
+INPUTS = 32  # images: twice as many move the ratios below by a few per cent
+IMAGES = {"noise": "random (Gaussian)", "digits": "digits"}
 
 
-def run_spec(model: ModelSpec, seed: int = 0, pictures: str = "noise", inputs: int = INPUTS) -> RunSpec:
-    """The training run whose first step `at_start` looks at; pictures of noise stand for no data set, under the digits' name."""
-    train = TrainSpec(seed=seed, batch=inputs, steps=1, device="cpu", precision="float32", threads=1)
+def run_spec(model: ModelSpec, seed: int = 0, images: str = "noise", inputs: int = INPUTS) -> RunSpec:
+    """The training run whose first step `at_start` looks at; images of noise stand for no data set, under the digits' name."""
+    train = TrainSpec(seed=seed, batch_size=inputs, steps=1, device="cpu", dtype="float32", threads=1)
     spec = RunSpec(model, DataSpec(augment=()), train)
-    return catalogue.fill(spec) if pictures == "digits" else spec
+    return catalogue.fill(spec) if images == "digits" else spec
 
 
-def batch(spec: RunSpec, pictures: str = "noise") -> tuple[Tensor, Tensor]:
-    """Pictures (B, C, H, W) of mean 0 and std 1, and labels (B,): Gaussian noise, or the run's first batch of the digits."""
-    if pictures == "digits":
-        return Pictures(load_splits(spec.data), spec).batch(1)
+def batch(spec: RunSpec, images: str = "noise") -> tuple[Tensor, Tensor]:
+    """Images (B, C, H, W) of mean 0 and std 1, and labels (B,): Gaussian noise, or the run's first batch of the digits."""
+    if images == "digits":
+        return Batches(load_splits(spec.data), spec).batch(1)
     model, train = spec.model, spec.train
     draws = generator(train.seed, "noise")
-    shape = (train.batch, model.channels, model.size, model.size)
+    shape = (train.batch_size, model.channels, model.size, model.size)
     x = torch.randn(shape, generator=draws).contiguous(memory_format=torch.channels_last)
-    return x, torch.randint(model.classes, (train.batch,), generator=draws)
+    return x, torch.randint(model.classes, (train.batch_size,), generator=draws)
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def one_thread() -> Iterator[None]:
 
 
 def measure(net: nn.Module, x: Tensor, y: Tensor) -> dict[str, np.ndarray]:
-    """One forward and backward pass of the cross-entropy of labels y (B,) for pictures x (B, C, H, W).
+    """One forward and backward pass of the cross-entropy of labels y (B,) for images x (B, C, H, W).
 
     "grad_block": ‖∂L/∂h_b‖ at every block's output (blocks,); "grad_layer": the same at every layer's response, before ReLU, and
     "activation_std": that response's std, for stem and branches (layers,); "branch_share": ‖F(x)‖/‖x‖ (blocks,), NaN without a
@@ -78,11 +78,11 @@ def measure(net: nn.Module, x: Tensor, y: Tensor) -> dict[str, np.ndarray]:
 
 
 @one_thread()
-def at_start(model: ModelSpec, seed: int = 0, pictures: str = "noise", inputs: int = INPUTS) -> Record:
+def at_start(model: ModelSpec, seed: int = 0, images: str = "noise", inputs: int = INPUTS) -> Record:
     """`measure` before any update, in training mode and float32: each metric a series of one step. Raises SpecError."""
-    spec = run_spec(model, seed, pictures, inputs)
+    spec = run_spec(model, seed, images, inputs)
     net = models.build(spec.model, seed).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    x, y = batch(spec, pictures)
+    x, y = batch(spec, images)
     found = measure(net, x, y)
     step = np.ones(1, np.int64)
     series = {metric: (step, values[None]) for metric, values in found.items()}

@@ -34,7 +34,7 @@ def depth_grid(base: RunSpec, depths: Sequence[int], shortcuts: Sequence[str], s
 def remedy_grid(base: RunSpec, remedies: Sequence[str], seeds: int) -> list[RunSpec]:
     """The base without any remedy, and with each of these alone (of REMEDIES), for seeds 0 to ``seeds`` − 1.
 
-    Raises SpecError where the base has no limit on its pictures, for then there are no more of them to add.
+    Raises SpecError where the base has no limit on its images, for then there are no more of them to add.
     """
     if seeds < 1:
         raise SpecError("A sweep needs at least one seed.")
@@ -42,11 +42,11 @@ def remedy_grid(base: RunSpec, remedies: Sequence[str], seeds: int) -> list[RunS
     most = limit * max([MORE.get(name, 1) for name in remedies], default=1)
     if not limit or split_limit(base) < most:
         raise SpecError(
-            f"With {most or 'all'} of the {split_limit(base):,} training pictures there are no more to add: start from fewer."
+            f"With {most or 'all'} of the {split_limit(base):,} training images there are no more to add: start from fewer."
         )
     bare = replace(
         base,
-        model=replace(base.model, drop=0.0),
+        model=replace(base.model, stochastic_depth=0.0),
         data=replace(base.data, augment=()),
         train=replace(base.train, weight_decay=0.0, label_smoothing=0.0, mixup=0.0, steps=catalogue.total_steps(base)),
     )
@@ -56,7 +56,7 @@ def remedy_grid(base: RunSpec, remedies: Sequence[str], seeds: int) -> list[RunS
         "decay": replace(bare, train=replace(bare.train, weight_decay=5e-3)),
         "smoothing": replace(bare, train=replace(bare.train, label_smoothing=0.1)),
         "mixup": replace(bare, train=replace(bare.train, mixup=1.0)),
-        "drop": replace(bare, model=replace(bare.model, drop=0.5)),
+        "stochastic_depth": replace(bare, model=replace(bare.model, stochastic_depth=0.5)),
         **{name: replace(bare, data=replace(bare.data, limit=limit * times)) for name, times in MORE.items()},
     }
     cells = [bare, *(changed[name] for name in dict.fromkeys(remedies))]
@@ -64,7 +64,7 @@ def remedy_grid(base: RunSpec, remedies: Sequence[str], seeds: int) -> list[RunS
 
 
 def split_limit(spec: RunSpec) -> int:
-    """Training pictures that there are, whatever the spec's limit."""
+    """Training images that there are, whatever the spec's limit."""
     return catalogue.split_sizes(replace(spec.data, limit=0))[0]
 
 

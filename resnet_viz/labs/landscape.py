@@ -23,16 +23,16 @@ from torch import Tensor, nn
 
 from resnet_viz.data.batches import generator
 from resnet_viz.data.splits import load_splits
-from resnet_viz.nets import checkpoints, refs
-from resnet_viz.nets.checkpoints import Network
+from resnet_viz.nets import refs, weights
 from resnet_viz.nets.refs import NetworkError
+from resnet_viz.nets.weights import Network
 from resnet_viz.runs.events import Event, Point, Result, Status
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.lab import LandscapeSpec
 from resnet_viz.spec.run import RunSpec, SpecError
 from resnet_viz.words import landscape as landscape_words
 
-# Pictures that go through a network together: larger batches leave the processor's cache.
+# Images that go through a network together: larger batches leave the processor's cache.
 BATCH = 128
 # The first pass is over a grid of so many points a side; each next one halves the distance.
 COARSE = 5
@@ -118,7 +118,7 @@ def _unflat(vector: Tensor, like: Mapping[str, Tensor]) -> list[Tensor]:
 def planes(lab: LandscapeSpec, nets: Sequence[Network], store: Store) -> list[Plane]:
     """For each network what it is moved along. Raises NetworkError where a path is asked for and was not kept."""
     if lab.directions == "path":
-        paths = [[checkpoints.load(s) for s in refs.snapshots(net.source, store)] for net in nets]
+        paths = [[weights.load(s) for s in refs.checkpoints(net.source, store)] for net in nets]
         return [path_plane(net, moments, lab.dimensions) for net, moments in zip(nets, paths, strict=True)]
     return [Plane(net, tuple(random_direction(net.model, lab.seed, n) for n in range(lab.dimensions))) for net in nets]
 
@@ -169,7 +169,7 @@ class _Walker:
     def loss(
         self, place: Sequence[float], batches: Sequence[tuple[Tensor, Tensor]], stop: threading.Event
     ) -> tuple[float, float]:
-        """Mean loss and accuracy over the pictures at weights w + Σ place · direction; a loss past all numbers is infinite."""
+        """Mean loss and accuracy over the images at weights w + Σ place · direction; a loss past all numbers is infinite."""
         for parameter, w, *directions in self.moves:
             parameter.copy_(w)
             for distance, direction in zip(place, directions, strict=True):
@@ -191,18 +191,18 @@ def steps(spec: RunSpec, nets: Sequence[Network]) -> int:
     return spec.lab.size**spec.lab.dimensions
 
 
-def _pictures(spec: RunSpec, nets: Sequence[Network], device: torch.device) -> list[list[tuple[Tensor, Tensor]]]:
+def _images(spec: RunSpec, nets: Sequence[Network], device: torch.device) -> list[list[tuple[Tensor, Tensor]]]:
     """For each network the batches it is asked about, on the device once; networks that normalise alike share them."""
     lab, splits = spec.lab, load_splits(spec.data)
     assert isinstance(lab, LandscapeSpec)
-    x, y = (part[lab.split][: lab.pictures or None] for part in (splits.pictures, splits.labels))
+    x, y = (part[lab.split][: lab.images or None] for part in (splits.images, splits.labels))
     labels = torch.from_numpy(y).to(device).split(BATCH)
     seen: dict[tuple[float, ...], list[tuple[Tensor, Tensor]]] = {}
     found = []
     for net in nets:
         if (net.spec.size, net.spec.channels) != (x.shape[1], x.shape[3]):
             raise NetworkError(
-                f"{net.source.label} takes pictures of {net.spec.size}×{net.spec.size} with {net.spec.channels} channels, and "
+                f"{net.source.label} takes images of {net.spec.size}×{net.spec.size} with {net.spec.channels} channels, and "
                 f"those of this data set are {x.shape[1]}×{x.shape[1]} with {x.shape[3]}; choose another network."
             )
         key = (*net.mean.tolist(), *net.std.tolist())
@@ -214,11 +214,11 @@ def _pictures(spec: RunSpec, nets: Sequence[Network], device: torch.device) -> l
 
 
 def run(spec: RunSpec, nets: Sequence[Network], store: Store | None = None) -> Iterator[Event]:
-    """The loss around trained networks, all on the same grid and pictures: the job of the lab "landscape".
+    """The loss around trained networks, all on the same grid and images: the job of the lab "landscape".
 
     A Point for each point of the grid, in the order of `order`: "x" (and "y") are its distances along the directions; for the
     network at place n, "n.loss" is the mean loss in nats (infinite past all numbers) and "n.accuracy" the share that is right.
-    The first, at the trained weights, also carries "pictures" (how many), "axes" (first and last x, and y), "n.skips" (1 for a
+    The first, at the trained weights, also carries "images" (how many), "axes" (first and last x, and y), "n.skips" (1 for a
     residual network) and of a path "n.path" (x and y of each moment), "n.moments" (their steps) and "n.share" (of its variance,
     along each axis).
     Raises DataError, NetworkError, and SpecError for a grid that would take too long.
@@ -226,15 +226,15 @@ def run(spec: RunSpec, nets: Sequence[Network], store: Store | None = None) -> I
     lab = spec.lab
     assert isinstance(lab, LandscapeSpec)
     started = time.perf_counter()
-    yield Status("Loading the pictures")
+    yield Status("Loading the images")
     device = torch.device("cpu" if spec.train.device == "auto" else spec.train.device)
     found = planes(lab, nets, store or Store())
-    batches = _pictures(spec, nets, device)
+    batches = _images(spec, nets, device)
     axes = ticks(lab, found)
-    pictures = sum(len(y) for _, y in batches[0])
+    images = sum(len(y) for _, y in batches[0])
     about: dict[str, float | np.ndarray] = {
         "axes": np.concatenate([a[[0, -1]] for a in axes]).astype(np.float32),
-        "pictures": float(pictures),
+        "images": float(images),
     }
     for n, plane in enumerate(found):
         about[f"{n}.skips"] = float(plane.net.spec.residual)
@@ -263,11 +263,11 @@ def run(spec: RunSpec, nets: Sequence[Network], store: Store | None = None) -> I
         for n, own in zip(nets, losses, strict=True)
     ]
     around = [(net.source.label, own) for net, own in zip(nets, losses, strict=True)]
-    conditions = landscape_words.landscape_conditions(lab, step, pictures)
+    conditions = landscape_words.landscape_conditions(lab, step, images)
     shares = [float(plane.share.sum()) for plane in found if plane.share is not None]
     sentence = f"{landscape_words.landscape(around, spec.model.classes, lab, shares)} {conditions}"
     seconds = round(time.perf_counter() - started, 3)
-    yield Result("finished", {"sentence": sentence, "pictures": pictures, "nets": outcome, "seconds": seconds})
+    yield Result("finished", {"sentence": sentence, "images": images, "nets": outcome, "seconds": seconds})
 
 
 def _check(lab: LandscapeSpec, nets: Sequence[Network], first: Sequence[Measured], threads: int) -> None:
@@ -282,7 +282,7 @@ def _check(lab: LandscapeSpec, nets: Sequence[Network], first: Sequence[Measured
     if hours > LONGEST:
         raise SpecError(
             f"A grid of {points:,} points for {len(nets)} network{'s' * (len(nets) > 1)} would take about {hours:,.0f} h on this "
-            f"machine, more than {LONGEST:g}; choose a coarser one, or fewer pictures."
+            f"machine, more than {LONGEST:g}; choose a coarser one, or fewer images."
         )
 
 

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from resnet_viz.data.splits import load_splits
 from resnet_viz.nets import models, probes
-from resnet_viz.nets.checkpoints import Network
 from resnet_viz.nets.refs import NetworkError
+from resnet_viz.nets.weights import Network
 from resnet_viz.runs.events import Event, Point, Result, Status
 from resnet_viz.spec.arch import Block as Facts
 from resnet_viz.spec.lab import LesionSpec
@@ -29,7 +29,7 @@ from resnet_viz.spec.train import seed_from
 from resnet_viz.train.trainer import EVALUATION_BATCH
 from resnet_viz.words import lesions as lesion_words
 
-# So many pictures are shown with what the net guesses.
+# So many images are shown with what the net guesses.
 SHOWN = 10
 # Pairs of blocks that change places, one after the other.
 SWAPS = (1, 2, 4, 8, 16)
@@ -126,25 +126,25 @@ def kendall(order: Sequence[int]) -> float:
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """What lesions are measured on: test pictures (N, H, W, C) uint8, labels (N,), and which SHOWN of them are shown."""
+class Batches:
+    """What lesions are measured on: test images (N, H, W, C) uint8, labels (N,), and which SHOWN of them are shown."""
 
     x: np.ndarray
     y: np.ndarray
     shown: np.ndarray
 
 
-def pictures(x: np.ndarray, y: np.ndarray, count: int) -> Pictures:
+def images(x: np.ndarray, y: np.ndarray, count: int) -> Batches:
     """The first ``count`` (0: all) of a test split. Shown are the first of each class, then the next ones."""
     x, y = x[: count or None], y[: count or None]
     first = np.unique(y, return_index=True)[1]
     rest = np.setdiff1d(np.arange(len(y)), first)
-    return Pictures(x, y, np.concatenate([first, rest])[:SHOWN])
+    return Batches(x, y, np.concatenate([first, rest])[:SHOWN])
 
 
 @torch.inference_mode()
-def without(net: Network, seen: Pictures, blocks: Collection[int]) -> tuple[float, np.ndarray]:
-    """Accuracy, and probabilities (SHOWN, classes) of the pictures shown, with some blocks dropped (their numbers, from 1)."""
+def without(net: Network, seen: Batches, blocks: Collection[int]) -> tuple[float, np.ndarray]:
+    """Accuracy, and probabilities (SHOWN, classes) of the images shown, with some blocks dropped (their numbers, from 1)."""
     parts = cut(net.model)
     with probes.alone(net.model):
         logits = torch.cat([parts(x, blocks) for x in net.prepare(seen.x).split(EVALUATION_BATCH)])
@@ -160,9 +160,9 @@ def steps(spec: RunSpec, nets: Sequence[Network]) -> int:
 
 
 class _Bench:
-    """One network on the device, its pictures there once, and what it gives them."""
+    """One network on the device, its images there once, and what it gives them."""
 
-    def __init__(self, number: int, net: Network, seen: Pictures, device: torch.device) -> None:
+    def __init__(self, number: int, net: Network, seen: Batches, device: torch.device) -> None:
         self.name, self.net, self.device = str(number), net, device
         self.cut = cut(net.model.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
         x = net.prepare(seen.x).to(device).contiguous(memory_format=torch.channels_last)
@@ -176,11 +176,11 @@ class _Bench:
         found = []
         for number, batch in enumerate(batches, 1):
             found.append(give(batch))
-            yield Status("Pictures", number, len(batches))
+            yield Status("Images", number, len(batches))
         return torch.cat(found)
 
     def measured(self, logits: Tensor) -> tuple[float, dict[str, np.ndarray]]:
-        """Accuracy; and of the pictures shown the class guessed and its probability, each (SHOWN,)."""
+        """Accuracy; and of the images shown the class guessed and its probability, each (SHOWN,)."""
         sure, guess = logits[self.shown].softmax(1).max(1)
         right = (logits.argmax(1) == self.y).float().mean().item()
         return right, {"guess": guess.float().cpu().numpy(), "sure": sure.cpu().numpy()}
@@ -192,23 +192,23 @@ class _Bench:
 
 @torch.inference_mode()
 def run(spec: RunSpec, nets: Sequence[Network]) -> Iterator[Event]:
-    """Lesions of trained networks, all on the same pictures: the job of the lab "lesion".
+    """Lesions of trained networks, all on the same images: the job of the lab "lesion".
 
     Points carry, for the network at place n of ``nets``: once "n.cosine" of each block's output with its stage's end, "n.shown"
     (rows of the test split) and "n.truth"; "n.drop" (block, accuracy; first 0, undisturbed) with "n.guess" and "n.sure" of the
-    pictures shown; "n.random" (how many dropped, accuracy); "n.shuffle" (swaps, Kendall's correlation, accuracy). Raises
+    images shown; "n.random" (how many dropped, accuracy); "n.shuffle" (swaps, Kendall's correlation, accuracy). Raises
     DataError, NetworkError.
     """
     lab = spec.lab
     assert isinstance(lab, LesionSpec)
     started = time.perf_counter()
-    yield Status("Loading the pictures")
+    yield Status("Loading the images")
     splits = load_splits(spec.data)
-    seen = pictures(splits.pictures["test"], splits.labels["test"], lab.pictures)
+    seen = images(splits.images["test"], splits.labels["test"], lab.images)
     for net in nets:
         if (net.spec.channels, net.spec.size) != (seen.x.shape[3], seen.x.shape[1]):
             raise NetworkError(
-                f"{net.source.label} takes pictures of {net.spec.size}×{net.spec.size} with {net.spec.channels} channels; those "
+                f"{net.source.label} takes images of {net.spec.size}×{net.spec.size} with {net.spec.channels} channels; those "
                 f"of this data set are {seen.x.shape[1]}×{seen.x.shape[1]} with {seen.x.shape[3]}: choose another network."
             )
     device = torch.device("cpu" if spec.train.device == "auto" else spec.train.device)
@@ -257,7 +257,7 @@ def _drop(bench: _Bench, number: int, right: float, guesses: dict[str, np.ndarra
 
 
 def _undisturbed(parts: Cut, x: Tensor, cosines: list[Tensor]) -> Tensor:
-    """Logits of the whole network; to ``cosines`` goes, (blocks,), the sum over pictures of cos(block's output, stage's end)."""
+    """Logits of the whole network; to ``cosines`` goes, (blocks,), the sum over images of cos(block's output, stage's end)."""
     h, outputs = parts.before(x), []
     for block in parts.blocks:
         h = block(h)
@@ -281,4 +281,4 @@ def _outcome(benches: Sequence[_Bench], count: int) -> dict[str, Any]:
         for b in benches
     ]
     sentence = lesion_words.lesions([(b.net.source.label, b.baseline, b.single) for b in benches], count)
-    return {"sentence": sentence, "pictures": count, "nets": found}
+    return {"sentence": sentence, "images": count, "nets": found}

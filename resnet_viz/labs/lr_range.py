@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 
 import numpy as np
 
-from resnet_viz.nets import checkpoints
+from resnet_viz.nets import weights
 from resnet_viz.runs.events import Event, Point, Result
 from resnet_viz.spec.lab import RangeSpec
 from resnet_viz.spec.run import RunSpec
@@ -23,15 +23,15 @@ from resnet_viz.train.trainer import Trainer
 SMOOTH, DIVERGED, SKIP_START, SKIP_END = 0.05, 4.0, 10, 5
 
 
-def steps(spec: RunSpec, nets: Sequence[checkpoints.Network]) -> int:
+def steps(spec: RunSpec, nets: Sequence[weights.Network]) -> int:
     """Steps of the test, if it is not stopped before."""
     assert isinstance(spec.lab, RangeSpec)
-    return spec.lab.rates
+    return spec.lab.num_steps
 
 
-def rate_at(lab: RangeSpec, step: int) -> float:
-    """The rate of a step (from 1): ``low`` at the first, ``high`` at the last, each the same factor above the one before."""
-    return lab.low * (lab.high / lab.low) ** ((step - 1) / (lab.rates - 1))
+def lr_at(lab: RangeSpec, step: int) -> float:
+    """The rate of a step (from 1): ``min_lr`` at the first, ``max_lr`` at the last, each the same factor above the one before."""
+    return lab.min_lr * (lab.max_lr / lab.min_lr) ** ((step - 1) / (lab.num_steps - 1))
 
 
 def suggestion(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
@@ -47,7 +47,7 @@ def suggestion(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
     return float(rates[middle][at]) if slope[at] < 0 else None
 
 
-def run(spec: RunSpec, nets: Sequence[checkpoints.Network]) -> Generator[Event, str | None, None]:
+def run(spec: RunSpec, nets: Sequence[weights.Network]) -> Generator[Event, str | None, None]:
     """The test of the spec's own net, for ``spec.lab``, a RangeSpec; ``nets`` is empty.
 
     Yields a Point a step: rate, loss, and smoothed_loss. Ends early where the smoothed loss exceeds DIVERGED times its best, or
@@ -58,22 +58,22 @@ def run(spec: RunSpec, nets: Sequence[checkpoints.Network]) -> Generator[Event, 
     trainer = Trainer(spec, (yield from job.load(spec)))
     rates: list[float] = []
     smoothed: list[float] = []
-    for step in range(1, lab.rates + 1):
-        rate = rate_at(lab, step)
-        loss = float(trainer.advance(record=False, rate=rate).values["loss"])
+    for step in range(1, lab.num_steps + 1):
+        rate = lr_at(lab, step)
+        loss = float(trainer.advance(record=False, lr=rate).values["loss"])
         smooth = SMOOTH * loss + (1 - SMOOTH) * smoothed[-1] if smoothed else loss
         if not math.isfinite(smooth):
             break
         rates.append(rate)
         smoothed.append(smooth)
-        yield Point(step, {"rate": rate, "loss": loss, "smoothed_loss": smooth})
+        yield Point(step, {"lr": rate, "loss": loss, "smoothed_loss": smooth})
         if smooth > DIVERGED * min(smoothed):
             break
     found = suggestion(np.array(rates), np.array(smoothed))
     yield Result(
         "finished",
         {
-            "rate": found,
+            "lr": found,
             "best_loss": min(smoothed, default=None),
             "stopped_at": rates[-1] if rates else None,
             "sentence": _sentence(spec, found, rates),
@@ -86,4 +86,4 @@ def _sentence(spec: RunSpec, found: float | None, rates: Sequence[float]) -> str
     if found is None:
         last = f"{rates[-1]:.2g}" if rates else "the first rate"
         return f"The loss of {name} falls at no rate up to {last}: no rate to suggest."
-    return f"The loss of {name} falls fastest at a rate of {found:.2g}."
+    return f"The loss of {name} falls fastest at a learning rate of {found:.2g}."

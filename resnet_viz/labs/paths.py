@@ -82,7 +82,7 @@ def _back(block: models.Block, x: Tensor, parts: Tensor) -> Tensor:
 
 
 def paths(net: nn.Module, x: Tensor, y: Tensor) -> Paths:
-    """Split the gradient of the cross-entropy of labels y (B,) for pictures x (B, C, H, W) at the first block's input.
+    """Split the gradient of the cross-entropy of labels y (B,) for images x (B, C, H, W) at the first block's input.
 
     ``net`` is one that `models.build` made, in the mode it is in. Raises SpecError where a path has no length: with gates.
     """
@@ -116,9 +116,9 @@ def paths(net: nn.Module, x: Tensor, y: Tensor) -> Paths:
 
 
 @one_thread()
-def at_start(model: ModelSpec, seed: int = 0, pictures: str = "noise", inputs: int = INPUTS) -> Paths:
+def at_start(model: ModelSpec, seed: int = 0, images: str = "noise", inputs: int = INPUTS) -> Paths:
     """The same for a network before its first step, in training mode. Raises SpecError."""
-    spec = run_spec(model, seed, pictures, inputs)
+    spec = run_spec(model, seed, images, inputs)
     net = models.build(spec.model, seed).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    x, y = batch(spec, pictures)
+    x, y = batch(spec, images)
     return paths(net, x, y)

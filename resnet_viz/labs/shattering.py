@@ -92,9 +92,9 @@ def neighbours(gradient: np.ndarray) -> float:
 
 @one_thread()
 def conv_correlation(spec: ModelSpec, *, nets: int = CONV_NETS, inputs: int = CONV_INPUTS, seed: int = 0) -> np.ndarray:
-    """The same for this app's networks: gradient of a random mix of the logits with respect to Gaussian pictures, (nets,).
+    """The same for this app's networks: gradient of a random mix of the logits with respect to Gaussian images, (nets,).
 
-    Batch norm's statistics are those of these pictures, held fixed as above. Raises SpecError.
+    Batch norm's statistics are those of these images, held fixed as above. Raises SpecError.
     """
     found = []
     for number in range(nets):

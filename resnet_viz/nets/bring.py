@@ -1,7 +1,7 @@
 """Bringing trained networks: a checkpoint file, of this project's or anybody's.
 
 A file is untrusted: weights alone are read from it, never code, and what is wrong is said in one sentence. What is taken is kept
-in the format that ships (`checkpoints.save`), where `networks` finds it.
+in the format that ships (`weights.save`), where `networks` finds it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ import torch
 from torch import Tensor
 
 from resnet_viz.data import catalogue
-from resnet_viz.nets import checkpoints, models, refs
+from resnet_viz.errors import UserError
+from resnet_viz.nets import models, refs, weights
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.spec import arch
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import IMAGENET_DEPTHS, ModelSpec, stage_lengths
 from resnet_viz.spec.run import SpecError, from_json, part_from_json
 
-# Mean and std per channel, of pictures from 0 to 1, as they are usual; each set's own are its training pictures'.
+# Mean and std per channel, of images from 0 to 1, as they are usual; each set's own are its training images'.
 MOMENTS = {
     "ImageNet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "CIFAR-10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
@@ -42,7 +43,7 @@ FEW = 3  # differences that a sentence names
 
 
 class NeedsMoments(NetworkError):
-    """A checkpoint that does not say how its pictures were normalised: ask for mean and std, and bring it again.
+    """A checkpoint that does not say how its images were normalised: ask for mean and std, and bring it again.
 
     ``spec``: the network that its names and shapes tell.
     """
@@ -76,10 +77,10 @@ def import_checkpoint(
     data: DataSpec | None = None,
     shortcut: str = "identity",
 ) -> Source:
-    """Bring the weights in a file: a state dict (.pth, .safetensors), a snapshot of a run, or what `checkpoints.save` wrote.
+    """Bring the weights in a file: a state dict (.pth, .safetensors), a checkpoint of a run, or what `weights.save` wrote.
 
     The network is told from names and shapes where the file does not say it; where no tensor can tell (a plain net has those of
-    option A), ``shortcut`` does. ``mean`` and ``std``: per channel, of pictures from 0 to 1. ``data``: what it was trained on.
+    option A), ``shortcut`` does. ``mean`` and ``std``: per channel, of images from 0 to 1. ``data``: what it was trained on.
     ``classes``: their names, else those of ``data``, else numbers. Raises NetworkError; NeedsMoments where the file needs mean
     and std.
     """
@@ -91,7 +92,7 @@ def import_checkpoint(
     model = fitted(name, spec, state, len(content))
     if not found.mean and (mean is None or std is None):
         raise NeedsMoments(
-            f"{name!r} is a {spec.called} net that does not say how its pictures were normalised; give the mean and "
+            f"{name!r} is a {spec.called} net that does not say how its images were normalised; give the mean and "
             "std of its training.",
             spec,
         )
@@ -109,7 +110,7 @@ def import_checkpoint(
     source = Source(f"file:{ref}", label[:60], spec, path, data, found.step, f"Weights from the file {name!r}.")
     middle, spread = (torch.tensor(values, dtype=torch.float32) for values in levels)
     try:
-        checkpoints.save(path, checkpoints.Network(source, model, middle, spread, words))
+        weights.save(path, weights.Network(source, model, middle, spread, words))
     except OSError as error:
         raise NetworkError(f"{name!r} could not be kept ({error}); look at the free disk space.") from error
     return source
@@ -149,7 +150,7 @@ def _read(name: str, content: bytes) -> _Found:
     except Exception as error:  # torch and pickle raise of every kind for a broken file
         raise NetworkError(_refusal(name, str(error))) from error
     if isinstance(held, Mapping) and {"spec", "step", "model"} <= set(held) and isinstance(held["spec"], str):
-        return _snapshot(name, held)
+        return _checkpoint(name, held)
     return _Found(_state(name, held))
 
 
@@ -189,12 +190,12 @@ def _read_safetensors(name: str, content: bytes) -> _Found:
         return _Found(
             state, spec, data, about["mean"], about["std"], tuple(about["classes"]), about["step"], about["label"]
         )
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (SafetensorError, UserError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NetworkError(f"{name!r} was cut short or is no safetensors file ({error}); save it again.") from error
 
 
-def _snapshot(name: str, held: Mapping[str, Any]) -> _Found:
-    """A run's snapshot (`train.Trainer.snapshot`)."""
+def _checkpoint(name: str, held: Mapping[str, Any]) -> _Found:
+    """A run's checkpoint (`train.Trainer.checkpoint`)."""
     try:
         run = from_json(held["spec"])
         run.validate()
@@ -202,8 +203,8 @@ def _snapshot(name: str, held: Mapping[str, Any]) -> _Found:
         label = f"{run.model.called} from {name}"
         classes = tuple(map(str, held.get("classes", ())))
         return _Found(_state(name, held["model"]), run.model, run.data, mean, std, classes, int(held["step"]), label)
-    except (SpecError, ValueError, TypeError) as error:
-        raise NetworkError(f"{name!r} is no snapshot of a run that this version knows ({error}).") from error
+    except (UserError, ValueError, TypeError) as error:
+        raise NetworkError(f"{name!r} is no checkpoint of a run that this version knows ({error}).") from error
 
 
 def _state(name: str, held: Any) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from resnet_viz.data import download
-from resnet_viz.nets import bring, checkpoints, refs
+from resnet_viz.nets import bring, refs
 from resnet_viz.nets.refs import NetworkError, Source
 
 
@@ -68,4 +68,4 @@ def _convert(file: Path, source: Source, weights: Any, path: Path) -> None:
     model = bring.fitted(file.name, source.spec, state, file.stat().st_size)
     preset = weights.transforms()
     mean, std = (255 * torch.tensor(values) for values in (preset.mean, preset.std))
-    checkpoints.save(path, checkpoints.Network(source, model, mean, std, tuple(weights.meta["categories"])))
+    weights.save(path, weights.Network(source, model, mean, std, tuple(weights.meta["categories"])))

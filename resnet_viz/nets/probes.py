@@ -109,7 +109,7 @@ def weight_gradients(weights: Sequence[Tensor]) -> Tensor:
 
 
 class Updates:
-    """How far one optimiser step moves each weight tensor: ‖Δw‖/‖w‖, w before the step."""
+    """How far one optimizer step moves each weight tensor: ‖Δw‖/‖w‖, w before the step."""
 
     def __init__(self, weights: Sequence[Tensor]) -> None:
         self.weights = list(weights)
@@ -117,7 +117,7 @@ class Updates:
 
     @torch.no_grad()
     def start(self) -> None:
-        """Remember the weights before the optimiser's step."""
+        """Remember the weights before the optimizer's step."""
         torch._foreach_copy_(self.before, self.weights)
 
     @torch.no_grad()

@@ -1,5 +1,5 @@
-"""Which trained networks there are, and where their weights lie: those that ship, runs and their snapshots, the user's files,
-torchvision's. Without torch, for pages list them before they load one; `checkpoints.load` makes a network of a `Source`.
+"""Which trained networks there are, and where their weights lie: those that ship, runs and their checkpoints, the user's files,
+torchvision's. Without torch, for pages list them before they load one; `weights.load` makes a network of a `Source`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from resnet_viz.data import catalogue
+from resnet_viz.errors import UserError
 from resnet_viz.files import TWINS as SHIPPED
 from resnet_viz.runs.store import Run, Store, StoreError
 from resnet_viz.spec.data import DataSpec
@@ -18,7 +19,7 @@ from resnet_viz.spec.model import IMAGENET_DEPTHS, ModelSpec
 from resnet_viz.spec.run import SpecError, part_from_json
 
 
-class NetworkError(ValueError):
+class NetworkError(UserError):
     """Why there is no such network, or why it can't be used, in one sentence."""
 
 
@@ -26,8 +27,8 @@ class NetworkError(ValueError):
 class Source:
     """A network's weights and what is known of them.
 
-    ``ref`` names it in links and lab specs: "shipped:NAME", "run:ID" (its last snapshot), "file:HASH" or "torchvision:DEPTH";
-    "@STEP" behind it means the weights of an earlier step. ``path``: a .safetensors, or a run's snapshot (.pt); None for
+    ``ref`` names it in links and lab specs: "shipped:NAME", "run:ID" (its last checkpoint), "file:HASH" or "torchvision:DEPTH";
+    "@STEP" behind it means the weights of an earlier step. ``path``: a .safetensors, or a run's checkpoint (.pt); None for
     torchvision's until they are fetched. ``data``: what it was trained on, None where the file does not say.
     """
 
@@ -41,7 +42,7 @@ class Source:
 
     @property
     def resize(self) -> int:
-        """Pixels that a picture's short side is brought to before the middle is cut (`pictures.fit`); 0: it is cut first.
+        """Pixels that a image's short side is brought to before the middle is cut (`images.fit`); 0: it is cut first.
 
         256 where ImageNet's nets see 224, as torchvision's transforms have it; nets trained here see the whole square.
         """
@@ -59,7 +60,7 @@ def torchvision_path(depth: int) -> Path:
 
 
 def describe(source: Source, mean: list[float], std: list[float], classes: tuple[str, ...]) -> dict[str, str]:
-    """What goes into the head of a .safetensors beside the weights: everything that `Source` and `checkpoints.load` need.
+    """What goes into the head of a .safetensors beside the weights: everything that `Source` and `weights.load` need.
 
     ``mean`` and ``std`` per channel, in grey levels 0 to 255.
     """
@@ -100,7 +101,7 @@ def _from_file(ref: str, path: Path) -> Source:
 
 
 def _shipped(name: str) -> list[Source]:
-    """The snapshots of a network that ships, oldest first, the last one under its plain name."""
+    """The checkpoints of a network that ships, oldest first, the last one under its plain name."""
     found = [_from_file(f"shipped:{name}", path) for path in SHIPPED.glob(f"{name}.*.safetensors")]
     found.sort(key=lambda s: s.step)
     return [*(replace(s, ref=f"{s.ref}@{s.step}") for s in found[:-1]), *found[-1:]]
@@ -119,7 +120,7 @@ def _of_run(run: Run, store: Store) -> list[Source]:
     Only weights with BatchNorm's statistics estimated behind them: those of epochs, and a finished run's last state; a run that
     has none of these gives its last state.
     """
-    saved = [s for s in store.snapshots(run.id) if s.path.exists() and s.step > 0]
+    saved = [s for s in store.checkpoints(run.id) if s.path.exists() and s.step > 0]
     full = [s for s in saved if s.full]
     looks = {s.step: s for s in saved if not s.full}
     if full and (run.status == "finished" or not looks):
@@ -165,7 +166,7 @@ def available(store: Store) -> list[Source]:
     return [*found, *(torchvision(depth) for depth in IMAGENET_DEPTHS)]
 
 
-def snapshots(source: Source, store: Store) -> list[Source]:
+def checkpoints(source: Source, store: Store) -> list[Source]:
     """The same network over its training, oldest first; itself alone where nothing else was kept."""
     kind, _, name = source.ref.partition("@")[0].partition(":")
     if kind == "shipped":

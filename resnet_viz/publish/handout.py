@@ -21,7 +21,7 @@ def handout(
 ) -> str:
     """One HTML file with everything inside: the verdict, the stage with its slider, and a table of the specs.
 
-    It works from a disk without a network. ``sentence`` is what stands over the picture, else the records' verdict.
+    It works from a disk without a network. ``sentence`` is what stands over the chart, else the records' verdict.
     """
     data = base64.b64encode(pack(records, tabs=tuple(TABS))).decode()
     script = (STAGE / "stage.js").read_text(encoding="utf-8").replace("export default function", "function stage", 1)

@@ -21,8 +21,8 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """Weights at a step, serialised. ``full``: with optimiser and position, so that a run can go on from it."""
+class Checkpoint:
+    """Weights at a step, serialised. ``full``: with optimizer and position, so that a run can go on from it."""
 
     step: int
     epoch: int
@@ -48,7 +48,7 @@ class Result:
     message: str = ""
 
 
-Event = Point | Snapshot | Status | Result
+Event = Point | Checkpoint | Status | Result
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Metric:
 METRICS: dict[str, Metric] = {
     "loss": Metric("training loss", "nats", per="step"),
     "accuracy": Metric("training accuracy", "share"),
-    "rate": Metric("learning rate", log=True),
-    "speed": Metric("speed", "pictures/s"),
+    "lr": Metric("learning rate", log=True),
+    "speed": Metric("speed", "images/s"),
     "grad_block": Metric("gradient at the block's output ‖∂L/∂h‖", log=True, axis="block"),
     "grad_weight": Metric("weight gradient ‖∂L/∂w‖", log=True, axis="layer"),
     "update_ratio": Metric("update ÷ weight ‖Δw‖/‖w‖", log=True, axis="layer"),

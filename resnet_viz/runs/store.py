@@ -1,4 +1,4 @@
-"""Runs, their points and snapshots in one SQLite file: the only channel between pages and workers.
+"""Runs, their points and checkpoints in one SQLite file: the only channel between pages and workers.
 
 A page writes what is wanted of a run; its worker alone writes what is. Each of a worker's transactions checks the run's
 ``attempt``: one that slept and was superseded raises Superseded, and writes nothing.
@@ -21,9 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from resnet_viz.runs.events import METRICS, Point, Snapshot, Status
+from resnet_viz.errors import UserError
+from resnet_viz.runs.events import METRICS, Checkpoint, Point, Status
 from resnet_viz.runs.record import EMPTY, LIVE, Record, Series
-from resnet_viz.spec.run import SPEC_VERSION, RunSpec, from_json, to_json
+from resnet_viz.spec.run import RunSpec, from_json, to_json
+from resnet_viz.spec.upgrade import SPEC_VERSION
 
 # What can be gone on with.
 RESUMABLE = ("stopped", "failed", "lost")
@@ -52,6 +54,11 @@ _MIGRATIONS = (
         path TEXT NOT NULL, bytes INTEGER NOT NULL, created REAL NOT NULL, PRIMARY KEY (run, step, full));
     CREATE TABLE workers (id TEXT PRIMARY KEY, pid INTEGER NOT NULL, run TEXT NOT NULL, heartbeat REAL NOT NULL);
     """,
+    """
+    ALTER TABLE snapshots RENAME TO checkpoints;
+    UPDATE points SET name = 'lr' WHERE name = 'rate';
+    UPDATE points SET name = 'images' WHERE name = 'pictures';
+    """,
 )
 
 
@@ -59,13 +66,13 @@ class Superseded(Exception):
     """The run was given to another worker, or deleted: this one must stop and write nothing more."""
 
 
-class StoreError(ValueError):
+class StoreError(UserError):
     """What can't be done with a run, in one sentence."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's row, without its points. Times are seconds since 1970; ``bytes`` is the size of its snapshots."""
+    """A run's row, without its points. Times are seconds since 1970; ``bytes`` is the size of its checkpoints."""
 
     id: str
     group: str
@@ -104,7 +111,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Saved:
-    """A snapshot on disk. ``full``: a run can go on from it; else weights alone, half precision."""
+    """A checkpoint on disk. ``full``: a run can go on from it; else weights alone, half precision."""
 
     run: str
     step: int
@@ -120,11 +127,11 @@ def default_home() -> Path:
 
 
 def disk_cap() -> float:
-    """Bytes that snapshots may take: RESNET_VIZ_DISK_GB, else 5 GB. Workers prune to it after each run."""
+    """Bytes that checkpoints may take: RESNET_VIZ_DISK_GB, else 5 GB. Workers prune to it after each run."""
     return 1e9 * float(os.environ.get("RESNET_VIZ_DISK_GB") or 5)
 
 
-_COLUMNS = """runs.*, (SELECT coalesce(sum(bytes), 0) FROM snapshots WHERE snapshots.run = runs.id) AS bytes"""
+_COLUMNS = """runs.*, (SELECT coalesce(sum(bytes), 0) FROM checkpoints WHERE checkpoints.run = runs.id) AS bytes"""
 
 
 def _run(row: sqlite3.Row) -> Run:
@@ -278,53 +285,54 @@ class Store:
     def delete(self, run: str) -> None:
         """Delete a run with all that was measured and saved; its worker, if any, stops by itself. Cannot be undone."""
         with self._transaction() as db:
-            for table, column in (("points", "run"), ("snapshots", "run"), ("runs", "id")):
+            for table, column in (("points", "run"), ("checkpoints", "run"), ("runs", "id")):
                 db.execute(f"DELETE FROM {table} WHERE {column} = ?", (run,))
-        shutil.rmtree(self.home / "snapshots" / run, ignore_errors=True)
+        shutil.rmtree(self.home / "checkpoints" / run, ignore_errors=True)
 
-    def snapshots(self, run: str, full: bool | None = None) -> list[Saved]:
-        """A run's snapshots, oldest first."""
-        rows = self._db.execute("SELECT * FROM snapshots WHERE run = ? ORDER BY step, full", (run,)).fetchall()
+    def checkpoints(self, run: str, full: bool | None = None) -> list[Saved]:
+        """A run's checkpoints, oldest first."""
+        rows = self._db.execute("SELECT * FROM checkpoints WHERE run = ? ORDER BY step, full", (run,)).fetchall()
         saved = [
             Saved(r["run"], r["step"], r["epoch"], bool(r["full"]), self.home / r["path"], r["bytes"]) for r in rows
         ]
         return [s for s in saved if full is None or s.full == full]
 
-    def snapshot_bytes(self) -> int:
-        """Bytes of all snapshots."""
-        return self._db.execute("SELECT coalesce(sum(bytes), 0) FROM snapshots").fetchone()[0]
+    def checkpoint_bytes(self) -> int:
+        """Bytes of all checkpoints."""
+        return self._db.execute("SELECT coalesce(sum(bytes), 0) FROM checkpoints").fetchone()[0]
 
     def disk_use(self) -> int:
-        """Bytes of snapshots and points."""
-        files = [*self.home.glob("runs.sqlite*"), *self.home.glob("snapshots/*/*")]
+        """Bytes of checkpoints and points."""
+        files = [*self.home.glob("runs.sqlite*"), *self.home.glob("checkpoints/*/*")]
         return sum(f.stat().st_size for f in files if f.is_file())
 
     def prune(self, cap: float) -> int:
-        """Delete the oldest snapshots of runs that have ended until their sum is at most ``cap`` bytes; returns bytes freed.
+        """Delete the oldest checkpoints of runs that have ended until their sum is at most ``cap`` bytes; returns bytes freed.
 
         Weights for looking back go first, then full states; the last full state of a run is always kept.
         """
         marks = ", ".join("?" * len(LIVE))
         rows = self._db.execute(
-            "SELECT s.* FROM snapshots s JOIN runs r ON r.id = s.run"
+            "SELECT s.* FROM checkpoints s JOIN runs r ON r.id = s.run"
             f" WHERE r.status NOT IN ({marks}) AND NOT (s.full AND s.step ="
-            " (SELECT max(step) FROM snapshots t WHERE t.run = s.run AND t.full))"
+            " (SELECT max(step) FROM checkpoints t WHERE t.run = s.run AND t.full))"
             " ORDER BY s.full, s.created",
             LIVE,
         ).fetchall()
-        total, freed = self.snapshot_bytes(), 0
+        total, freed = self.checkpoint_bytes(), 0
         for row in rows:
             if total - freed <= cap:
                 break
             self._db.execute(
-                "DELETE FROM snapshots WHERE run = ? AND step = ? AND full = ?", (row["run"], row["step"], row["full"])
+                "DELETE FROM checkpoints WHERE run = ? AND step = ? AND full = ?",
+                (row["run"], row["step"], row["full"]),
             )
             (self.home / row["path"]).unlink(missing_ok=True)
             freed += row["bytes"]
         return freed
 
     def speeds(self, limit: int = 50) -> list[tuple[RunSpec, float]]:
-        """Specs and measured pictures per second of the last trainings, newest first: what a new one may expect."""
+        """Specs and measured images per second of the last trainings, newest first: what a new one may expect."""
         rows = self._db.execute(
             "SELECT id, spec FROM runs WHERE kind = 'train' AND step > 8 ORDER BY started DESC LIMIT ?", (limit,)
         ).fetchall()
@@ -345,7 +353,7 @@ class Store:
     # ------------------------------------------------------------------ what a worker does
 
     def claim(self, worker: str) -> Run | None:
-        """Take the oldest run that waits. What was measured after its last full snapshot is forgotten: it will come again."""
+        """Take the oldest run that waits. What was measured after its last full checkpoint is forgotten: it will come again."""
         if not self._db.execute("SELECT 1 FROM runs WHERE status = 'queued' AND wanted != 'stop' LIMIT 1").fetchone():
             return None
         with self._transaction() as db:
@@ -355,9 +363,9 @@ class Store:
             if row is None:
                 return None
             run, now = row["id"], time.time()
-            last = db.execute("SELECT max(step) FROM snapshots WHERE run = ? AND full", (run,)).fetchone()[0] or 0
+            last = db.execute("SELECT max(step) FROM checkpoints WHERE run = ? AND full", (run,)).fetchone()[0] or 0
             db.execute("DELETE FROM points WHERE run = ? AND step > ?", (run, last))
-            db.execute("DELETE FROM snapshots WHERE run = ? AND step > ?", (run, last))
+            db.execute("DELETE FROM checkpoints WHERE run = ? AND step > ?", (run, last))
             db.execute(
                 "UPDATE runs SET status = 'running', attempt = attempt + 1, heartbeat = ?, step = ?,"
                 " started = coalesce(started, ?), progress = '' WHERE id = ?",
@@ -365,8 +373,8 @@ class Store:
             )
             db.execute("UPDATE workers SET run = ? WHERE id = ?", (run, worker))
         # With the forgotten rows go their files, and what a killed worker left half-written.
-        known = {saved.path for saved in self.snapshots(run)}
-        for file in (self.home / "snapshots" / run).glob("*"):
+        known = {saved.path for saved in self.checkpoints(run)}
+        for file in (self.home / "checkpoints" / run).glob("*"):
             if file not in known:
                 file.unlink(missing_ok=True)
         return self.run(run)
@@ -440,15 +448,15 @@ class Store:
         with self._transaction() as db:
             self._own(db, run, attempt, changes)
 
-    def save(self, run: str, attempt: int, snapshot: Snapshot) -> None:
-        """Write a snapshot's file, whole or not at all, then its row; of full states the last two are kept."""
-        folder = Path("snapshots") / run
+    def save(self, run: str, attempt: int, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint's file, whole or not at all, then its row; of full states the last two are kept."""
+        folder = Path("checkpoints") / run
         (self.home / folder).mkdir(parents=True, exist_ok=True)
-        path = folder / f"{snapshot.step:08d}{'.full' if snapshot.full else ''}.{attempt}.pt"
+        path = folder / f"{checkpoint.step:08d}{'.full' if checkpoint.full else ''}.{attempt}.pt"
         part = self.home / f"{path}.part"
         try:
             with part.open("wb") as file:
-                file.write(snapshot.data)
+                file.write(checkpoint.data)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(self.home / path)
@@ -458,15 +466,23 @@ class Store:
             with self._transaction() as db:
                 self._own(db, run, attempt, {})
                 db.execute(
-                    "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (run, snapshot.step, snapshot.epoch, snapshot.full, str(path), len(snapshot.data), time.time()),
+                    "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        run,
+                        checkpoint.step,
+                        checkpoint.epoch,
+                        checkpoint.full,
+                        str(path),
+                        len(checkpoint.data),
+                        time.time(),
+                    ),
                 )
                 old = db.execute(
-                    "SELECT step, path FROM snapshots WHERE run = ? AND full ORDER BY step DESC LIMIT -1 OFFSET 2",
+                    "SELECT step, path FROM checkpoints WHERE run = ? AND full ORDER BY step DESC LIMIT -1 OFFSET 2",
                     (run,),
                 ).fetchall()
                 db.executemany(
-                    "DELETE FROM snapshots WHERE run = ? AND step = ? AND full", [(run, r["step"]) for r in old]
+                    "DELETE FROM checkpoints WHERE run = ? AND step = ? AND full", [(run, r["step"]) for r in old]
                 )
         except Superseded:
             (self.home / path).unlink(missing_ok=True)
@@ -497,7 +513,7 @@ class Store:
         with self._transaction() as db:
             rows = db.execute(
                 "UPDATE runs SET status = 'lost', message ="
-                " 'The worker of this run fell silent (killed, or out of memory); resume it to go on from its last snapshot.'"
+                " 'The worker of this run fell silent (killed, or out of memory); resume it to go on from its last checkpoint.'"
                 " WHERE status IN ('running', 'paused') AND heartbeat < ? RETURNING id",
                 (time.time() - SILENCE,),
             ).fetchall()

@@ -20,25 +20,25 @@ QUESTIONS = {"depth": "Depth", "shortcut": "Shortcuts", "overfitting": "Overfitt
 
 # Remedies against overfitting: how each is called, and where it is from.
 REMEDIES = {
-    "twice": ("twice the pictures", "more data; as many steps as without"),
-    "four": ("four times the pictures", "more data; as many steps as without"),
+    "twice": ("twice the images", "more data; as many steps as without"),
+    "four": ("four times the images", "more data; as many steps as without"),
     "augment": (
         "augmentation",
-        "shifted pictures, mirrored too where the data set's own recipe says so (He 2015, section 4.2)",
+        "shifted images, mirrored too where the data set's own recipe says so (He 2015, section 4.2)",
     ),
     "decay": ("weight decay 0.005", "Krogh & Hertz 1991"),
     "smoothing": ("label smoothing 0.1", "Szegedy et al. 2016"),
     "mixup": ("mixup, α = 1", "Zhang et al. 2018, their value for CIFAR"),
-    "drop": ("stochastic depth 0.5", "Huang et al. 2016, p_L = 0.5"),
+    "stochastic_depth": ("stochastic depth 0.5", "Huang et al. 2016, p_L = 0.5"),
 }
 
 
-# More data: how many times the pictures.
+# More data: how many times the images.
 MORE = {"twice": 2, "four": 4}
 
 
 def remedy(spec: RunSpec, least: int) -> str:
-    """Which remedy of REMEDIES a run has, "" for none; ``least`` is the smallest limit on pictures in its sweep."""
+    """Which remedy of REMEDIES a run has, "" for none; ``least`` is the smallest limit on images in its sweep."""
     train, data = spec.train, spec.data
     has = {
         **{name: data.limit == times * least for name, times in MORE.items()},
@@ -46,29 +46,26 @@ def remedy(spec: RunSpec, least: int) -> str:
         "decay": train.weight_decay > 0,
         "smoothing": train.label_smoothing > 0,
         "mixup": train.mixup > 0,
-        "drop": spec.model.drop > 0,
+        "stochastic_depth": spec.model.stochastic_depth > 0,
     }
     return next((name for name, true in has.items() if true), "")
 
 
 def _settled(spec: RunSpec) -> RunSpec:
     """Without the seed, and without what a machine decides for itself."""
-    return replace(spec, train=replace(spec.train, seed=0, threads=0, device="auto", precision="auto"))
+    return replace(spec, train=replace(spec.train, seed=0, threads=0, device="auto", dtype="auto"))
 
 
 def question(specs: Sequence[RunSpec]) -> str:
-    """Which of QUESTIONS these runs answer together; "rate" where they differ in that alone; "" where they are no sweep."""
+    """Which of QUESTIONS these runs answer together; "lr" where they differ in that alone; "" where they are no sweep."""
     if any(spec.lab for spec in specs):
         return ""
     settled = [_settled(spec) for spec in specs]
-    if (
-        len({s.train.rate for s in settled}) > 1
-        and len({replace(s, train=replace(s.train, rate=1)) for s in settled}) == 1
-    ):
-        return "rate"
+    if len({s.train.lr for s in settled}) > 1 and len({replace(s, train=replace(s.train, lr=1)) for s in settled}) == 1:
+        return "lr"
     if len(specs) < 3:
         return ""
-    models = {replace(s.model, shortcut="none", drop=0.0, init="he", no_skip=(), depth=8) for s in settled}
+    models = {replace(s.model, shortcut="none", stochastic_depth=0.0, init="he", no_skip=(), depth=8) for s in settled}
     if len({(s.data, s.train) for s in settled}) == 1 and len(models) == 1:
         depths = {s.model.depth for s in settled}
         shortcuts = {s.model.shortcut for s in settled}
@@ -76,7 +73,7 @@ def question(specs: Sequence[RunSpec]) -> str:
     bare = {
         replace(
             s,
-            model=replace(s.model, drop=0.0),
+            model=replace(s.model, stochastic_depth=0.0),
             data=replace(s.data, augment=(), limit=0),
             train=replace(s.train, weight_decay=0.0, label_smoothing=0.0, mixup=0.0),
         )
@@ -99,7 +96,7 @@ class Cell:
 
     @property
     def validation(self) -> np.ndarray:
-        """Accuracy on the validation pictures after the last epoch, for each run that has finished (N,)."""
+        """Accuracy on the validation images after the last epoch, for each run that has finished (N,)."""
         found = [r.last("val_accuracy") for r in self.records if r.status == "finished"]
         return np.array([v for v in found if v is not None], float)
 
@@ -119,12 +116,12 @@ def cells(records: Sequence[Record]) -> list[Cell]:
     kind = question([r.spec for r in records])
     least = min((r.spec.data.limit for r in records), default=0)
     groups: dict[tuple[str, int], list[Record]] = {}
-    for record in sorted(records, key=lambda r: r.spec.train.rate):
+    for record in sorted(records, key=lambda r: r.spec.train.lr):
         model = record.spec.model
-        if kind == "rate":
-            key = f"{record.spec.train.rate:g}", model.depth
+        if kind == "lr":
+            key = f"{record.spec.train.lr:g}", model.depth
         else:
             key = (remedy(record.spec, least), 0) if kind == "overfitting" else (model.shortcut, model.depth)
         groups.setdefault(key, []).append(record)
-    order = {"overfitting": ["", *REMEDIES], "rate": [key for key, _ in groups]}.get(kind, list(SHORTCUTS))
+    order = {"overfitting": ["", *REMEDIES], "lr": [key for key, _ in groups]}.get(kind, list(SHORTCUTS))
     return [Cell(key, tuple(groups[key])) for key in sorted(groups, key=lambda k: (order.index(k[0]), k[1]))]

@@ -37,7 +37,7 @@ class Conv:
 
     @property
     def multiply_adds(self) -> int:
-        """Per picture; a norm's are not counted."""
+        """Per image; a norm's are not counted."""
         return self.cin * self.cout * max(1, self.kernel) ** 2 * self.size_out**2
 
 
@@ -90,12 +90,12 @@ class Block:
 
     @property
     def multiply_adds(self) -> int:
-        """Per picture, convolutions alone."""
+        """Per image, convolutions alone."""
         return sum(c.multiply_adds for c in self.layers)
 
     @property
     def activations(self) -> int:
-        """Numbers kept for the backward pass, per picture: what norms, ReLUs and joins remember, each tensor once."""
+        """Numbers kept for the backward pass, per image: what norms, ReLUs and joins remember, each tensor once."""
         x, out, pair = self.cin * self.size_in**2, self.cout * self.size_out**2, 1 + (self.norm != "none")
         if self.order == "original":  # what the norm gets and what its ReLU gives, behind each convolution
             kept = pair * sum(c.cout * c.size_out**2 for c in self.convs)
@@ -202,7 +202,7 @@ def blocks(spec: ModelSpec) -> tuple[Block, ...]:
                 Block(
                     number, name, stage, cin, cout, stride, size, size_out, spec.order, spec.norm, kind,
                     init=spec.init if kind != "none" else "he",
-                    keep=1 - number / total * spec.drop if kind != "none" else 1.0,
+                    keep=1 - number / total * spec.stochastic_depth if kind != "none" else 1.0,
                     gate_bias=spec.gate_bias,
                     convs=_branch(spec, name, cin, planes, cout, stride, size),
                     side=_side(spec, kind, name, cin, cout, stride, size_out),
@@ -236,12 +236,12 @@ def parameters(spec: ModelSpec) -> int:
 
 
 def multiply_adds(spec: ModelSpec) -> int:
-    """Multiply-adds of one picture's forward pass: convolutions and classifier; norms, ReLUs and joins are not counted."""
+    """Multiply-adds of one image's forward pass: convolutions and classifier; norms, ReLUs and joins are not counted."""
     return sum(part.multiply_adds for part in _parts(spec))
 
 
 def activation_bytes(spec: ModelSpec, itemsize: int = 4) -> int:
-    """Bytes that one picture keeps for the backward pass, itself included, ``itemsize`` a number, each tensor once.
+    """Bytes that one image keeps for the backward pass, itself included, ``itemsize`` a number, each tensor once.
 
     Left out: norms' statistics, max-pooling's indices and the loss, a few hundredths of it.
     """

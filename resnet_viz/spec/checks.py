@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from resnet_viz.errors import UserError
 
-class SpecError(ValueError):
+
+class SpecError(UserError):
     """What is wrong with a spec, in one sentence a user can act on."""
 
 

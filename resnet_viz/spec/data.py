@@ -15,10 +15,10 @@ AUGMENTATIONS = ("flip", "crop", "cutout")
 
 @dataclass(frozen=True)
 class DataSpec:
-    """Which pictures, how many of them, and how they are varied.
+    """Which images, how many of them, and how they are varied.
 
     ``hash`` names the content of the user's own data (name "own"); ``label`` is what the user calls it.
-    ``limit``: at most so many training pictures (0: all), drawn by ``split_seed``. ``augment``: see AUGMENTATIONS;
+    ``limit``: at most so many training images (0: all), drawn by ``split_seed``. ``augment``: see AUGMENTATIONS;
     None asks for the data set's own default.
     """
 
@@ -33,7 +33,7 @@ class DataSpec:
     def validate(self) -> None:
         _choice(self.name, DATASETS, "Data set")
         _require(self.name != "own" or bool(self.hash), "Your own data needs its hash: import the file first.")
-        _require(self.limit >= 0, f"A limit of {self.limit} training pictures is below 0 (0 means all).")
+        _require(self.limit >= 0, f"A limit of {self.limit} training images is below 0 (0 means all).")
         _require(0 < self.validation <= 0.5, f"A validation share of {self.validation} is outside 0 to 0.5.")
         for name in self.augment or ():
             _choice(name, AUGMENTATIONS, "Augmentation")

@@ -16,12 +16,12 @@ from resnet_viz.spec.checks import choice, require
 class LesionSpec:
     """Lesions of trained networks (Veit 2016): each block dropped alone, some dropped at random, blocks shuffled.
 
-    ``pictures``: the first so many of the test split (0: all). ``repeats``: random draws for each number of dropped or swapped
+    ``images``: the first so many of the test split (0: all). ``repeats``: random draws for each number of dropped or swapped
     blocks, drawn from ``seed``.
     """
 
     networks: tuple[str, ...] = ()
-    pictures: int = 1000
+    images: int = 1000
     repeats: int = 10
     seed: int = 0
     kind: str = field(default="lesion", init=False)
@@ -29,7 +29,7 @@ class LesionSpec:
 
     def validate(self) -> None:
         require(1 <= len(self.networks) <= 4, f"Lesions compare 1 to 4 networks, not {len(self.networks)}.")
-        require(self.pictures >= 0, f"{self.pictures} pictures are below 0 (0 means all of the test split).")
+        require(self.images >= 0, f"{self.images} images are below 0 (0 means all of the test split).")
         require(1 <= self.repeats <= 50, f"{self.repeats} random draws are outside 1 to 50; 10 are usual.")
         require(0 <= self.seed < 2**63, f"Seed {self.seed} is not a whole number from 0 up.")
 
@@ -39,7 +39,7 @@ class LandscapeSpec:
     """The loss around trained networks (Li et al. 2018), on a grid of ``size`` points a side along 1 or 2 directions.
 
     ``directions``: "random", filter-normalised and drawn from ``seed``, up to ``reach`` on each side; or "path", the principal
-    axes of each network's training path, as far as that goes. ``pictures``: the first so many of ``split`` (0: all).
+    axes of each network's training path, as far as that goes. ``images``: the first so many of ``split`` (0: all).
     """
 
     networks: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class LandscapeSpec:
     dimensions: int = 2
     size: int = 17
     reach: float = 1.0
-    pictures: int = 512
+    images: int = 512
     split: str = "train"
     seed: int = 0
     kind: str = field(default="landscape", init=False)
@@ -67,29 +67,31 @@ class LandscapeSpec:
             f"refined; choose one of {', '.join(map(str, self.SIZES))}.",
         )
         require(0 < self.reach <= 10, f"A reach of {self.reach:g} is outside 0 to 10; 1 is usual.")
-        require(self.pictures >= 0, f"{self.pictures} pictures are below 0 (0 means all).")
+        require(self.images >= 0, f"{self.images} images are below 0 (0 means all).")
         choice(self.split, ("train", "validation", "test"), "Split")
         require(0 <= self.seed < 2**63, f"Seed {self.seed} is not a whole number from 0 up.")
 
 
 @dataclass(frozen=True)
 class RangeSpec:
-    """A learning-rate range test (Smith 2017): the run's own net, trained afresh at rising rates from ``low`` to ``high``.
+    """A learning-rate range test (Smith 2017): the run's own net, trained afresh at rising rates from ``min_lr`` to ``max_lr``.
 
-    ``rates``: so many, one a step, each the same factor above the one before.
+    ``num_steps``: so many, one a step, each the same factor above the one before.
     """
 
     networks: tuple[str, ...] = ()
-    low: float = 1e-5
-    high: float = 10.0
-    rates: int = 100
+    min_lr: float = 1e-5
+    max_lr: float = 10.0
+    num_steps: int = 100
     kind: str = field(default="lr_range", init=False)
     title: ClassVar[str] = "learning-rate range test"
 
     def validate(self) -> None:
         require(not self.networks, "A range test trains the run's own network from its start: name no trained one.")
-        require(0 < self.low < self.high, f"Rates from {self.low:g} to {self.high:g} do not rise from above 0.")
-        require(20 <= self.rates <= 10_000, f"{self.rates} rates are outside 20 to 10,000; 100 are usual.")
+        require(
+            0 < self.min_lr < self.max_lr, f"Rates from {self.min_lr:g} to {self.max_lr:g} do not rise from above 0."
+        )
+        require(20 <= self.num_steps <= 10_000, f"{self.num_steps} rates are outside 20 to 10,000; 100 are usual.")
 
 
 LabSpec = LesionSpec | LandscapeSpec | RangeSpec

@@ -61,8 +61,8 @@ class ModelSpec:
     """One network: family, depth and what its blocks are made of.
 
     ``family``: "cifar" (He 2015, section 4.2; depth 6n+2), "imagenet" (He 2015, table 1) or "article" (depth = blocks + 2).
-    ``no_skip``: numbers (from 1) of the blocks whose skip is switched off. ``drop``: 1 − p_L of stochastic depth.
-    ``init`` and ``drop`` act only on blocks that have a skip; plain blocks always start from He.
+    ``no_skip``: numbers (from 1) of the blocks whose skip is switched off. ``stochastic_depth``: 1 − p_L of stochastic depth.
+    ``init`` and ``stochastic_depth`` act only on blocks that have a skip; plain blocks always start from He.
     """
 
     family: str = "cifar"
@@ -71,7 +71,7 @@ class ModelSpec:
     order: str = "original"
     norm: str = "batch"
     init: str = "he"
-    drop: float = 0.0
+    stochastic_depth: float = 0.0
     width: float = 1.0
     gate_bias: float = -6.0
     no_skip: tuple[int, ...] = ()
@@ -123,7 +123,7 @@ class ModelSpec:
         )
         skipless = self.shortcut == "none"
         _require(
-            not skipless or (self.init == "he" and self.drop == 0),
+            not skipless or (self.init == "he" and self.stochastic_depth == 0),
             "A plain network starts from He without stochastic depth: other starts act only on blocks that have a skip.",
         )
         _require(
@@ -131,12 +131,12 @@ class ModelSpec:
             f"Fixup is defined for an added branch, not for shortcut {self.shortcut!r}.",
         )
         _require(
-            self.drop == 0 or self.shortcut != "concat",
+            self.stochastic_depth == 0 or self.shortcut != "concat",
             "Stochastic depth drops an added branch; a concatenating shortcut has none.",
         )
         _require(
-            0 <= self.drop < 1,
-            f"Stochastic depth {self.drop} is outside 0 to 1 (it is 1 − p_L; 0.5 is usual).",
+            0 <= self.stochastic_depth < 1,
+            f"Stochastic depth {self.stochastic_depth} is outside 0 to 1 (it is 1 − p_L; 0.5 is usual).",
         )
         _require(0.125 <= self.width <= 16, f"Width factor {self.width} is outside 0.125 to 16.")
         _require(math.isfinite(self.gate_bias), f"Gate bias {self.gate_bias} is not a number.")
@@ -156,7 +156,7 @@ class ModelSpec:
 
     def twin(self) -> ModelSpec:
         """The plain twin: the same network with every shortcut taken away (and so started from He)."""
-        return replace(self, shortcut="none", init="he", drop=0.0, no_skip=())
+        return replace(self, shortcut="none", init="he", stochastic_depth=0.0, no_skip=())
 
     @property
     def residual(self) -> bool:

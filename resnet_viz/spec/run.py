@@ -18,8 +18,7 @@ from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.lab import LABS, LabSpec
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.train import TrainSpec
-
-SPEC_VERSION = 1
+from resnet_viz.spec.upgrade import SPEC_VERSION, upgraded
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,13 @@ class RunSpec:
 
 
 def to_json(spec: Any) -> str:
-    """A spec as one line of JSON, keys sorted: equal specs give equal text."""
-    return json.dumps(asdict(spec), sort_keys=True)
+    """A spec as one line of JSON, keys sorted: equal specs give equal text. A whole run's says its version."""
+    version = {"version": SPEC_VERSION} if isinstance(spec, RunSpec) else {}
+    return json.dumps(asdict(spec) | version, sort_keys=True)
 
 
-def _from_dict(cls: type, values: Mapping[str, Any]) -> Any:
+def _part(part: str, cls: type, values: Mapping[str, Any]) -> Any:
+    values = upgraded(part, values)
     known = {f.name for f in fields(cls)}
     unknown = sorted(set(values) - known)
     _require(
@@ -71,7 +72,7 @@ def _from_dict(cls: type, values: Mapping[str, Any]) -> Any:
 def part_from_json(cls: type, text: str) -> Any:
     """The ModelSpec, DataSpec or TrainSpec (``cls``) that ``to_json`` wrote. Raises SpecError for text that is not one."""
     try:
-        return _from_dict(cls, json.loads(text))
+        return _part(cls.__name__.removesuffix("Spec").lower(), cls, json.loads(text))
     except (json.JSONDecodeError, TypeError, AttributeError) as error:
         raise SpecError(f"This is not a {cls.__name__}: {error}.") from error
 
@@ -80,17 +81,17 @@ def _lab(values: Mapping[str, Any] | None) -> LabSpec | None:
     if values is None:
         return None
     _choice(values["kind"], LABS, "Lab")
-    return _from_dict(LABS[values["kind"]], {name: value for name, value in values.items() if name != "kind"})
+    return _part("lab", LABS[values["kind"]], {name: value for name, value in values.items() if name != "kind"})
 
 
 def from_json(text: str) -> RunSpec:
-    """The RunSpec that ``to_json`` wrote. Raises SpecError for text that is not one."""
+    """The RunSpec that ``to_json`` wrote, today or in an older version. Raises SpecError for text that is not one."""
     try:
         values = json.loads(text)
         return RunSpec(
-            model=_from_dict(ModelSpec, values["model"]),
-            data=_from_dict(DataSpec, values["data"]),
-            train=_from_dict(TrainSpec, values["train"]),
+            model=_part("model", ModelSpec, values["model"]),
+            data=_part("data", DataSpec, values["data"]),
+            train=_part("train", TrainSpec, values["train"]),
             lab=_lab(values.get("lab")),
         )
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:

@@ -17,7 +17,7 @@ def _cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
 
 
-def rate_at(train: TrainSpec, step: int, total: int) -> float:
+def lr_at(train: TrainSpec, step: int, total: int) -> float:
     """The learning rate of a step (from 1) in a run of ``total`` steps.
 
     "multistep" divides by 10 at each milestone (He 2015, section 4.2), "cosine" falls to 0 (Loshchilov 2017),
@@ -36,12 +36,12 @@ def rate_at(train: TrainSpec, step: int, total: int) -> float:
             factor = _cosine(_ONECYCLE_START, 1, done / peak)
         else:
             factor = _cosine(1, _ONECYCLE_END, min(1, (done - peak) / max(total - 1 - peak, 1e-9)))
-    if train.warmup:
-        factor *= min(1.0, step / train.warmup)
-    return train.rate * factor
+    if train.warmup_steps:
+        factor *= min(1.0, step / train.warmup_steps)
+    return train.lr * factor
 
 
-def snapshot_epochs(epochs: int, most: int = 20) -> frozenset[int]:
+def checkpoint_epochs(epochs: int, most: int = 20) -> frozenset[int]:
     """At most ``most`` epochs, evenly spaced on a log axis from 1 to the last, and epoch 0: most is learned early."""
     last = most - 2
     spaced = (round(epochs ** (i / last)) for i in range(last + 1))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from resnet_viz.spec.checks import choice as _choice
 from resnet_viz.spec.checks import require as _require
 
-OPTIMISERS = {"sgd": "SGD with momentum", "adam": "Adam", "adamw": "AdamW"}
+OPTIMIZERS = {"sgd": "SGD with momentum", "adam": "Adam", "adamw": "AdamW"}
 
 
 SCHEDULES = {"constant": "constant", "multistep": "multi-step", "cosine": "cosine", "onecycle": "one-cycle"}
@@ -18,7 +18,7 @@ SCHEDULES = {"constant": "constant", "multistep": "multi-step", "cosine": "cosin
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
-PRECISIONS = ("auto", "float32", "bfloat16")
+DTYPES = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,17 @@ class TrainSpec:
     """How a network is trained. ``steps`` > 0 ends training there, whatever ``epochs`` says.
 
     ``milestones`` are shares of the run at which "multistep" divides the rate by 10 (He 2015: 0.5 and 0.75).
-    ``device``, ``precision`` "auto" and ``threads`` 0 are resolved once, when the run is created.
+    ``device``, ``dtype`` "auto" and ``threads`` 0 are resolved once, when the run is created.
     """
 
-    optimiser: str = "sgd"
-    rate: float = 0.05
+    optimizer: str = "sgd"
+    lr: float = 0.05
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: str = "constant"
     milestones: tuple[float, ...] = (0.5, 0.75)
-    warmup: int = 0
-    batch: int = 128
+    warmup_steps: int = 0
+    batch_size: int = 128
     epochs: int = 12
     steps: int = 0
     label_smoothing: float = 0.0
@@ -44,18 +44,18 @@ class TrainSpec:
     seed: int = 0
     reestimate_bn: bool = True
     device: str = "auto"
-    precision: str = "auto"
+    dtype: str = "auto"
     channels_last: bool = True
     threads: int = 0
 
     def validate(self) -> None:
-        _choice(self.optimiser, OPTIMISERS, "Optimiser")
+        _choice(self.optimizer, OPTIMIZERS, "Optimizer")
         _choice(self.schedule, SCHEDULES, "Schedule")
         _choice(self.device, DEVICES, "Device")
-        _choice(self.precision, PRECISIONS, "Precision")
+        _choice(self.dtype, DTYPES, "Precision")
         _require(
-            math.isfinite(self.rate) and self.rate > 0,
-            f"A learning rate of {self.rate:g} does not train; set one above 0, such as 0.05.",
+            math.isfinite(self.lr) and self.lr > 0,
+            f"A learning rate of {self.lr:g} does not train; set one above 0, such as 0.05.",
         )
         _require(0 <= self.momentum < 1, f"Momentum {self.momentum} is outside 0 to 1; 0.9 is usual.")
         _require(
@@ -66,8 +66,8 @@ class TrainSpec:
             all(0 < m < 1 for m in self.milestones) and list(self.milestones) == sorted(self.milestones),
             f"Milestones {self.milestones} are shares of the run between 0 and 1, in rising order, such as 0.5 and 0.75.",
         )
-        _require(self.warmup >= 0, f"A warm-up of {self.warmup} steps is below 0.")
-        _require(self.batch >= 2, f"A batch of {self.batch} is too small: BatchNorm needs 2 pictures or more.")
+        _require(self.warmup_steps >= 0, f"A warm-up of {self.warmup_steps} steps is below 0.")
+        _require(self.batch_size >= 2, f"A batch of {self.batch_size} is too small: BatchNorm needs 2 images or more.")
         _require(1 <= self.epochs <= 10_000, f"{self.epochs} epochs are outside 1 to 10,000.")
         _require(self.steps >= 0, f"{self.steps} steps are below 0 (0 means: as many as the epochs take).")
         _require(

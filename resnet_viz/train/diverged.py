@@ -20,7 +20,7 @@ def not_finite(trainer: Trainer, point: Point) -> str | None:
     assert isinstance(gradients, np.ndarray)
     layers, spec = arch.layers(trainer.spec.model), trainer.spec
     if not math.isfinite(point.values["loss"]):  # type: ignore[arg-type]
-        x, _ = trainer.pictures.batch(point.step)
+        x, _ = trainer.images.batch(point.step)
         with trainer.autocast():
             layer = probes.first_not_finite(trainer.model, x) or "the loss"
         where = f"the loss was not a finite number; the first layer with such an output is {layer}"
@@ -38,7 +38,10 @@ def _likely_cause(model: ModelSpec, train: TrainSpec) -> str:
             "Likely cause: without a norm every block adds its branch's variance, so the signal doubles block by block; "
             "try BatchNorm, or SkipInit or Fixup, which start each branch at zero."
         )
-    usual = 0.1 if train.optimiser == "sgd" else 0.001
-    if train.rate > usual or not train.warmup:
-        return f"Likely cause: a rate of {train.rate:g} is too high here; try {train.rate / 10:g}, or a longer warm-up."
-    return f"Likely cause: steps too large for this net; try a rate of {train.rate / 10:g} or a batch larger than {train.batch}."
+    usual = 0.1 if train.optimizer == "sgd" else 0.001
+    if train.lr > usual or not train.warmup_steps:
+        return f"Likely cause: a learning rate of {train.lr:g} is too high here; try {train.lr / 10:g}, or a longer warm-up."
+    return (
+        f"Likely cause: steps too large for this net; try a learning rate of {train.lr / 10:g}, or a batch larger than "
+        f"{train.batch_size}."
+    )

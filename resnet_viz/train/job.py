@@ -1,7 +1,7 @@
 """Training: `run(spec)` is a generator of events, and everything it does follows from the spec.
 
 Every draw is made by a generator seeded from (seed, what for, step), never from a random state that goes along: so twins see
-the same pictures in the same order, and a snapshot is weights, optimiser and position. Imports torch and numpy alone
+the same images in the same order, and a checkpoint is weights, optimizer and position. Imports torch and numpy alone
 (scikit-learn for the digits, torchvision where it is used), so it runs headless.
 """
 
@@ -23,7 +23,7 @@ from resnet_viz.data.splits import load_splits
 from resnet_viz.runs.events import Event, Point, Result, Status
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
-from resnet_viz.spec.schedules import snapshot_epochs
+from resnet_viz.spec.schedules import checkpoint_epochs
 from resnet_viz.spec.train import TrainSpec
 from resnet_viz.train.diverged import not_finite
 from resnet_viz.train.trainer import Trainer
@@ -35,12 +35,12 @@ def resolve(spec: RunSpec) -> RunSpec:
     device = train.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    precision = train.precision
+    precision = train.dtype
     if precision == "auto":
         precision = "bfloat16" if _fast_bfloat16(device) else "float32"
     return replace(
         spec,
-        train=replace(train, device=device, precision=precision, threads=train.threads or torch.get_num_threads()),
+        train=replace(train, device=device, dtype=precision, threads=train.threads or torch.get_num_threads()),
     )
 
 
@@ -52,8 +52,8 @@ def _fast_bfloat16(device: str) -> bool:
     return device == "cpu" and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def load(spec: RunSpec) -> Generator[Status, None, batches.Pictures]:
-    """The pictures on the device; while they are downloaded, how far that is."""
+def load(spec: RunSpec) -> Generator[Status, None, batches.Batches]:
+    """The images on the device; while they are downloaded, how far that is."""
     told: queue.SimpleQueue[Status | None] = queue.SimpleQueue()
     outcome: list[Any] = []
 
@@ -69,15 +69,15 @@ def load(spec: RunSpec) -> Generator[Status, None, batches.Pictures]:
         yield word
     if isinstance(outcome[0], Exception):
         raise outcome[0]
-    return batches.Pictures(outcome[0], spec)
+    return batches.Batches(outcome[0], spec)
 
 
 def run(spec: RunSpec, resume: bytes | None = None) -> Generator[Event, str | None, None]:
-    """Train as the spec says, from the start or from a full snapshot.
+    """Train as the spec says, from the start or from a full checkpoint.
 
-    Yields Status while data is fetched and pictures are evaluated; a Point a step, an epoch's last one with the validation;
-    Snapshots; last, a Result.
-    After a Point the consumer may send("snapshot"): the next event is then a full Snapshot of that step.
+    Yields Status while data is fetched and images are evaluated; a Point a step, an epoch's last one with the validation;
+    Checkpoints; last, a Result.
+    After a Point the consumer may send("checkpoint"): the next event is then a full Checkpoint of that step.
     Raises SpecError or DataError, whose text is for the user.
     """
     spec = resolve(catalogue.fill(spec))
@@ -88,11 +88,11 @@ def run(spec: RunSpec, resume: bytes | None = None) -> Generator[Event, str | No
         torch.backends.cudnn.benchmark = False
     started = time.perf_counter()
     trainer = Trainer(spec, (yield from load(spec)))
-    keep = snapshot_epochs(max(1, trainer.total // trainer.per_epoch))
+    keep = checkpoint_epochs(max(1, trainer.total // trainer.per_epoch))
     if resume:
         trainer.restore(resume)
     else:
-        yield trainer.snapshot(full=False)
+        yield trainer.checkpoint(full=False)
 
     first = trainer.step
     while trainer.step < trainer.total:
@@ -102,25 +102,25 @@ def run(spec: RunSpec, resume: bytes | None = None) -> Generator[Event, str | No
             yield Result("diverged", _values(trainer, started, first), message)
             return
         if trainer.step % trainer.per_epoch == 0 or trainer.step == trainer.total:
-            # Before the step's Point, so that a snapshot asked for there has the epoch's validation behind it.
+            # Before the step's Point, so that a checkpoint asked for there has the epoch's validation behind it.
             trainer.estimate_statistics()
             loss, right = yield from trainer.evaluate("validation")
             point = replace(point, values=point.values | {"val_loss": loss, "val_accuracy": right})
             if trainer.step // trainer.per_epoch in keep:
-                yield trainer.snapshot(full=False)
-        if (yield point) == "snapshot":
-            yield trainer.snapshot(full=True)
+                yield trainer.checkpoint(full=False)
+        if (yield point) == "checkpoint":
+            yield trainer.checkpoint(full=True)
     fit_loss, fit = yield from trainer.evaluate("train")
     loss, right = yield from trainer.evaluate("test")
     yield Point(trainer.step, {"test_loss": loss, "test_accuracy": right})
-    yield trainer.snapshot(full=True)
+    yield trainer.checkpoint(full=True)
     outcome = {"fit_loss": fit_loss, "fit_accuracy": fit, "test_loss": loss, "test_accuracy": right}
     yield Result("finished", _values(trainer, started, first) | outcome)
 
 
 def _values(trainer: Trainer, started: float, first: int) -> dict[str, Any]:
-    """What a run came to: means over the pictures of the last epoch, and how long the steps of this attempt took."""
-    seen = max(1, trainer.epoch.pictures)
+    """What a run came to: means over the images of the last epoch, and how long the steps of this attempt took."""
+    seen = max(1, trainer.epoch.images)
     loss = trainer.epoch.loss / seen
     return {
         "train_loss": loss if math.isfinite(loss) else None,
@@ -133,6 +133,6 @@ def _values(trainer: Trainer, started: float, first: int) -> dict[str, Any]:
 
 def warm() -> None:
     """Import and run everything once (a step on the digits), so that the next run starts at once."""
-    job = run(RunSpec(model=ModelSpec(depth=8), train=TrainSpec(batch=8, steps=1, threads=1)))
+    job = run(RunSpec(model=ModelSpec(depth=8), train=TrainSpec(batch_size=8, steps=1, threads=1)))
     next(event for event in job if isinstance(event, Point))
     job.close()

@@ -15,58 +15,58 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_viz.data import catalogue
-from resnet_viz.data.batches import Pictures, generator
+from resnet_viz.data.batches import Batches, generator
 from resnet_viz.nets import models, probes
-from resnet_viz.runs.events import Point, Snapshot, Status
+from resnet_viz.runs.events import Checkpoint, Point, Status
 from resnet_viz.spec import arch
 from resnet_viz.spec.run import RunSpec, to_json
-from resnet_viz.spec.schedules import rate_at
+from resnet_viz.spec.schedules import lr_at
 from resnet_viz.spec.train import TrainSpec, seed_from
 
 # Activations are looked at every so many steps: at every step it would cost 8 % of a step.
 ACTIVATIONS_EVERY = 8
 
 
-# Pictures over which BatchNorm's statistics are estimated again, and the batch in which nets are evaluated.
-BN_PICTURES = 1024
+# Images over which BatchNorm's statistics are estimated again, and the batch in which nets are evaluated.
+BN_IMAGES = 1024
 
 
 EVALUATION_BATCH = 256
 
 
-# Training pictures over which a finished run is asked how well it fits them, as they are: the other side of the validation gap.
-FIT_PICTURES = 1024
+# Training images over which a finished run is asked how well it fits them, as they are: the other side of the validation gap.
+FIT_IMAGES = 1024
 
 
-def optimiser(train: TrainSpec, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser of the spec over all parameters of the model."""
+def optimizer(train: TrainSpec, model: nn.Module) -> torch.optim.Optimizer:
+    """The optimizer of the spec over all parameters of the model."""
     parameters = model.parameters()
-    if train.optimiser == "sgd":
-        return torch.optim.SGD(parameters, train.rate, train.momentum, weight_decay=train.weight_decay, foreach=True)
-    kind = torch.optim.Adam if train.optimiser == "adam" else torch.optim.AdamW
-    return kind(parameters, train.rate, weight_decay=train.weight_decay, foreach=True)
+    if train.optimizer == "sgd":
+        return torch.optim.SGD(parameters, train.lr, train.momentum, weight_decay=train.weight_decay, foreach=True)
+    kind = torch.optim.Adam if train.optimizer == "adam" else torch.optim.AdamW
+    return kind(parameters, train.lr, weight_decay=train.weight_decay, foreach=True)
 
 
 @dataclass
 class Epoch:
-    """What the steps of the current epoch add up to: sums over pictures, so that means are over pictures."""
+    """What the steps of the current epoch add up to: sums over images, so that means are over images."""
 
     loss: float = 0.0
     right: float = 0.0
-    pictures: int = 0
+    images: int = 0
 
 
 class Trainer:
-    """A network, its data and its optimiser at one step of a run. `run` drives it; tests may step it by hand."""
+    """A network, its data and its optimizer at one step of a run. `run` drives it; tests may step it by hand."""
 
-    def __init__(self, spec: RunSpec, pictures: Pictures) -> None:
-        self.spec, self.pictures = spec, pictures
+    def __init__(self, spec: RunSpec, images: Batches) -> None:
+        self.spec, self.images = spec, images
         train = spec.train
         self.device = torch.device(train.device)
         self.memory_format = torch.channels_last if train.channels_last else torch.contiguous_format
         self.model = models.build(spec.model, train.seed).to(self.device)
         self.model.to(memory_format=self.memory_format)  # type: ignore[call-overload]
-        self.optimiser = optimiser(train, self.model)
+        self.optimizer = optimizer(train, self.model)
         self.per_epoch, self.total = catalogue.steps_per_epoch(spec), catalogue.total_steps(spec)
         self.step = 0
         self.epoch = Epoch()
@@ -78,27 +78,27 @@ class Trainer:
 
     def autocast(self) -> torch.autocast:
         """bfloat16 for the pass where the spec says so; weights, losses and statistics stay float32."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.train.precision == "bfloat16")
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.train.dtype == "bfloat16")
 
-    def advance(self, record: bool = True, rate: float | None = None) -> Point:
+    def advance(self, record: bool = True, lr: float | None = None) -> Point:
         """One step: forward, backward, update. Returns what was measured, the loss before the update.
 
-        ``record`` off measures loss and accuracy alone: what recording costs is the difference. ``rate`` takes the place of the
+        ``record`` off measures loss and accuracy alone: what recording costs is the difference. ``lr`` takes the place of the
         schedule's.
         """
         started = time.perf_counter()
         train, step = self.spec.train, self.step + 1
         if self.step % self.per_epoch == 0:
             self.epoch = Epoch()
-        x, y = self.pictures.batch(step)
+        x, y = self.images.batch(step)
         x, mixed, share = self._mixup(x, y, step)
         models.set_survival(self.model, generator(train.seed, "survival", step))
-        rate = rate_at(train, step, self.total) if rate is None else rate
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        lr = lr_at(train, step, self.total) if lr is None else lr
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
 
         self.model.train()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         look = record and self.step % ACTIVATIONS_EVERY == 0
         with ExitStack() as stack:
             gradients = stack.enter_context(probes.block_gradients(self.blocks)) if record else []
@@ -124,7 +124,7 @@ class Trainer:
             measured["activation_std"] = torch.stack(list(stds.values()))
             measured["branch_share"] = torch.stack([s.to(self.device) for s in shares])
         if finite:
-            self.optimiser.step()
+            self.optimizer.step()
         self.step = step
         if record:
             measured["update_ratio"] = self.updates.ratios()
@@ -133,9 +133,9 @@ class Trainer:
         loss_value, right = float(values["loss"][0]), float(values["accuracy"][0])
         self.epoch.loss += loss_value * len(y)
         self.epoch.right += right * len(y)
-        self.epoch.pictures += len(y)
+        self.epoch.images += len(y)
         speed = len(y) / (time.perf_counter() - started)
-        return Point(step, {**values, "loss": loss_value, "accuracy": right, "rate": rate, "speed": speed})
+        return Point(step, {**values, "loss": loss_value, "accuracy": right, "lr": lr, "speed": speed})
 
     @staticmethod
     def _to_host(measured: dict[str, Tensor]) -> dict[str, np.ndarray]:
@@ -155,16 +155,16 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate(self, split: str) -> Generator[Status, None, tuple[float, float]]:
-        """Mean loss and accuracy over a split's pictures, not varied, in evaluation mode; says how far it is after each batch.
+        """Mean loss and accuracy over a split's images, not varied, in evaluation mode; says how far it is after each batch.
 
-        Of "train" at most FIT_PICTURES, the same each time; of the others all.
+        Of "train" at most FIT_IMAGES, the same each time; of the others all.
         """
         self.model.eval()
-        total = len(self.pictures.y[split])
-        batches = self.pictures.evaluation_batches(split, EVALUATION_BATCH)
+        total = len(self.images.y[split])
+        batches = self.images.evaluation_batches(split, EVALUATION_BATCH)
         if split == "train":
-            total = min(total, FIT_PICTURES)
-            batches = self.pictures.training_batches(FIT_PICTURES, EVALUATION_BATCH)
+            total = min(total, FIT_IMAGES)
+            batches = self.images.training_batches(FIT_IMAGES, EVALUATION_BATCH)
         loss, right, count = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
         for x, y in batches:
             with self.autocast():
@@ -172,7 +172,7 @@ class Trainer:
             loss += F.cross_entropy(logits.float(), y, reduction="sum")
             right += (logits.argmax(1) == y).sum()
             count += len(y)
-            yield Status(f"{split} pictures", count, total)
+            yield Status(f"{split} images", count, total)
         return loss.item() / count, right.item() / count
 
     @torch.no_grad()
@@ -191,29 +191,29 @@ class Trainer:
             norm.reset_running_stats()
             norm.momentum = None  # a cumulative mean
             norm.train()
-        for x, _ in self.pictures.training_batches(BN_PICTURES, self.spec.train.batch):
+        for x, _ in self.images.training_batches(BN_IMAGES, self.spec.train.batch_size):
             with self.autocast():
                 self.model(x)
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
 
-    def snapshot(self, full: bool) -> Snapshot:
+    def checkpoint(self, full: bool) -> Checkpoint:
         """The state to go on from (full), or the weights alone in half precision, for looking back."""
-        about = {"mean": self.pictures.mean.cpu(), "std": self.pictures.std.cpu(), "classes": self.pictures.classes}
+        about = {"mean": self.images.mean.cpu(), "std": self.images.std.cpu(), "classes": self.images.classes}
         state: dict[str, Any] = {"spec": to_json(self.spec), "step": self.step, **about}
         weights = self.model.state_dict()
         if full:
-            state |= {"model": weights, "optimiser": self.optimiser.state_dict(), "epoch": vars(self.epoch)}
+            state |= {"model": weights, "optimizer": self.optimizer.state_dict(), "epoch": vars(self.epoch)}
         else:
             learned = {name for name, _ in self.model.named_parameters()}
             state["model"] = {name: t.half() if name in learned else t for name, t in weights.items()}
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        return Snapshot(self.step, self.step // self.per_epoch, full, buffer.getvalue())
+        return Checkpoint(self.step, self.step // self.per_epoch, full, buffer.getvalue())
 
     def restore(self, saved: bytes) -> None:
-        """Go on from a full snapshot, exactly."""
+        """Go on from a full checkpoint, exactly."""
         state = torch.load(io.BytesIO(saved), map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.epoch = state["step"], Epoch(**state["epoch"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from resnet_viz.data import catalogue
+from resnet_viz.errors import UserError
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import SHORTCUTS
@@ -41,7 +42,8 @@ def fetch(source: Source, meanwhile: str) -> None:
 def checkpoint(key: str) -> None:
     """The form: a file, then what the file does not say. What is taken becomes the choice of `choose.choose_network`."""
     st.markdown(
-        "Weights of a residual net: `.pth`, `.pt`, `.th` or `.safetensors` with CIFAR or torchvision names, or a run's snapshot."
+        "Weights of a residual net: `.pth`, `.pt`, `.th` or `.safetensors` with CIFAR or torchvision names, or a checkpoint of "
+        "a run."
     )
     file = st.file_uploader("Checkpoint", key=f"{key}_file")
     if file is None:
@@ -71,7 +73,7 @@ def _take(key: str, file: Any, kept: dict[str, Any], answers: dict[str, Any]) ->
         source = bring.import_checkpoint(file.name, file.getvalue(), **answers)
     except bring.NeedsMoments as error:
         kept |= {"asks": error.spec, "says": str(error)}
-    except (NetworkError, catalogue.DataError) as error:
+    except UserError as error:
         kept["error"] = str(error)
     else:
         kept["taken"] = source.label
@@ -80,7 +82,7 @@ def _take(key: str, file: Any, kept: dict[str, Any], answers: dict[str, Any]) ->
 
 
 def _questions(key: str, spec: ModelSpec) -> dict[str, Any]:
-    """What a checkpoint without a spec does not say: how pictures were normalised, what it saw, and whether it has skips."""
+    """What a checkpoint without a spec does not say: how images were normalised, what it saw, and whether it has skips."""
     from resnet_viz.nets.bring import MOMENTS
 
     usual = {name: values for name, values in MOMENTS.items() if len(values[0]) in (1, spec.channels)}

@@ -1,4 +1,4 @@
-"""Choosing a network and a picture: what Inside, Explain and the labs have in common. Both choices stand in the URL."""
+"""Choosing a network and a image: what Inside, Explain and the labs have in common. Both choices stand in the URL."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from resnet_viz.ui import bring, live
 from resnet_viz.ui.link import link, linked
 
 if TYPE_CHECKING:
-    from resnet_viz.nets.checkpoints import Network
+    from resnet_viz.nets.weights import Network
 
-# Where a picture comes from, in words short enough for one row.
+# Where a image comes from, in words short enough for one row.
 KINDS = {"sample": "Sample", "data": "Data", "upload": "File", "camera": "Camera"}
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A picture (H, W, 3) uint8, what it is called, and the number of its class in the network's, where that is known."""
+    """A image (H, W, 3) uint8, what it is called, and the number of its class in the network's, where that is known."""
 
-    picture: np.ndarray
+    image: np.ndarray
     name: str
     label: int | None = None
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Pictures (N, S, S, C) uint8 at a network's own size; labels (N,) where known; and a few words that say what they are."""
+    """Images (N, S, S, C) uint8 at a network's own size; labels (N,) where known; and a few words that say what they are."""
 
-    pictures: np.ndarray
+    images: np.ndarray
     labels: np.ndarray | None
     words: str
 
@@ -55,9 +55,9 @@ def network(ref: str) -> Network:
 
 @st.cache_resource(show_spinner="Loading the network", max_entries=8, hash_funcs={Source: lambda s: (s.ref, s.step)})
 def _load(source: Source, stamp: float) -> Network:
-    from resnet_viz.nets import checkpoints
+    from resnet_viz.nets import weights
 
-    return checkpoints.load(source)
+    return weights.load(source)
 
 
 def unique(sources: Sequence[Source]) -> dict[str, str]:
@@ -83,7 +83,7 @@ def choose_network(key: str, *, label: str = "Network") -> Source:
     if new := st.session_state.pop(f"{key} new", None):  # just brought; the widget has been drawn in the run that did
         st.session_state[key] = new
     ref = linked(key, default)
-    if ref not in sources:  # an earlier snapshot, or a link from elsewhere
+    if ref not in sources:  # an earlier checkpoint, or a link from elsewhere
         try:
             sources[ref] = refs.find(ref, store)
         except NetworkError as error:
@@ -102,19 +102,19 @@ def choose_network(key: str, *, label: str = "Network") -> Source:
     return source
 
 
-# --- pictures ------------------------------------------------------------------------------------------------------------
+# --- images ------------------------------------------------------------------------------------------------------------
 
 
-def choose_picture(key: str, source: Source) -> Chosen:
-    """A picture for a network: a sample that ships, one of its data set, an upload or the camera's. Never none."""
+def choose_image(key: str, source: Source) -> Chosen:
+    """A image for a network: a sample that ships, one of its data set, an upload or the camera's. Never none."""
     usual = "data" if source.spec.channels == 1 and source.data else "sample"
     before = st.session_state.get(f"{key} usual", usual)
     if linked(key, usual) not in KINDS or (before != usual and st.session_state[key] == before):
         st.session_state[key] = usual  # another network, and nothing was chosen: what is usual for it
     st.session_state[f"{key} usual"] = usual
     kind = st.segmented_control(
-        "Picture", list(KINDS), format_func=KINDS.__getitem__, key=key, required=True, persist_state="session",
-        help="A photo that ships, one of the network's test pictures, a file of yours, or your camera.",
+        "Image", list(KINDS), format_func=KINDS.__getitem__, key=key, required=True, persist_state="session",
+        help="A photo that ships, one of the network's test images, a file of yours, or your camera.",
     )  # fmt: skip
     kind = kind or usual  # never None: one is required
     link(key, kind, usual)
@@ -143,9 +143,9 @@ def _shipped(name: str) -> np.ndarray:
 
 
 def _from_data(key: str, source: Source) -> Chosen | None:
-    """A test picture of the network's data set, by its number; None, with words, where they are not on this machine."""
+    """A test image of the network's data set, by its number; None, with words, where they are not on this machine."""
     try:
-        x, y = test_pictures(source)
+        x, y = test_images(source)
     except catalogue.DataError as error:
         st.info(f"{error} Until then, a sample:")
         return None
@@ -153,17 +153,17 @@ def _from_data(key: str, source: Source) -> Chosen | None:
     about = catalogue.facts(source.data) if source.data else None
     assert about
     number = st.number_input(
-        f"Test picture of {about.label}, 0 to {len(x) - 1:,}", 0, len(x) - 1, step=1, key=key, persist_state="session"
+        f"Test image of {about.label}, 0 to {len(x) - 1:,}", 0, len(x) - 1, step=1, key=key, persist_state="session"
     )
     link(key, str(number), "0")
     label = int(y[number])
     st.caption(f"It shows: {about.classes[label]}")
-    picture = np.repeat(x[number], 3, 2) if x.shape[3] == 1 else x[number]
-    return Chosen(picture, f"test picture {number}, {about.classes[label]}", label)
+    image = np.repeat(x[number], 3, 2) if x.shape[3] == 1 else x[number]
+    return Chosen(image, f"test image {number}, {about.classes[label]}", label)
 
 
 def _own(key: str, kind: str) -> Chosen | None:
-    """The user's picture; kept for the session, so that it is still there on another page."""
+    """The user's image; kept for the session, so that it is still there on another page."""
     if kind == "camera":
         file = st.camera_input("Camera", key=key)
     else:
@@ -178,7 +178,7 @@ def _own(key: str, kind: str) -> Chosen | None:
                 "chosen": Chosen(images.read(file.getvalue(), file.name), name),
                 "error": "",
             }
-        except images.PictureError as error:
+        except images.ImageError as error:
             kept |= {"file": file.file_id, "error": str(error)}
     if file is not None and kept.get("error"):
         st.error(kept["error"])
@@ -189,37 +189,37 @@ def _own(key: str, kind: str) -> Chosen | None:
     return kept.get("chosen")
 
 
-# --- the data set's pictures ---------------------------------------------------------------------------------------------
+# --- the data set's images ---------------------------------------------------------------------------------------------
 
 
-def test_pictures(source: Source) -> tuple[np.ndarray, np.ndarray]:
-    """Test pictures (N, H, W, C) uint8 of the network's data set, and labels (N,).
+def test_images(source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Test images (N, H, W, C) uint8 of the network's data set, and labels (N,).
 
     Raises DataError where it is not known, or not on this machine: nothing is downloaded here.
     """
     if source.data is None:
-        raise catalogue.DataError(f"{source.label} brings no data set with it; upload a picture, or take a sample.")
+        raise catalogue.DataError(f"{source.label} brings no data set with it; upload a image, or take a sample.")
     if not download.available(source.data.name):
         label = catalogue.facts(source.data).label
         raise catalogue.DataError(
             f"{label} is not on this machine; train any network on it once, on Twins, to fetch it."
         )
-    return _test_pictures(source.data)
+    return _test_images(source.data)
 
 
 @st.cache_resource(show_spinner="Reading the data set", max_entries=2)
-def _test_pictures(data: DataSpec) -> tuple[np.ndarray, np.ndarray]:
+def _test_images(data: DataSpec) -> tuple[np.ndarray, np.ndarray]:
     return load_test(data)
 
 
 def pool(source: Source, most: int = 1000) -> Pool:
-    """Up to ``most`` pictures to find those that excite a channel: the data set's test pictures, else parts of what ships."""
+    """Up to ``most`` images to find those that excite a channel: the data set's test images, else parts of what ships."""
     spec = source.spec
     try:
-        x, y = test_pictures(source)
+        x, y = test_images(source)
         about = catalogue.facts(source.data) if source.data else None
         assert about
-        return Pool(x[:most], y[:most], f"the first {min(most, len(x)):,} test pictures of {about.label}")
+        return Pool(x[:most], y[:most], f"the first {min(most, len(x)):,} test images of {about.label}")
     except catalogue.DataError:
         found = _parts(spec.size, spec.channels, min(most, 300 if spec.size <= 64 else 60))
         return Pool(

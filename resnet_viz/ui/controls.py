@@ -16,7 +16,7 @@ from resnet_viz.spec import arch
 from resnet_viz.spec.data import AUGMENTATIONS, DataSpec
 from resnet_viz.spec.model import IMAGENET_DEPTHS, INITS, NORMS, ORDERS, SHORTCUTS, ModelSpec
 from resnet_viz.spec.run import RunSpec
-from resnet_viz.spec.train import OPTIMISERS, PRECISIONS, SCHEDULES, TrainSpec
+from resnet_viz.spec.train import DTYPES, OPTIMIZERS, SCHEDULES, TrainSpec
 from resnet_viz.ui.live import duration
 from resnet_viz.workers import engine
 
@@ -29,27 +29,27 @@ DEFAULTS: dict[str, Any] = {
     "data": "digits",
     "nets": "both",
     "norm": "batch",
-    "rate": 0.05,
+    "lr": 0.05,
     "family": "cifar",
     "shortcut": "identity",
     "order": "original",
     "init": "he",
-    "drop": 0.0,
+    "stochastic_depth": 0.0,
     "width": 1.0,
-    "optimiser": "sgd",
+    "optimizer": "sgd",
     "momentum": 0.9,
     "schedule": "constant",
-    "warmup": 0,
+    "warmup_steps": 0,
     "epochs": 12,
     "steps": 0,
-    "batch": 128,
+    "batch_size": 128,
     "decay": 0.0,
     "smoothing": 0.0,
     "mixup": 0.0,
     "augment": "default",
     "limit": 0,
     "seed": 0,
-    "precision": "auto",
+    "dtype": "auto",
     "device": "auto",
     "bn": True,
     "off": "",
@@ -61,13 +61,13 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
     "Depth 20": ("At 20 layers both learn: depth is the point.", {"depth": 20}),
     "No BatchNorm": (
         "Without a norm plain's gradients vanish; SkipInit starts every branch at 0 and trains.",
-        {"norm": "none", "init": "skipinit", "rate": 0.01},
+        {"norm": "none", "init": "skipinit", "lr": 0.01},
     ),
     "Break it: no norm, He": (
         "Without a norm, every residual block started from He doubles the signal: it explodes.",
-        {"norm": "none", "rate": 0.01},
+        {"norm": "none", "lr": 0.01},
     ),
-    "110 layers": ("He's deepest usual net; it wants a warm-up.", {"depth": 110, "rate": 0.02, "warmup": 40}),
+    "110 layers": ("He's deepest usual net; it wants a warm-up.", {"depth": 110, "lr": 0.02, "warmup_steps": 40}),
     "The article's net": (
         "Two blocks of BN, ReLU and 1×1 convolution; Adam at 0.0001, 100 epochs.",
         {
@@ -75,12 +75,12 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
             "depth": 4,
             "shortcut": "maxpool",
             "order": "article",
-            "optimiser": "adam",
-            "rate": 1e-4,
+            "optimizer": "adam",
+            "lr": 1e-4,
             "epochs": 100,
         },
     ),
-    "A rate that breaks": ("At a rate of 3 both fail: skips do not cure every ill.", {"rate": 3.0}),
+    "A rate that breaks": ("At a learning rate of 3 both fail: skips do not cure every ill.", {"lr": 3.0}),
 }
 
 
@@ -95,19 +95,19 @@ def residual_spec(values: Mapping[str, Any]) -> RunSpec:
             order=values["order"],
             norm=values["norm"],
             init=values["init"],
-            drop=values["drop"],
+            stochastic_depth=values["stochastic_depth"],
             width=values["width"],
             no_skip=tuple(int(b) for b in values["off"].split(".") if b),
         ),
         data=_data_spec(values["data"], values["limit"], augment),
         train=TrainSpec(
-            optimiser=values["optimiser"],
-            rate=values["rate"],
+            optimizer=values["optimizer"],
+            lr=values["lr"],
             momentum=values["momentum"],
             weight_decay=values["decay"],
             schedule=values["schedule"],
-            warmup=int(values["warmup"]),
-            batch=int(values["batch"]),
+            warmup_steps=int(values["warmup_steps"]),
+            batch_size=int(values["batch_size"]),
             epochs=int(values["epochs"]),
             steps=int(values["steps"]),
             label_smoothing=values["smoothing"],
@@ -115,7 +115,7 @@ def residual_spec(values: Mapping[str, Any]) -> RunSpec:
             seed=int(values["seed"]),
             reestimate_bn=values["bn"],
             device=values["device"],
-            precision=values["precision"],
+            dtype=values["dtype"],
         ),
     )
 
@@ -134,19 +134,19 @@ def values_of(spec: RunSpec) -> dict[str, Any]:
         "order": model.order,
         "norm": model.norm,
         "init": model.init,
-        "drop": model.drop,
+        "stochastic_depth": model.stochastic_depth,
         "width": model.width,
         "off": ".".join(map(str, model.no_skip)),
         "data": f"own:{data.hash}" if data.name == "own" else data.name,
         "limit": data.limit,
         "augment": "default" if data.augment is None else "+".join(data.augment) or "none",
-        "optimiser": train.optimiser,
-        "rate": train.rate,
+        "optimizer": train.optimizer,
+        "lr": train.lr,
         "momentum": train.momentum,
         "decay": train.weight_decay,
         "schedule": train.schedule,
-        "warmup": train.warmup,
-        "batch": train.batch,
+        "warmup_steps": train.warmup_steps,
+        "batch_size": train.batch_size,
         "epochs": train.epochs,
         "steps": train.steps,
         "smoothing": train.label_smoothing,
@@ -216,11 +216,11 @@ def draw_main() -> None:
         _select("Norm", "norm", NORMS, help="BatchNorm keeps norms healthy; without it plain gradients vanish.")
     with right:
         _select("Nets", "nets", NETS)
-        _number("Rate", "rate", format="%g", step=0.01, min_value=0.0)
+        _number("Learning rate", "lr", format="%g", step=0.01, min_value=0.0)
 
 
 def draw_skips() -> None:
-    """Which skips the next net trains without, chosen by clicks on its picture; kept in the URL like every control."""
+    """Which skips the next net trains without, chosen by clicks on its drawing; kept in the URL like every control."""
     off = st.session_state.setdefault("off", st.query_params.get("off", ""))
     if not off:
         st.query_params.pop("off", None)
@@ -244,22 +244,22 @@ def draw_more() -> None:
             "Stochastic depth",
             0.0,
             0.9,
-            DEFAULTS["drop"],
+            DEFAULTS["stochastic_depth"],
             help="Chance that the last block's branch is dropped in a step (Huang 2016; 0.5 is usual). Residual blocks alone.",
-            **_bound("drop"),
+            **_bound("stochastic_depth"),
         )
         _number("Width factor", "width", step=0.5, format="%g")
     with tabs[1]:
         left, right = st.columns(2)
         with left:
-            _select("Optimiser", "optimiser", OPTIMISERS)
+            _select("Optimizer", "optimizer", OPTIMIZERS)
             _number("Epochs", "epochs", min_value=1, step=1)
-            _number("Batch", "batch", min_value=1, step=1)
+            _number("Batch", "batch_size", min_value=1, step=1)
             _number("Seed", "seed", min_value=0, step=1)
             _number("Weight decay", "decay", format="%g", step=1e-4, min_value=0.0)
         with right:
             _select("Schedule", "schedule", SCHEDULES)
-            _number("Warm-up, steps", "warmup", min_value=0, step=10)
+            _number("Warm-up, steps", "warmup_steps", min_value=0, step=10)
             _number("Momentum", "momentum", step=0.05, format="%g")
             _number("Label smoothing", "smoothing", step=0.05, format="%g")
             _number("Mixup α", "mixup", step=0.1, format="%g")
@@ -271,9 +271,9 @@ def draw_more() -> None:
             "flip+crop+cutout": "flip + crop + cutout",
         }
         _select("Augmentation", "augment", choices)
-        _number("Training pictures at most (0: all)", "limit", min_value=0, step=500)
+        _number("Training images at most (0: all)", "limit", min_value=0, step=500)
     with tabs[3]:
-        _select("Precision", "precision", {p: p for p in PRECISIONS}, help="auto: bfloat16 where the processor has it.")
+        _select("Precision", "dtype", {p: p for p in DTYPES}, help="auto: bfloat16 where the processor has it.")
         _select("Device", "device", {d: d for d in ("auto", "cpu", "cuda", "mps")})
         st.toggle(
             "Estimate BatchNorm's statistics again before each test",
@@ -297,7 +297,7 @@ def _usual_shortcut(family: str) -> str:
 def costs(store: Store) -> str:
     """Parameters, multiply-adds, memory and expected time of what the controls would train. Raises SpecError, DataError."""
     specs = chosen(current())
-    model, batch = specs[0].model, specs[0].train.batch
+    model, batch = specs[0].model, specs[0].train.batch_size
     parameters = arch.parameters(model)
     # Weights, gradients and momentum in float32, and what a batch keeps for the backward pass.
     memory = 12 * parameters + batch * arch.activation_bytes(model)

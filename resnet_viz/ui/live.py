@@ -98,9 +98,9 @@ def _left(run: Run) -> str:
     speeds = store().series(run.id, "speed", max(0, run.step - 16))[1]
     if not len(speeds) or not run.step:
         return ""
-    pictures = float(np.median(speeds))
-    seconds = (run.steps - run.step) * run.spec.train.batch / pictures
-    return f"{pictures:,.0f} pictures/s · {duration(seconds)} left"
+    images = float(np.median(speeds))
+    seconds = (run.steps - run.step) * run.spec.train.batch_size / images
+    return f"{images:,.0f} images/s · {duration(seconds)} left"
 
 
 def duration(seconds: float) -> str:
@@ -170,7 +170,7 @@ def buttons(runs: Sequence[Run]) -> None:
                 st.button("❚❚ Pause", on_click=ask, args=("pause", live), key="pause")
             st.button("■ Stop", on_click=ask, args=("stop", live), key="stop")
     elif resumable:
-        st.button("▶ Resume from the last snapshot", on_click=ask, args=("run", resumable), key="resume")
+        st.button("▶ Resume from the last checkpoint", on_click=ask, args=("run", resumable), key="resume")
 
 
 def settled(runs: Sequence[Run]) -> bool:

@@ -35,7 +35,7 @@ def stage(
     replay: bool = False,
     on_arc: Callable[[int], None] | None = None,
 ) -> Shown:
-    """Draw the records: net pictures, gradient fan, loss, accuracy, slider, and the tabs History and Engineer.
+    """Draw the records: net drawings, gradient fan, loss, accuracy, slider, and the tabs History and Engineer.
 
     The same ``key`` at every run keeps the plots, their zoom and the slider's place; ``live`` follows the newest step until
     the viewer scrubs back. ``on_arc`` is called with the number of a block whose skip was clicked, before the page runs.

@@ -13,7 +13,7 @@ def says_norms(growth: Mapping[str, float], norm: str) -> str:
     """By what factor a layer multiplies the gradient of each net (label → factor), and batch norm's law."""
     words = ", ".join(f"×{factor:.3f} {label}" for label, factor in growth.items())
     law = f" BatchNorm's law for wide plain layers: ×{BN_GROWTH:.3f}." if norm == "batch" else ""
-    return f"Toward the picture, a layer multiplies the gradient by {words}.{law}"
+    return f"Toward the image, a layer multiplies the gradient by {words}.{law}"
 
 
 def says_shattering(found: Mapping[str, tuple[tuple[int, ...], np.ndarray]]) -> str:

@@ -35,8 +35,8 @@ def landscape(
     return f"{where} the loss rises {', '.join(rises)}. Better than guessing: {' / '.join(better)} of the points."
 
 
-def landscape_conditions(lab: LandscapeSpec, points: int, pictures: int) -> str:
+def landscape_conditions(lab: LandscapeSpec, points: int, images: int) -> str:
     """On what a landscape was measured."""
     kind = {"train": "training"}.get(lab.split, lab.split)
     draws = "" if lab.directions == "path" else f", 1 draw of directions (seed {lab.seed})"
-    return f"{points:,} points, {pictures:,} {kind} pictures{draws}."
+    return f"{points:,} points, {images:,} {kind} images{draws}."

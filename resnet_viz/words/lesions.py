@@ -10,7 +10,7 @@ import numpy as np
 from resnet_viz.words.numbers import percent, spread
 
 
-def lesions(nets: Sequence[tuple[str, float, Sequence[float]]], pictures: int) -> str:
+def lesions(nets: Sequence[tuple[str, float, Sequence[float]]], images: int) -> str:
     """What is left of networks without one of their blocks.
 
     Of each net its label, its accuracy undisturbed, and those without each block measured so far. Names their range and median.
@@ -27,10 +27,10 @@ def lesions(nets: Sequence[tuple[str, float, Sequence[float]]], pictures: int) -
         )
     if not any(without for _, _, without in nets):
         return f"No block dropped yet: {', '.join(said)}."
-    return f"With one block dropped: {'; '.join(said)}. {pictures:,} test pictures."
+    return f"With one block dropped: {'; '.join(said)}. {images:,} test images."
 
 
-def random_lesions(nets: Sequence[tuple[str, int, np.ndarray]], pictures: int) -> str:
+def random_lesions(nets: Sequence[tuple[str, int, np.ndarray]], images: int) -> str:
     """The median accuracy without about half of the blocks: of each net label, blocks, and (draws, 2) dropped, accuracy."""
     said = []
     for label, count, draws in nets:
@@ -38,23 +38,25 @@ def random_lesions(nets: Sequence[tuple[str, int, np.ndarray]], pictures: int) -
         half = sizes[np.abs(sizes - count / 2).argmin()]
         right = draws[draws[:, 0] == half, 1]
         said.append(f"{label} {percent(float(np.median(right)))} right ({half:.0f} of {count}, {len(right)} draws)")
-    return f"With half of the blocks dropped at random: {', '.join(said)}. {pictures:,} test pictures."
+    return f"With half of the blocks dropped at random: {', '.join(said)}. {images:,} test images."
 
 
-def shuffled_blocks(nets: Sequence[tuple[str, np.ndarray]], pictures: int) -> str:
+def shuffled_blocks(nets: Sequence[tuple[str, np.ndarray]], images: int) -> str:
     """The median accuracy after one swap and after the most: of each net label and (draws, 3) swaps, Kendall's τ, accuracy."""
     said = []
     for label, draws in nets:
         few, most = draws[:, 0].min(), draws[:, 0].max()
         right = [percent(float(np.median(draws[draws[:, 0] == swaps, 2]))) for swaps in (few, most)]
         said.append(f"{label} {right[0]} right after one swap, {right[1]} after {most:.0f}")
-    return f"Two blocks of a stage change places: {'; '.join(said)} (medians). {pictures:,} test pictures."
+    return f"Two blocks of a stage change places: {'; '.join(said)} (medians). {images:,} test images."
 
 
-def refinement(nets: Sequence[tuple[str, np.ndarray, np.ndarray]], pictures: int) -> str:
+def refinement(nets: Sequence[tuple[str, np.ndarray, np.ndarray]], images: int) -> str:
     """How near a stage's first block is to its end: of each net label, cosines (blocks,) and stages (blocks,)."""
     said = []
     for label, cosines, stages in nets:
         first = np.array([cosines[stages == stage][0] for stage in np.unique(stages)])
         said.append(f"{label} {float(np.nanmean(first)):.2f}")
-    return f"Cosine of a stage's first block with its last, mean over stages: {', '.join(said)}. {pictures:,} test pictures."
+    return (
+        f"Cosine of a stage's first block with its last, mean over stages: {', '.join(said)}. {images:,} test images."
+    )

@@ -42,7 +42,7 @@ def verdict(records: Sequence[Record]) -> str:
     head = f"{ended} of {len(records)} runs done. " if live else ""
     if not done:
         return head + ("Waiting for the first run to finish." if live else "No run of this sweep has finished.")
-    say = {"depth": _depth, "shortcut": _shortcut, "overfitting": _overfitting, "rate": _rate}
+    say = {"depth": _depth, "shortcut": _shortcut, "overfitting": _overfitting, "lr": _rate}
     found = [cell for cell in cells(records) if cell.diverged or len(cell.errors)]
     diverged = sum(cell.diverged for cell in found)
     missing = sum(r.status not in (*LIVE, "finished", "diverged") for r in records)
@@ -90,12 +90,12 @@ def _shortcut(found: Sequence[Cell], first: Record) -> str:
 def _rate(found: Sequence[Cell], first: Record) -> str:
     ranked = sorted(found, key=lambda cell: cell.errors.mean())
     name = f"{shortcut_name(first.spec.model.shortcut)}-{first.spec.model.depth}"
-    best = f"{name} tests best at rate {ranked[0].key[0]}: {number(ranked[0].errors.mean())} % wrong"
+    best = f"{name} tests best at learning rate {ranked[0].key[0]}: {number(ranked[0].errors.mean())} % wrong"
     return best + "".join(f", {number(cell.errors.mean())} % at {cell.key[0]}" for cell in ranked[1:]) + "."
 
 
 def gap(cell: Cell) -> float:
-    """Points between accuracy on training and on validation pictures, both not varied and in evaluation mode; mean over seeds."""
+    """Points between accuracy on training and on validation images, both not varied and in evaluation mode; mean over seeds."""
     return 100 * float(cell.values("fit_accuracy").mean() - cell.validation.mean())
 
 
@@ -106,9 +106,9 @@ def _overfitting(found: Sequence[Cell], first: Record) -> str:
     sentences = []
     if base:
         fit, held = 100 * base[0].values("fit_accuracy").mean(), 100 * base[0].validation.mean()
-        pictures = base[0].records[0].spec.data.limit
+        images = base[0].records[0].spec.data.limit
         sentences.append(
-            f"Trained on {pictures:,} pictures without any remedy: {number(fit)} % right on them, {number(held)} % on new ones."
+            f"Trained on {images:,} images without any remedy: {number(fit)} % right on them, {number(held)} % on new ones."
         )
     for which, word in ((others, "Best"), ([c for c in others if c.key[0] not in MORE], "Best without more data")):
         if which and (word == "Best" or len(which) < len(others)):

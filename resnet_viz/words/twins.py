@@ -1,4 +1,4 @@
-"""The sentence over the picture: what was measured, computed from the runs by rules, with its conditions named."""
+"""The sentence over the chart: what was measured, computed from the runs by rules, with its conditions named."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def in_common(a: RunSpec, b: RunSpec) -> str:
         return ""
     if replace(a.train, threads=0) != replace(b.train, threads=0):
         return "Same data."
-    bare: dict[str, Any] = {"shortcut": "none", "init": "he", "drop": 0.0, "no_skip": ()}
+    bare: dict[str, Any] = {"shortcut": "none", "init": "he", "stochastic_depth": 0.0, "no_skip": ()}
     if replace(a.model, **bare) != replace(b.model, **bare):
         return "Same data and seed."
     # Identity shortcuts have no parameters of their own, so every weight is shared at the start.
@@ -35,7 +35,7 @@ def conditions(record: Record) -> str:
     """Under which conditions the figures hold: length of the run, and rate."""
     train = record.spec.train
     length = f"{train.steps} steps" if train.steps else f"{train.epochs} epoch{'s' * (train.epochs != 1)}"
-    return f"{length} at rate {train.rate:g}"
+    return f"{length} at learning rate {train.lr:g}"
 
 
 def _losses(records: Sequence[Record]) -> str:
@@ -51,7 +51,7 @@ def _diverged(records: Sequence[Record], name: str) -> str:
         return ""
     if len(records) > 1:
         return f"The {name} net diverged in {len(diverged)} of {len(records)} seeds."
-    return f"The {name} net diverged at step {diverged[0].step:,}, at rate {diverged[0].spec.train.rate:g}."
+    return f"The {name} net diverged at step {diverged[0].step:,}, at learning rate {diverged[0].spec.train.lr:g}."
 
 
 def _when(records: Sequence[Record]) -> str:
@@ -60,10 +60,10 @@ def _when(records: Sequence[Record]) -> str:
     if all(r.status == "finished" for r in records):
         return conditions(first)
     if any(r.status in LIVE for r in records):
-        return f"Step {max(r.step for r in records):,} of {first.steps:,} at rate {first.spec.train.rate:g}"
+        return f"Step {max(r.step for r in records):,} of {first.steps:,} at learning rate {first.spec.train.lr:g}"
     ends = " and ".join(dict.fromkeys(r.status for r in records if r.status != "finished"))
     step = max(r.step for r in records if r.status != "finished")
-    return f"{ends.capitalize()} at step {step:,}, at rate {first.spec.train.rate:g}"
+    return f"{ends.capitalize()} at step {step:,}, at learning rate {first.spec.train.lr:g}"
 
 
 def verdict(records: Sequence[Record]) -> str:

@@ -55,7 +55,7 @@ def start(store: Store, specs: Sequence[RunSpec], owner: str = "") -> list[str]:
 def expected_seconds(store: Store, specs: Sequence[RunSpec]) -> float | None:
     """How long runs that start together will take, from this machine's last rates; None where it never trained.
 
-    A run of the same network and batch tells most; else pictures/s times multiply-adds is taken as the same.
+    A run of the same network and batch tells most; else images/s times multiply-adds is taken as the same.
     """
     known = store.speeds()
     times = [_seconds(known, spec) for spec in specs]
@@ -81,15 +81,15 @@ def queue_seconds(store: Store, left: Sequence[tuple[RunSpec, float]]) -> float 
 
 
 def _seconds(known: Sequence[tuple[RunSpec, float]], spec: RunSpec) -> float | None:
-    """How long a run takes at the known speeds (pictures/s)."""
+    """How long a run takes at the known speeds (images/s)."""
     spec = catalogue.fill(spec)
     work = arch.multiply_adds(spec.model)
-    same = [v for s, v in known if s.model == spec.model and s.train.batch == spec.train.batch]
+    same = [v for s, v in known if s.model == spec.model and s.train.batch_size == spec.train.batch_size]
     like = [v * arch.multiply_adds(s.model) / work for s, v in known]
     if not like:
         return None
-    pictures = catalogue.total_steps(spec) * min(spec.train.batch, catalogue.split_sizes(spec.data)[0])
-    return pictures / (same or like)[0]
+    images = catalogue.total_steps(spec) * min(spec.train.batch_size, catalogue.split_sizes(spec.data)[0])
+    return images / (same or like)[0]
 
 
 class Children:

@@ -21,16 +21,16 @@ from typing import Any
 
 from resnet_viz import __version__, labs
 from resnet_viz.data import catalogue
-from resnet_viz.nets.refs import NetworkError
-from resnet_viz.runs.events import Event, Point, Result, Snapshot, Status
+from resnet_viz.errors import UserError
+from resnet_viz.runs.events import Checkpoint, Event, Point, Result, Status
 from resnet_viz.runs.store import Run, Store, Superseded, Wanted, disk_cap
-from resnet_viz.spec.run import RunSpec, SpecError
+from resnet_viz.spec.run import RunSpec
 
 Job = Callable[[RunSpec, bytes | None], Generator[Event, str | None, None]]
 
-# Seconds between transactions, between looks for work or a change of mind, and between full snapshots.
+# Seconds between transactions, between looks for work or a change of mind, and between full checkpoints.
 WRITE_EVERY, LOOK_EVERY = 0.25, 0.05
-SNAPSHOT_EVERY = float(os.environ.get("RESNET_VIZ_SNAPSHOT_SECONDS", "10"))
+CHECKPOINT_EVERY = float(os.environ.get("RESNET_VIZ_CHECKPOINT_SECONDS", "10"))
 # So long a stop waits for a step whose state can be saved.
 STOP_WITHIN = 1.0
 # So long a worker tries to say that its run failed.
@@ -82,7 +82,7 @@ def carry_out(store: Store, run: Run, job: Job, asked_to_leave: Callable[[], boo
     Raises Superseded where another worker has taken the run, or somebody deleted it.
     """
     # Where the last state's file is gone, an older one, or the start, leads to the same points.
-    saved = [s for s in store.snapshots(run.id, full=True) if s.path.exists()]
+    saved = [s for s in store.checkpoints(run.id, full=True) if s.path.exists()]
     events = job(run.spec, saved[-1].path.read_bytes() if saved else None)
     try:
         _follow(store, run, events, asked_to_leave)
@@ -139,7 +139,7 @@ def _follow(
             word = event
         elif isinstance(event, Point):
             points.append(event)
-        elif isinstance(event, Snapshot):
+        elif isinstance(event, Checkpoint):
             write()
             store.save(run.id, run.attempt, event)
             if event.full:
@@ -151,23 +151,23 @@ def _follow(
         if wanted.what == "run" and time.monotonic() - written < WRITE_EVERY:
             continue
         wanted = write()
-        if wanted.what == "run" and (not saves or time.monotonic() - snapped < SNAPSHOT_EVERY):
+        if wanted.what == "run" and (not saves or time.monotonic() - snapped < CHECKPOINT_EVERY):
             continue
         if wanted.what == "stop" and not saves:
             raise Stop
         stopping = (stopping or time.monotonic()) if wanted.what == "stop" else 0.0
         if not isinstance(event, Point):
-            # Only at a step can the state be saved; where the next is long in coming, the last snapshot must do.
+            # Only at a step can the state be saved; where the next is long in coming, the last checkpoint must do.
             if stopping and time.monotonic() - stopping > STOP_WITHIN:
                 raise Stop
             continue
         while wanted.what == "pause" and wanted.step <= event.step:
             time.sleep(LOOK_EVERY)
             wanted = write("paused")
-        if saves and (wanted.what == "stop" or time.monotonic() - snapped >= SNAPSHOT_EVERY):
-            snapshot = events.send("snapshot")
-            assert isinstance(snapshot, Snapshot)
-            store.save(run.id, run.attempt, snapshot)
+        if saves and (wanted.what == "stop" or time.monotonic() - snapped >= CHECKPOINT_EVERY):
+            checkpoint = events.send("checkpoint")
+            assert isinstance(checkpoint, Checkpoint)
+            store.save(run.id, run.attempt, checkpoint)
             snapped = time.monotonic()
             if wanted.what == "stop":
                 raise Stop
@@ -176,12 +176,10 @@ def _follow(
 def _sentence(error: Exception, store: Store) -> str:
     """What went wrong, for the user."""
     if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "disk is full" in str(error):
-        return (
-            f"The disk is full: free some space below {store.home} (or prune snapshots on Runs), then resume this run."
-        )
+        return f"The disk is full: free some space below {store.home} (or prune checkpoints on Runs), then resume this run."
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "can't allocate" in str(error):
         return "Out of memory: choose a smaller batch, width or depth, then train again."
-    if isinstance(error, (SpecError, catalogue.DataError, NetworkError)):
+    if isinstance(error, UserError):
         return str(error)
     first = next(iter(str(error).splitlines()), "").rstrip(".")
     return f"{type(error).__name__}: {first}. The full story is in {store.home / 'logs'}."
@@ -206,14 +204,14 @@ def lab(run: Run, store: Store) -> Job:
     def job(spec: RunSpec, saved: bytes | None) -> Generator[Event, str | None, None]:
         import torch
 
-        from resnet_viz.nets import checkpoints, refs
+        from resnet_viz.nets import refs, weights
         from resnet_viz.train import job as training
 
         spec = training.resolve(spec)
         assert spec.lab
         module = labs.module(spec.kind)
         torch.set_num_threads(spec.train.threads)
-        nets = [checkpoints.load(refs.find(ref, store)) for ref in spec.lab.networks]
+        nets = [weights.load(refs.find(ref, store)) for ref in spec.lab.networks]
         store.resolve(run.id, run.attempt, spec, module.steps(spec, nets), _versions(spec))
         yield from module.run(spec, nets)
 

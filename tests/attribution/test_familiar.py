@@ -4,11 +4,11 @@ import torch
 
 from resnet_viz.attribution.familiar import LIMIT, strangeness
 from resnet_viz.data import images
-from resnet_viz.nets import checkpoints, models, refs
+from resnet_viz.nets import models, refs, weights
 from resnet_viz.spec.model import ModelSpec
 
 
-def test_the_picture_that_batchnorm_remembers_is_not_strange() -> None:
+def test_the_image_that_batchnorm_remembers_is_not_strange() -> None:
     model = models.build(ModelSpec(depth=8))
     x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     for norm in model.modules():
@@ -22,7 +22,7 @@ def test_the_picture_that_batchnorm_remembers_is_not_strange() -> None:
 
 @pytest.mark.parametrize("kind", ["residual", "plain"])
 def test_photos_are_familiar_to_shipped_nets_and_noise_and_blanks_are_not(kind) -> None:
-    network = checkpoints.load(next(s for s in refs.shipped() if s.ref == f"shipped:cifar10-{kind}-20"))
+    network = weights.load(next(s for s in refs.shipped() if s.ref == f"shipped:cifar10-{kind}-20"))
     photos = [images.fit(images.read(path.read_bytes(), path.name), 32, 3) for path in images.SAMPLES.values()]
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
     blanks = [np.full((32, 32, 3), level, np.uint8) for level in (0, 120, 255)]

@@ -30,7 +30,7 @@ def net(spec: ModelSpec) -> torch.nn.Module:
     return model.eval().requires_grad_(False)
 
 
-def picture(spec: ModelSpec, count: int = 1) -> torch.Tensor:
+def image(spec: ModelSpec, count: int = 1) -> torch.Tensor:
     return torch.randn(count, spec.channels, spec.size, spec.size, generator=torch.Generator().manual_seed(2))
 
 
@@ -46,7 +46,7 @@ def hooks_left(model: torch.nn.Module) -> int:
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_maps_equal_hooks_by_hand(spec) -> None:
-    model, x = net(spec), picture(spec)
+    model, x = net(spec), image(spec)
     by_hand: dict[str, torch.Tensor] = {}
     handles = [
         module.register_forward_hook(lambda _m, _i, out, name=name: by_hand.update({name: out}))
@@ -78,14 +78,14 @@ def test_maps_equal_hooks_by_hand(spec) -> None:
 def test_all_maps_take_one_pass(spec, monkeypatch) -> None:
     model, passes = net(spec), []
     model.conv1.register_forward_hook(lambda *_: passes.append(1))
-    features.survey(model, picture(spec))
+    features.survey(model, image(spec))
     assert len(passes) == 1
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 @pytest.mark.parametrize("alpha", [1.0, 0.0, 1.7])
 def test_triptych_is_the_blocks_own_sum(spec, alpha) -> None:
-    model, x = net(spec), picture(spec)
+    model, x = net(spec), image(spec)
     untouched = features.survey(model, x)
     for number in some(model):
         block = models.blocks(model)[number - 1]
@@ -108,7 +108,7 @@ def test_triptych_is_the_blocks_own_sum(spec, alpha) -> None:
 def test_option_a_adds_every_second_cell_and_no_new_channels() -> None:
     """He 2015, section 3.3: zero entries padded for the new channels, stride 2 over the cells."""
     spec = SPECS[0]
-    model, x = net(spec), picture(spec)
+    model, x = net(spec), image(spec)
     seen, block = features.survey(model, x), arch.blocks(spec)[3]
     added = features.triptych(model, x, block.number).x
     assert (block.cin, block.cout, block.stride) == (16, 32, 2)
@@ -119,7 +119,7 @@ def test_option_a_adds_every_second_cell_and_no_new_channels() -> None:
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_alpha_1_is_the_untouched_net(spec) -> None:
-    model, x = net(spec), picture(spec, 3)
+    model, x = net(spec), image(spec, 3)
     for number in some(model):
         assert torch.equal(features.scaled(model, x, number, 1.0), model(x))
 
@@ -127,7 +127,7 @@ def test_alpha_1_is_the_untouched_net(spec) -> None:
 def test_alpha_0_is_the_net_without_that_block() -> None:
     """Inside a stage an identity block without its branch is no block at all: ReLU of what a ReLU gave."""
     spec = ModelSpec(depth=20, size=16)
-    model, x = net(spec), picture(spec, 3)
+    model, x = net(spec), image(spec, 3)
     lesioned = features.scaled(model, x, 2, 0.0)
     assert not torch.allclose(lesioned, model(x))
     model.layer1[1] = torch.nn.Identity()
@@ -137,7 +137,7 @@ def test_alpha_0_is_the_net_without_that_block() -> None:
 @pytest.mark.parametrize("spec", [s for s in SPECS if s.residual], ids=str)
 def test_alpha_0_leaves_what_a_block_is_without_its_branch(spec) -> None:
     """Veit 2016, section 4, as `models.Block.without_branch` has it, for every kind of shortcut."""
-    model, x = net(spec), picture(spec)
+    model, x = net(spec), image(spec)
     inputs: list[torch.Tensor] = []
     for number in some(model):
         block = models.blocks(model)[number - 1]
@@ -159,12 +159,12 @@ def test_hooks_are_gone_after_an_error() -> None:
 def test_four_threads_on_one_model_get_their_own_maps() -> None:
     spec = ModelSpec(depth=8, size=16)
     model = net(spec)
-    pictures = [torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(n)) for n in range(4)]
-    alone = [(features.survey(model, x), features.triptych(model, x, 2, 0.3)) for x in pictures]
+    images = [torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(n)) for n in range(4)]
+    alone = [(features.survey(model, x), features.triptych(model, x, 2, 0.3)) for x in images]
 
     def ask(number: int) -> None:
         for _ in range(5):
-            seen, block = features.survey(model, pictures[number]), features.triptych(model, pictures[number], 2, 0.3)
+            seen, block = features.survey(model, images[number]), features.triptych(model, images[number], 2, 0.3)
             for name, maps in seen.maps.items():
                 assert torch.equal(maps, alone[number][0].maps[name])
             assert torch.equal(block.total, alone[number][1].total)
@@ -175,14 +175,14 @@ def test_four_threads_on_one_model_get_their_own_maps() -> None:
 
 
 def test_shares_are_those_of_training() -> None:
-    model, x = net(SPECS[0]), picture(SPECS[0])
+    model, x = net(SPECS[0]), image(SPECS[0])
     with probes.branch_shares(models.blocks(model)) as shares:
         model(x)
     seen = features.survey(model, x)
     assert torch.equal(seen.shares, torch.stack(shares))
     inside = features.triptych(model, x, 2)  # an identity block: what is added is what came in
     torch.testing.assert_close(seen.shares[1], inside.branch.norm() / inside.x.norm())
-    assert features.survey(net(SPECS[1]), picture(SPECS[1])).shares.isnan().all()
+    assert features.survey(net(SPECS[1]), image(SPECS[1])).shares.isnan().all()
 
 
 def test_strength_is_the_mean_absolute_activation() -> None:
@@ -190,9 +190,9 @@ def test_strength_is_the_mean_absolute_activation() -> None:
     assert features.strength(maps).tolist() == [2.0, 0.25]
 
 
-def test_pictures_that_excite_a_channel_most() -> None:
+def test_images_that_excite_a_channel_most() -> None:
     spec = ModelSpec(depth=8, size=16)
-    model, x = net(spec), picture(spec, 12)
+    model, x = net(spec), image(spec, 12)
     found = features.excitement(model, "layer2.0", x.split(5))
     maps = features.look(model, x, ["layer2.0"]).maps["layer2.0"]
     assert found.values.shape == (12, 32)

@@ -36,7 +36,7 @@ class Linear(nn.Module):
         return torch.stack([first, torch.zeros_like(first)], 1)
 
 
-def _pictures(count: int = 1, seed: int = 0, spec: ModelSpec = SMALL) -> Tensor:
+def _images(count: int = 1, seed: int = 0, spec: ModelSpec = SMALL) -> Tensor:
     return torch.randn(count, spec.channels, spec.size, spec.size, generator=torch.Generator().manual_seed(seed))
 
 
@@ -59,8 +59,8 @@ def test_deletion_takes_pixels_out_in_the_maps_order() -> None:
     assert worst.areas[0] < worst.areas[1]  # the right order falls the faster
 
 
-def test_insertion_begins_blurred_and_ends_with_the_picture() -> None:
-    model, x = _model(), _pictures()
+def test_insertion_begins_blurred_and_ends_with_the_image() -> None:
+    model, x = _model(), _images()
     insertion = trust.curves(model, x, [torch.rand(8, 8), torch.rand(2, 2)], target=1, insertion=True, steps=5)
     deletion = trust.curves(model, x, [torch.rand(8, 8)], target=1, insertion=False, steps=5)
     whole, grey = (float(model(p).softmax(1)[0, 1]) for p in (x, torch.zeros_like(x)))
@@ -75,7 +75,7 @@ def test_insertion_begins_blurred_and_ends_with_the_picture() -> None:
 
 def test_a_linear_net_is_foretold_by_its_own_contributions() -> None:
     weights = torch.randn(8, 8, generator=torch.Generator().manual_seed(1))
-    model, x = Linear(weights), _pictures(seed=2, spec=ModelSpec(channels=1, size=8))
+    model, x = Linear(weights), _images(seed=2, spec=ModelSpec(channels=1, size=8))
     truth = weights * x[0, 0]
     found = trust.infidelity(model, x, [truth, 3 * truth, torch.zeros(8, 8), torch.ones(8, 8)], target=0)
     np.testing.assert_allclose(found[:2], 0, atol=1e-5)  # of any scale
@@ -86,12 +86,12 @@ def test_a_linear_net_is_foretold_by_its_own_contributions() -> None:
 
 
 def test_sensitivity_is_the_largest_relative_move() -> None:
-    model, x = _model(), _pictures(2)
+    model, x = _model(), _images(2)
     explain = partial(attribute, model, method="saliency", target=1)
     moves = torch.Generator().manual_seed(trust.seed_from(3, "sensitivity"))
 
-    def move(pictures: Tensor) -> Tensor:
-        return pictures + 0.1 * (2 * torch.rand(pictures.shape, generator=moves) - 1)
+    def move(images: Tensor) -> Tensor:
+        return images + 0.1 * (2 * torch.rand(images.shape, generator=moves) - 1)
 
     # The definition, written out (Yeh 2019, definition 4), relative to the map's norm.
     copies, first = move(x.repeat_interleave(4, 0)), explain(x)
@@ -104,7 +104,7 @@ def test_sensitivity_is_the_largest_relative_move() -> None:
 
 def test_completeness_of_a_linear_net_has_no_residue() -> None:
     weights = torch.randn(8, 8, generator=torch.Generator().manual_seed(1))
-    model, x = Linear(weights), _pictures(3, spec=ModelSpec(channels=1, size=8))
+    model, x = Linear(weights), _images(3, spec=ModelSpec(channels=1, size=8))
     base = torch.full((1, 8, 8), -0.5)
     maps = attribute(model, x, method="integrated_gradients", target=0, minus=1, baseline=base, steps=8)
     found = trust.completeness(model, x, maps, target=0, minus=1, baseline=base)
@@ -118,18 +118,18 @@ def test_completeness_of_a_linear_net_has_no_residue() -> None:
 # Does the map depend on what was learned?
 
 
-def test_edges_are_where_the_picture_changes() -> None:
-    picture = np.zeros((8, 8, 3), np.uint8)
-    picture[:, 4:] = 200
-    found = trust.edges(picture)
+def test_edges_are_where_the_image_changes() -> None:
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[:, 4:] = 200
+    found = trust.edges(image)
     assert found.shape == (8, 8)
     assert found[:, 3:5].min() > 0.5 > 0 == found[:, :2].max() == found[:, 6:].max()
-    np.testing.assert_allclose(trust.edges(picture[..., :1]), found, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(trust.edges(image[..., :1]), found, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("spec", [SMALL, ModelSpec(depth=8, width=0.25, size=8, classes=4, order="preact")])
 def test_a_net_that_has_forgotten_everything_is_a_fresh_one(spec: ModelSpec) -> None:
-    model, x = models.build(spec, seed=7).eval().requires_grad_(False), _pictures(2)
+    model, x = models.build(spec, seed=7).eval().requires_grad_(False), _images(2)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     found = trust.randomisation(model, x, method="saliency", target=1, seed=5)
     assert found.parts == ("", "fc", "layer3.0", "layer2.0", "layer1.0", "conv1")
@@ -145,7 +145,7 @@ def test_a_net_that_has_forgotten_everything_is_a_fresh_one(spec: ModelSpec) -> 
 
 
 def test_only_the_parts_above_have_forgotten() -> None:
-    model, x = models.build(SMALL, seed=7).eval(), _pictures(1)
+    model, x = models.build(SMALL, seed=7).eval(), _images(1)
     found = trust.randomisation(model, x, method="gradcam", target=1, layer="layer1.0", most=2)
     assert found.parts == ("", "fc", "conv1")
     head = models.build(SMALL, seed=7).eval()
@@ -164,8 +164,8 @@ def test_likenesses_are_signed_absolute_and_undefined_for_an_empty_map() -> None
 
 @pytest.mark.slow
 def test_guided_backprop_stays_alike_where_the_gradient_does_not(public) -> None:
-    """Adebayo 2018, figures 2 and 4: absolute rank correlation with the top of the network random, 4 CIFAR-10 pictures."""
-    model, x, y = public.model, public.prepare(public.pictures[:4]), torch.from_numpy(public.labels[:4])
+    """Adebayo 2018, figures 2 and 4: absolute rank correlation with the top of the network random, 4 CIFAR-10 images."""
+    model, x, y = public.model, public.prepare(public.images[:4]), torch.from_numpy(public.labels[:4])
     alike = {
         method: trust.randomisation(model, x, method=method, target=y, most=11).absolute.mean(1)
         for method in ("guided_backprop", "saliency", "gradcam")

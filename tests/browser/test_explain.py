@@ -53,7 +53,7 @@ def choose_class(page, name: str) -> None:
 
 def png(page) -> Image.Image:
     with page.expect_download() as download:
-        page.get_by_role("button", name="Pictures (PNG)").click()
+        page.get_by_role("button", name="Images (PNG)").click()
     with open(download.value.path(), "rb") as file:
         return Image.open(io.BytesIO(file.read()))
 
@@ -80,7 +80,7 @@ def test_a_real_photo_is_explained(page, server, shared) -> None:
     photo = shared / "photos" / "n02123045_tabby.JPEG"
     if not photo.exists():
         pytest.skip("the photos are not beside this checkout")
-    explain(page, server, "?picture=upload")
+    explain(page, server, "?image=upload")
     assert page.get_by_text("airplane, automobile, bird").is_visible(), "the classes are named before the upload"
     page.locator("[data-testid=stFileUploader] input[type=file]").first.set_input_files(photo)
     page.locator("h1[role=status]", has_text=photo.name).wait_for()
@@ -89,4 +89,4 @@ def test_a_real_photo_is_explained(page, server, shared) -> None:
     choose_class(page, "ship")
     image = png(page)
     assert image.width >= 4 * 256
-    assert photo.name in image.text["picture"]
+    assert photo.name in image.text["image"]

@@ -26,16 +26,16 @@ def test_click_a_block_away_then_let_the_lab_drop_them_all(page, server) -> None
     page.mouse.click(x, y)
     page.get_by_text("Dropped: block 1.").wait_for()
     page.get_by_role("button", name="Put back").click()
-    page.get_by_text("Click a block in the picture").wait_for()
+    page.get_by_text("Click a block in the image").wait_for()
 
-    for name, value in (("Test pictures", "50"), ("Draws", "1")):
+    for name, value in (("Test images", "50"), ("Draws", "1")):
         page.get_by_role("spinbutton", name=name).fill(value)
         page.get_by_role("spinbutton", name=name).press("Enter")
         page.wait_for_selector(READY)
     page.get_by_role("button", name="Drop every block").click()
     headline = page.locator("h1[role=status]")
     headline.get_by_text("Measured here").wait_for(timeout=180_000)
-    assert "50 test pictures" in headline.inner_text()
+    assert "50 test images" in headline.inner_text()
     page.wait_for_function(f"({HEADS})() === 18")
     assert "lesion=" in page.url
     page.reload()

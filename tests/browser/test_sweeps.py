@@ -34,7 +34,7 @@ def test_the_range_test_ends_in_a_number_that_goes_into_the_form(page, server) -
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name=re.compile(r"^Use .* \(plain\)")).wait_for(timeout=240_000)
     dialog.get_by_role("button", name="Test again").wait_for(timeout=240_000)
-    assert "The loss falls fastest at a rate of" in dialog.inner_text()
+    assert "The loss falls fastest at a learning rate of" in dialog.inner_text()
     use = dialog.get_by_role("button", name=re.compile(r"^Use .* \(residual\)"))
     rate = use.inner_text().split()[1]
     use.click()

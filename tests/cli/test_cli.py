@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[2]
     ("arguments", "words"),
     [
         (["--depth", "55"], "nearest are 50 and 56"),
-        (["--batch", "5000"], "larger than the 1,350 training pictures"),
-        (["--rate", "-1"], "learning rate of -1"),
+        (["--batch-size", "5000"], "larger than the 1,350 training images"),
+        (["--lr", "-1"], "learning rate of -1"),
         (["--data", "nowhere.npz"], "nowhere.npz"),
         (["--resume", "abc"], "no run abc"),
         (["--no-skip", "28"], "blocks 1 to 27"),

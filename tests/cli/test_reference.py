@@ -16,7 +16,7 @@ def test_what_ships_was_made_by_the_command(what) -> None:
     records = record.load(reference.ASSETS / f"{what}.npz")
     wanted = [catalogue.fill(spec) for spec in reference.specs(what)]
     # What is decided for a machine when a run starts may differ.
-    free = {name: getattr(TrainSpec(), name) for name in ("device", "precision", "threads")}
+    free = {name: getattr(TrainSpec(), name) for name in ("device", "dtype", "threads")}
     assert [replace(r.spec, train=replace(r.spec.train, **free)) for r in records] == wanted
     for made in records:
         assert made.status == "finished"

@@ -1,4 +1,4 @@
-"""A step's batch: which pictures, how normalised, how varied. Compared with the pictures themselves, never with itself alone."""
+"""A step's batch: which images, how normalised, how varied. Compared with the images themselves, never with itself alone."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from resnet_viz.data import catalogue
-from resnet_viz.data.batches import Pictures, augment, moments
+from resnet_viz.data.batches import Batches, augment, moments
 from resnet_viz.data.splits import Splits, load_splits
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.run import RunSpec
@@ -16,8 +16,8 @@ from resnet_viz.spec.train import TrainSpec
 RNG = np.random.default_rng(0)
 
 
-def pictures(count: int = 50, size: int = 8, channels: int = 3, **data) -> Pictures:
-    """Made-up pictures, each with its own number in the corner and as its label, in batches of 16."""
+def images(count: int = 50, size: int = 8, channels: int = 3, **data) -> Batches:
+    """Made-up images, each with its own number in the corner and as its label, in batches of 16."""
 
     def part(n: int) -> tuple[np.ndarray, np.ndarray]:
         x = RNG.integers(0, 256, (n, size, size, channels), np.uint8)
@@ -30,12 +30,12 @@ def pictures(count: int = 50, size: int = 8, channels: int = 3, **data) -> Pictu
         {name: y for name, (_, y) in parts.items()},
         tuple(map(str, range(count))),
     )
-    spec = RunSpec(data=DataSpec(limit=count, **({"augment": ()} | data)), train=TrainSpec(batch=16, device="cpu"))
-    return Pictures(splits, spec)
+    spec = RunSpec(data=DataSpec(limit=count, **({"augment": ()} | data)), train=TrainSpec(batch_size=16, device="cpu"))
+    return Batches(splits, spec)
 
 
-def test_each_epoch_shows_every_picture_once_in_an_order_of_its_own() -> None:
-    shown = pictures()
+def test_each_epoch_shows_every_image_once_in_an_order_of_its_own() -> None:
+    shown = images()
     epochs = [torch.cat([shown.batch(step)[1] for step in range(1 + 4 * e, 5 + 4 * e)]) for e in range(3)]
     for epoch in epochs:
         assert epoch.sort().values.tolist() == list(range(50))
@@ -43,13 +43,13 @@ def test_each_epoch_shows_every_picture_once_in_an_order_of_its_own() -> None:
     assert [len(shown.batch(step)[1]) for step in (1, 4, 5, 8)] == [16, 2, 16, 2]
 
 
-def test_a_last_batch_of_one_picture_is_left_out() -> None:
-    shown = pictures(count=49)
+def test_a_last_batch_of_one_image_is_left_out() -> None:
+    shown = images(count=49)
     assert [len(shown.batch(step)[1]) for step in range(1, 8)] == [16] * 7
 
 
-def test_a_batch_is_its_pictures_normalised_by_the_training_split() -> None:
-    shown = pictures()
+def test_a_batch_is_its_images_normalised_by_the_training_split() -> None:
+    shown = images()
     train = shown.x["train"].double()
     mean, std = train.mean((0, 2, 3), keepdim=True), train.std((0, 2, 3), keepdim=True, correction=0)
     x, y = shown.batch(2)
@@ -58,7 +58,7 @@ def test_a_batch_is_its_pictures_normalised_by_the_training_split() -> None:
     assert x.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_moments_are_exact_whatever_the_number_of_pictures() -> None:
+def test_moments_are_exact_whatever_the_number_of_images() -> None:
     x = RNG.integers(0, 256, (1100, 5, 5, 3), np.uint8)
     x[..., 2] = 77
     mean, std = moments(x)
@@ -70,28 +70,28 @@ def test_moments_are_exact_whatever_the_number_of_pictures() -> None:
 def test_a_batch_depends_on_seed_and_step_alone() -> None:
     spec = catalogue.fill(RunSpec(data=DataSpec(augment=("flip", "crop", "cutout")), train=TrainSpec(device="cpu")))
     splits = load_splits(spec.data)
-    forward, backward = (Pictures(splits, spec) for _ in range(2))
+    forward, backward = (Batches(splits, spec) for _ in range(2))
     steps = range(1, 25)
     there = [forward.batch(step) for step in steps]
     back = [backward.batch(step) for step in reversed(steps)][::-1]
     for (x, y), (u, v) in zip(there, back, strict=True):
         assert torch.equal(x, u)
         assert torch.equal(y, v)
-    other = Pictures(splits, replace(spec, train=replace(spec.train, seed=1)))
+    other = Batches(splits, replace(spec, train=replace(spec.train, seed=1)))
     assert not torch.equal(there[0][1], other.batch(1)[1])
 
 
 def test_memory_formats_hold_the_same_batch() -> None:
     spec = catalogue.fill(RunSpec(data=DataSpec(augment=("crop",)), train=TrainSpec(device="cpu", channels_last=False)))
     splits = load_splits(spec.data)
-    last = Pictures(splits, replace(spec, train=replace(spec.train, channels_last=True))).batch(3)[0]
-    first = Pictures(splits, spec).batch(3)[0]
+    last = Batches(splits, replace(spec, train=replace(spec.train, channels_last=True))).batch(3)[0]
+    first = Batches(splits, spec).batch(3)[0]
     assert torch.equal(first, last)
     assert first.is_contiguous()
 
 
-def test_evaluation_shows_every_picture_once_in_order_as_it_is() -> None:
-    shown = pictures(augment=("flip", "crop", "cutout"))
+def test_evaluation_shows_every_image_once_in_order_as_it_is() -> None:
+    shown = images(augment=("flip", "crop", "cutout"))
     for split, count in (("validation", 9), ("test", 33), ("train", 50)):
         batches = list(shown.evaluation_batches(split, 16))
         assert torch.cat([y for _, y in batches]).tolist() == list(range(count))
@@ -99,8 +99,8 @@ def test_evaluation_shows_every_picture_once_in_order_as_it_is() -> None:
         torch.testing.assert_close(x.round().to(torch.uint8), shown.x[split], rtol=0, atol=0)
 
 
-def test_pictures_for_statistics_are_the_same_each_time_and_not_augmented() -> None:
-    shown = pictures(augment=("flip", "crop"))
+def test_images_for_statistics_are_the_same_each_time_and_not_augmented() -> None:
+    shown = images(augment=("flip", "crop"))
     batches, again = (list(shown.training_batches(33, 16)) for _ in range(2))
     assert [len(y) for _, y in batches] == [16, 16]  # a batch of one is left out
     assert all(torch.equal(a, b) and torch.equal(c, d) for (a, c), (b, d) in zip(batches, again, strict=True))
@@ -117,7 +117,7 @@ def shifted(x: torch.Tensor, down: int, right: int, pad: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("names", "size"), [(("flip",), 8), (("crop",), 8), (("flip", "crop"), 8), (("crop",), 32)])
-def test_an_augmented_picture_is_one_of_the_allowed_crops_and_flips(names, size) -> None:
+def test_an_augmented_image_is_one_of_the_allowed_crops_and_flips(names, size) -> None:
     x = torch.randint(0, 256, (400, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     varied = augment(x, names, torch.Generator().manual_seed(1))
     pad = size // 8 if "crop" in names else 0
@@ -145,7 +145,7 @@ def test_cutout_blackens_one_square_of_at_most_half_the_side() -> None:
         assert (edges <= 2).all()  # in one piece
         lengths = side.sum(1)
         assert lengths.max() == 16
-        assert lengths.min() >= 8  # cut by the border, where its centre is the picture's corner
+        assert lengths.min() >= 8  # cut by the border, where its centre is the image's corner
 
 
 def test_nothing_asked_for_changes_nothing() -> None:
@@ -156,4 +156,4 @@ def test_nothing_asked_for_changes_nothing() -> None:
 def test_digits_are_read_without_a_second_copy_on_the_cpu() -> None:
     spec = catalogue.fill(RunSpec(train=TrainSpec(device="cpu")))
     splits = load_splits(spec.data)
-    assert np.shares_memory(Pictures(splits, spec).x["train"].numpy(), splits.pictures["train"])
+    assert np.shares_memory(Batches(splits, spec).x["train"].numpy(), splits.images["train"])

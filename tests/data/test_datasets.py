@@ -50,7 +50,7 @@ ARCHIVES = {"cifar10": "cifar-10-python.tar.gz", "fashion": "FashionMNIST/raw/tr
 
 def whole(splits: Splits, *names: str) -> list[bytes]:
     return sorted(
-        x.tobytes() + bytes([y]) for n in names for x, y in zip(splits.pictures[n], splits.labels[n], strict=True)
+        x.tobytes() + bytes([y]) for n in names for x, y in zip(splits.images[n], splits.labels[n], strict=True)
     )
 
 
@@ -59,12 +59,12 @@ def test_the_digits_are_scikit_learns_each_in_one_split() -> None:
     x, y = load_digits(return_X_y=True)
     expected = sorted(np.rint(a * 255 / 16).astype(np.uint8).tobytes() + bytes([b]) for a, b in zip(x, y, strict=True))
     assert whole(splits, "train", "validation", "test") == expected
-    assert {k: v.shape for k, v in splits.pictures.items()} == {
+    assert {k: v.shape for k, v in splits.images.items()} == {
         "train": (1350, 8, 8, 1),
         "validation": (150, 8, 8, 1),
         "test": (297, 8, 8, 1),
     }
-    assert all(v.dtype == np.uint8 for v in splits.pictures.values())
+    assert all(v.dtype == np.uint8 for v in splits.images.values())
     assert all(v.dtype == np.int64 for v in splits.labels.values())
     assert catalogue.total_steps(catalogue.fill(RunSpec())) == 132  # 12 epochs of 11 steps
 
@@ -72,20 +72,20 @@ def test_the_digits_are_scikit_learns_each_in_one_split() -> None:
 def test_splits_follow_from_their_seed_and_the_test_split_from_nothing_else() -> None:
     first, again = (load_splits(DataSpec(split_seed=3)) for _ in range(2))
     for name in ("train", "validation", "test"):
-        np.testing.assert_array_equal(first.pictures[name], again.pictures[name])
+        np.testing.assert_array_equal(first.images[name], again.images[name])
     assert whole(load_splits(DataSpec(split_seed=4)), "test") != whole(first, "test")
     small = DataSpec(split_seed=3, validation=0.4, limit=100)
     assert catalogue.split_sizes(small) == (100, 600, 297)
     assert whole(load_splits(small), "test") == whole(first, "test")
     half = load_splits(replace(small, limit=50))
-    np.testing.assert_array_equal(half.pictures["train"], load_splits(small).pictures["train"][:50])
+    np.testing.assert_array_equal(half.images["train"], load_splits(small).images["train"][:50])
 
 
 @pytest.mark.parametrize(
     ("limit", "batch", "steps"), [(0, 128, 11), (0, 1350, 1), (129, 128, 1), (130, 128, 2), (128, 128, 1), (1, 2, 0)]
 )
-def test_a_last_batch_of_one_picture_is_left_out(limit, batch, steps) -> None:
-    assert catalogue.steps_per_epoch(RunSpec(data=DataSpec(limit=limit), train=TrainSpec(batch=batch))) == steps
+def test_a_last_batch_of_one_image_is_left_out(limit, batch, steps) -> None:
+    assert catalogue.steps_per_epoch(RunSpec(data=DataSpec(limit=limit), train=TrainSpec(batch_size=batch))) == steps
 
 
 def test_a_run_is_filled_from_its_data() -> None:
@@ -99,7 +99,7 @@ def test_a_run_is_filled_from_its_data() -> None:
 
 def test_a_batch_larger_than_the_data_is_refused_with_both_numbers() -> None:
     with pytest.raises(SpecError, match=r"2,000 .* 1,350"):
-        catalogue.fill(RunSpec(train=TrainSpec(batch=2000)))
+        catalogue.fill(RunSpec(train=TrainSpec(batch_size=2000)))
     with pytest.raises(SpecError, match="below 0"):
         catalogue.fill(RunSpec(data=DataSpec(limit=-1)))
 

@@ -1,4 +1,4 @@
-"""Pictures that people bring: each gets the right pixels or one sentence, and memory stays small."""
+"""Images that people bring: each gets the right pixels or one sentence, and memory stays small."""
 
 import io
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from resnet_viz.data import images
-from resnet_viz.data.images import PictureError, fit, read
+from resnet_viz.data.images import ImageError, fit, read
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (6, 9, 3), np.uint8)
@@ -42,7 +42,7 @@ def test_a_photo_keeps_its_colours_through_jpeg_and_cmyk() -> None:
         assert np.abs(read(content, "a.jpg").astype(int) - smooth).mean() < 2
 
 
-def test_grey_palette_and_one_bit_pictures_become_rgb() -> None:
+def test_grey_palette_and_one_bit_images_become_rgb() -> None:
     grey = PIXELS[..., 0]
     np.testing.assert_array_equal(read(saved(grey), "g.png"), np.repeat(grey[..., None], 3, 2))
     palette = Image.fromarray(PIXELS).quantize(256)
@@ -93,7 +93,7 @@ def test_an_animation_gives_its_first_frame(kind) -> None:
     assert np.abs(read(content, "a").astype(int) - [255, 0, 0]).max() < 5
 
 
-def test_one_pixel_is_a_picture_and_a_large_one_is_made_smaller() -> None:
+def test_one_pixel_is_a_image_and_a_large_one_is_made_smaller() -> None:
     assert read(saved(PIXELS[:1, :1]), "a.png").shape == (1, 1, 3)
     assert fit(read(saved(PIXELS[:1, :1]), "a.png"), 32, 3).shape == (32, 32, 3)
     assert read(saved(Image.new("RGB", (4000, 2000))), "a.png").shape == (512, 1024, 3)
@@ -132,7 +132,7 @@ def bomb_text() -> bytes:
 PHOTO = images.SAMPLES["cat"].read_bytes()
 BAD = {
     "empty": (b"", "is empty"),
-    "text": (b"hello, world", "not a picture"),
+    "text": (b"hello, world", "not a image"),
     "svg": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG"),
     "svg with head": (b'\xef\xbb\xbf<?xml version="1.0"?><svg/>', "an SVG"),
     "pdf": (b"%PDF-1.7\n", "a PDF"),
@@ -152,8 +152,8 @@ BAD = {
 
 
 @pytest.mark.parametrize(("content", "words"), BAD.values(), ids=BAD)
-def test_bad_pictures_get_one_sentence(content, words) -> None:
-    with pytest.raises(PictureError) as caught:
+def test_bad_images_get_one_sentence(content, words) -> None:
+    with pytest.raises(ImageError) as caught:
         read(content, "my photo")
     sentence = str(caught.value)
     assert words in sentence
@@ -164,7 +164,7 @@ def test_bad_pictures_get_one_sentence(content, words) -> None:
 
 def test_a_file_of_too_many_bytes_is_not_opened(monkeypatch) -> None:
     monkeypatch.setattr(images, "FILE", 100)
-    with pytest.raises(PictureError, match="is over"):
+    with pytest.raises(ImageError, match="is over"):
         read(saved(PIXELS) + bytes(100), "a.png")
 
 
@@ -177,19 +177,19 @@ def memory(what):
     return int(re.search(what + r":\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
 
 content = Path(sys.argv[1]).read_bytes()
-images.read(images.SAMPLES["cat"].read_bytes(), "cat")  # what importing and a first picture take is not counted
+images.read(images.SAMPLES["cat"].read_bytes(), "cat")  # what importing and a first image take is not counted
 before = memory("VmRSS")
 Path("/proc/self/clear_refs").write_text("5")
 try:
     images.read(content, "it")
-except images.PictureError:
+except images.ImageError:
     pass
 print(memory("VmHWM") - before, memory("VmRSS") - before)
 """
 
 
 def _large(kind: str) -> bytes:
-    """Pictures as large as are taken, in the kinds that take most memory to decode."""
+    """Images as large as are taken, in the kinds that take most memory to decode."""
     if kind == "bomb":
         return bomb_png(20_000, 20_000)
     size = (4080, 3060) if kind == "WEBP" else (6000, 4000)
@@ -223,7 +223,7 @@ def test_fit_takes_the_middle_square() -> None:
     assert (fit(tall, 20, 3) == (10, 200, 90)).all()
 
 
-def test_fit_leaves_a_picture_of_the_right_size_as_it_is() -> None:
+def test_fit_leaves_a_image_of_the_right_size_as_it_is() -> None:
     square = RNG.integers(0, 256, (32, 32, 3), np.uint8)
     np.testing.assert_array_equal(fit(square, 32, 3), square)
 
@@ -233,7 +233,7 @@ def test_fit_to_one_channel_weighs_the_colours_as_rec_601_does() -> None:
     grey = fit(flat, 8, 1)
     assert grey.shape == (8, 8, 1)
     assert abs(float(grey[0, 0, 0]) - (0.299 * 200 + 0.587 * 100 + 0.114 * 50)) < 1
-    np.testing.assert_array_equal(fit(grey, 8, 1), grey)  # grey pictures of a data set
+    np.testing.assert_array_equal(fit(grey, 8, 1), grey)  # grey images of a data set
 
 
 @pytest.mark.slow  # importing torch
@@ -249,8 +249,8 @@ def test_fit_for_imagenet_is_torchvisions_own_transform(name) -> None:
     np.testing.assert_allclose(preset(photo).permute(1, 2, 0).numpy(), (ours / 255 - mean) / std, atol=1e-5)
 
 
-def test_fit_says_how_many_channels_a_picture_has() -> None:
-    with pytest.raises(PictureError, match="takes 5 channels"):
+def test_fit_says_how_many_channels_a_image_has() -> None:
+    with pytest.raises(ImageError, match="takes 5 channels"):
         fit(PIXELS, 8, 5)
 
 
@@ -259,4 +259,4 @@ def test_the_samples_ship_small_and_credited() -> None:
     for name, path in images.SAMPLES.items():
         assert path.stat().st_size < 60_000
         assert min(read(path.read_bytes(), name).shape[:2]) >= 256
-        assert f"pictures/{path.name}" in credits
+        assert f"images/{path.name}" in credits

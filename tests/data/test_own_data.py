@@ -1,4 +1,4 @@
-"""The user's own pictures: what is taken, what is changed and said, and what is refused in one sentence."""
+"""The user's own images: what is taken, what is changed and said, and what is refused in one sentence."""
 
 import io
 import pickle
@@ -38,7 +38,7 @@ def npz(**arrays) -> bytes:
     return file.getvalue()
 
 
-def picture(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+def image(pixels: np.ndarray, kind: str = "PNG") -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind)
     return file.getvalue()
@@ -54,16 +54,16 @@ def archive(files: dict[str, bytes]) -> bytes:
 
 def folders(top: str = "") -> dict[str, bytes]:
     return {
-        f"{top}{'cat' if y == 0 else 'dog'}/{i:02}.png": picture(x) for i, (x, y) in enumerate(zip(X, Y, strict=True))
+        f"{top}{'cat' if y == 0 else 'dog'}/{i:02}.png": image(x) for i, (x, y) in enumerate(zip(X, Y, strict=True))
     }
 
 
 def kept(spec: DataSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """All pictures and labels of training and validation, and of the test split, each in the order of the pictures' bytes."""
+    """All images and labels of training and validation, and of the test split, each in the order of the images' bytes."""
     splits = load_splits(spec)
     answer = []
     for names in (("train", "validation"), ("test",)):
-        x = np.concatenate([splits.pictures[n] for n in names])
+        x = np.concatenate([splits.images[n] for n in names])
         y = np.concatenate([splits.labels[n] for n in names])
         order = sorted(range(len(x)), key=lambda i: x[i].tobytes())
         answer += [x[order], y[order]]
@@ -84,28 +84,28 @@ def test_arrays_come_back_as_they_were_brought() -> None:
 
 def test_a_run_on_own_data_takes_its_shape_from_it() -> None:
     spec = import_own(("mine.npz", npz(x=X[..., 0], y=Y * 3)))
-    run = catalogue.fill(RunSpec(data=spec, train=TrainSpec(batch=8)))
+    run = catalogue.fill(RunSpec(data=spec, train=TrainSpec(batch_size=8)))
     assert (run.model.channels, run.model.size, run.model.classes, run.data.augment) == (1, 8, 2, ())
     assert (run.data.label, run.data.hash) == ("mine", spec.hash)
     assert sum(catalogue.split_sizes(spec)) == 20
 
 
 def test_the_same_content_has_the_same_hash_wherever_it_comes_from(tmp_path) -> None:
-    for name, content in folders("pictures/").items():
+    for name, content in folders("images/").items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(content)
     packed, turned = (archive(dict(order)) for order in (folders().items(), reversed(folders("a/b/").items())))
     (tmp_path / "file.zip").write_bytes(packed)
-    sources = [tmp_path / "pictures", tmp_path / "file.zip", ("up.zip", packed), ("up.zip", io.BytesIO(turned))]
+    sources = [tmp_path / "images", tmp_path / "file.zip", ("up.zip", packed), ("up.zip", io.BytesIO(turned))]
     specs = [import_own(source) for source in sources]
     assert len({spec.hash for spec in specs}) == 1
-    assert specs[0].label == "pictures"
+    assert specs[0].label == "images"
     assert import_own(("mine.npz", npz(x=X, y=1 - Y))).hash != specs[0].hash
     assert len(catalogue.own_data()) == 2
     assert catalogue.own_data()[0].label == "mine"
 
 
-def test_pictures_in_class_folders_keep_every_pixel() -> None:
+def test_images_in_class_folders_keep_every_pixel() -> None:
     spec = import_own(("pets.zip", archive(folders("pets/"))), label="my pets")
     about = catalogue.facts(spec)
     assert (about.label, about.classes, about.notes) == ("my pets", ("cat", "dog"), ())
@@ -132,21 +132,21 @@ def test_a_folder_of_npz_joins_train_and_test(tmp_path) -> None:
 
 
 def test_mixed_sizes_and_colours_are_made_equal_and_said() -> None:
-    files = folders() | {"cat/tall.png": picture(np.full((40, 10, 3), 200, np.uint8))}
+    files = folders() | {"cat/tall.png": image(np.full((40, 10, 3), 200, np.uint8))}
     files |= {
-        "dog/grey.png": picture(np.full((9, 9), 90, np.uint8)),
+        "dog/grey.png": image(np.full((9, 9), 90, np.uint8)),
         "dog/broken.png": b"no",
         "readme.txt": b"",
         "a.png": b"",
     }
-    files |= {"__MACOSX/cat/._00.png": b"", "cat/cut.png": picture(X[0])[:60]}
+    files |= {"__MACOSX/cat/._00.png": b"", "cat/cut.png": image(X[0])[:60]}
     spec = import_own(("p.zip", archive(files)))
     about = catalogue.facts(spec)
     assert (about.size, about.channels, about.train) == (8, 3, 22)
     words = " ".join(about.notes)
     for word in (
         "outside the class folders were left out: 1",
-        "2 of 24 pictures were left out",
+        "2 of 24 images were left out",
         "broken.png",
         "3 sizes",
         "8×8",
@@ -173,16 +173,14 @@ def test_photos_are_turned_as_their_exif_says_and_made_smaller() -> None:
     assert x[0, -80:].mean() > 250
 
 
-def test_sixteen_bit_pictures_keep_their_upper_byte() -> None:
+def test_sixteen_bit_images_keep_their_upper_byte() -> None:
     grey = (X[..., 0].astype(np.uint16) << 8) + 7
-    files = {
-        f"{'cat' if y == 0 else 'dog'}/{i:02}.png": picture(x) for i, (x, y) in enumerate(zip(grey, Y, strict=True))
-    }
+    files = {f"{'cat' if y == 0 else 'dog'}/{i:02}.png": image(x) for i, (x, y) in enumerate(zip(grey, Y, strict=True))}
     x, _, x_test, _ = kept(import_own(("p.zip", archive(files))))
     np.testing.assert_array_equal(in_order(np.concatenate([x, x_test]), np.zeros(20))[0], in_order(X[..., :1], Y)[0])
 
 
-def test_labels_with_gaps_and_oblong_pictures_are_changed_and_said() -> None:
+def test_labels_with_gaps_and_oblong_images_are_changed_and_said() -> None:
     spec = import_own(("m.npz", npz(x=X[:, 1:7], y=np.where(Y, 7, -1)[:, None])))
     about = catalogue.facts(spec)
     assert about.classes == ("-1", "7")
@@ -215,19 +213,19 @@ def lying() -> bytes:
 
 BAD_ARRAYS = {
     "no y": (npz(x=X), "'y'"),
-    "no x": (npz(pictures=X, y=Y), "'x', only pictures, y"),
-    "unequal": (npz(x=X, y=Y[:19]), "20 pictures, but y 19 labels"),
+    "no x": (npz(images=X, y=Y), "'x', only images, y"),
+    "unequal": (npz(x=X, y=Y[:19]), "20 images, but y 19 labels"),
     "floats": (npz(x=X / 255, y=Y), "float64"),
     "int32": (npz(x=X.astype(np.int32), y=Y), "int32"),
     "one class": (npz(x=X, y=Y * 0), "one class, '0'"),
-    "none at all": (npz(x=X[:0], y=Y[:0]), "no training pictures"),
+    "none at all": (npz(x=X[:0], y=Y[:0]), "no training images"),
     "float labels": (npz(x=X, y=Y.astype(float)), "astype(int)"),
     "text labels": (npz(x=X, y=Y.astype(str)), "whole numbers"),
     "one-hot": (npz(x=X, y=np.eye(2, dtype=int)[Y]), "(20, 2)"),
     "channels first": (npz(x=X.transpose(0, 3, 1, 2), y=Y), "transpose(0, 2, 3, 1)"),
     "vectors": (npz(x=X[:, 0, :, 0], y=Y), "(20, 8)"),
     "tiny": (npz(x=X[:, :2, :2], y=Y), "2×2"),
-    "rare class": (npz(x=X, y=[0] * 18 + [1] * 2), "class '1' has too few training pictures, 2"),
+    "rare class": (npz(x=X, y=[0] * 18 + [1] * 2), "class '1' has too few training images, 2"),
     "unnamed class": (npz(x=X, y=Y, classes=["cat"]), "label 1"),
     "half a test split": (npz(x=X, y=Y, x_test=X), "y_test"),
     "another shape": (npz(x=X, y=Y, x_test=X[:, :4, :4], y_test=Y), "(4, 4, 3)"),
@@ -291,15 +289,15 @@ BAD_ZIPS = {
     "link": (linked(), "a link"),
     "encrypted": (encrypted(), "password"),
     "bomb": (bomb(0xFFFFFFF0), "4.0 GiB"),
-    "no folders": (archive({f"{i}.png": picture(x) for i, x in enumerate(X)}), "20 pictures but no class folders"),
-    "no pictures": (archive({"cat/a.txt": b"", "dog/b.txt": b""}), "no pictures"),
+    "no folders": (archive({f"{i}.png": image(x) for i, x in enumerate(X)}), "20 images but no class folders"),
+    "no images": (archive({"cat/a.txt": b"", "dog/b.txt": b""}), "no images"),
     "all broken": (
         archive({"cat/a.png": b"a", "dog/b.jpg": b"b"}),
-        "None of the 2 pictures in 'pets.zip' can be read (such as 'cat/a.png': not a picture)",
+        "None of the 2 images in 'pets.zip' can be read (such as 'cat/a.png': not a image)",
     ),
     "one class": (archive({n: c for n, c in folders().items() if n.startswith("cat")}), "'cat'"),
-    "few": (archive(folders() | {"bird/a.png": picture(X[0])}), "'bird' has too few training pictures, 1"),
-    "unknown test class": (archive(folders("train/") | {"test/bird/a.png": picture(X[0])}), "'bird'"),
+    "few": (archive(folders() | {"bird/a.png": image(X[0])}), "'bird' has too few training images, 1"),
+    "unknown test class": (archive(folders("train/") | {"test/bird/a.png": image(X[0])}), "'bird'"),
 }
 
 
@@ -324,13 +322,13 @@ def test_a_million_entries_are_refused_before_they_are_listed(home) -> None:
 
 
 def test_an_entry_that_unpacks_to_more_than_it_says_is_left_out() -> None:
-    content = bytearray(archive(folders() | {"cat/zz.png": picture(np.zeros((64, 64, 3), np.uint8)) + bytes(10**6)}))
+    content = bytearray(archive(folders() | {"cat/zz.png": image(np.zeros((64, 64, 3), np.uint8)) + bytes(10**6)}))
     at = content.rfind(b"PK\1\2") + 24
     content[at : at + 4] = struct.pack("<I", 60)
     assert "cat/zz.png" in catalogue.facts(import_own(("p.zip", bytes(content)))).notes[0]
 
 
-def test_a_picture_of_too_many_pixels_is_left_out_undecoded() -> None:
+def test_a_image_of_too_many_pixels_is_left_out_undecoded() -> None:
     huge = io.BytesIO()
     Image.new("1", (12_000, 10_000)).save(huge, "PNG")  # 120 million pixels in 15 kB
     tracemalloc.start()
@@ -344,7 +342,7 @@ def test_a_picture_of_too_many_pixels_is_left_out_undecoded() -> None:
 
 def test_memory_follows_what_is_kept_not_what_is_unpacked() -> None:
     pixels = RNG.integers(0, 256, (400, 400, 3), np.uint8)
-    files = {f"{'ab'[i % 2]}/{i}.png": picture(pixels) for i in range(40)}
+    files = {f"{'ab'[i % 2]}/{i}.png": image(pixels) for i in range(40)}
     content = archive(files)
     del files
     tracemalloc.start()
@@ -352,7 +350,7 @@ def test_memory_follows_what_is_kept_not_what_is_unpacked() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     kept_bytes = 40 * 224 * 224 * 3
-    assert peak < kept_bytes + 10e6  # 40 pictures unpacked would be 19 MB
+    assert peak < kept_bytes + 10e6  # 40 images unpacked would be 19 MB
 
 
 def test_limits_hold_for_what_is_many_or_large(monkeypatch, home, tmp_path) -> None:
@@ -366,11 +364,11 @@ def test_limits_hold_for_what_is_many_or_large(monkeypatch, home, tmp_path) -> N
 
 def test_a_file_of_too_many_bytes_is_left_out(monkeypatch) -> None:
     monkeypatch.setattr(images, "FILE", 1 << 20)
-    content = archive(folders() | {"cat/long.png": picture(X[0]) + bytes((1 << 20) + 1)})
+    content = archive(folders() | {"cat/long.png": image(X[0]) + bytes((1 << 20) + 1)})
     assert "'cat/long.png': its file is over 1 MiB" in catalogue.facts(import_own(("p.zip", content))).notes[0]
 
 
-def test_more_pictures_than_are_kept_are_made_smaller(monkeypatch) -> None:
+def test_more_images_than_are_kept_are_made_smaller(monkeypatch) -> None:
     monkeypatch.setattr(class_folders, "KEPT", 20 * 3 * 5 * 5)
     about = catalogue.facts(import_own(("pets.zip", archive(folders()))))
     assert about.size == 5
@@ -409,7 +407,7 @@ def test_data_that_is_gone_or_named_by_a_path_is_said(home) -> None:
 def test_progress_is_told() -> None:
     told: list[tuple[str, int, int]] = []
     import_own(("p.zip", archive(folders())), progress=lambda *word: told.append(word))
-    assert ("Reading the pictures", 0, 20) in told
+    assert ("Reading the images", 0, 20) in told
 
 
 @pytest.mark.slow

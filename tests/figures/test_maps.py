@@ -140,9 +140,9 @@ def test_kernels_show_zero_as_grey_and_the_largest_weight_at_the_end() -> None:
     assert pixels(maps.kernels(weights[:, :1])).shape[2] == 4
 
 
-def test_pictures_are_framed_where_they_excite() -> None:
+def test_images_are_framed_where_they_excite() -> None:
     photos = RNG.integers(0, 256, (3, 8, 8, 3), np.uint8)
-    drawing = maps.pictures(photos, ["a", "b", "c"], [(0, 0), (1, 3), (3, 0)], (4, 4), "t", "h")
+    drawing = maps.images(photos, ["a", "b", "c"], [(0, 0), (1, 3), (3, 0)], (4, 4), "t", "h")
     frames = drawing.figure().layout.shapes
     assert (frames[1].y0, frames[1].y1) == (1.5, 3.5)  # row 1 of 4 over 8 pixels: 2 and 3
     assert frames[1].x1 - frames[1].x0 == 2

@@ -8,7 +8,7 @@ from plotly.colors import sample_colorscale
 from resnet_viz.figures.overlay import SCALES, TILE, Look, archive, blend, coloured, difference, enlarged, scaled, sheet
 
 RAW = np.array([[-2.0, 0.0], [1.0, 4.0]], np.float32)
-PICTURE = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+IMAGE = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
 
 
 @pytest.mark.parametrize(
@@ -62,16 +62,16 @@ def test_colours_are_plotlys_for_the_same_scale(scale) -> None:
     np.testing.assert_allclose(coloured(np.zeros((1, 1)), scale)[0, 0], [128, 128, 128])
 
 
-def test_opacity_goes_from_the_picture_to_the_map() -> None:
+def test_opacity_goes_from_the_image_to_the_map() -> None:
     values = scaled(RAW, "signed")
-    clear, solid = (blend(PICTURE, values, Look(opacity=o), 8) for o in (0.0, 1.0))
-    np.testing.assert_array_equal(clear, enlarged(PICTURE, 8))
+    clear, solid = (blend(IMAGE, values, Look(opacity=o), 8) for o in (0.0, 1.0))
+    np.testing.assert_array_equal(clear, enlarged(IMAGE, 8))
     np.testing.assert_array_equal(solid, np.round(coloured(enlarged(values, 8), Look().scale)))
-    assert blend(PICTURE[..., :1], values, Look()).shape == (TILE, TILE, 3)
+    assert blend(IMAGE[..., :1], values, Look()).shape == (TILE, TILE, 3)
 
 
 def test_a_sheet_is_a_png_that_says_what_it_is() -> None:
-    tile = blend(PICTURE, scaled(RAW, "positive"), Look())
+    tile = blend(IMAGE, scaled(RAW, "positive"), Look())
     image = Image.open(io.BytesIO(sheet([(tile, ("residual-20", "cat 83 %" * 20))] * 5, {"Method": "Grad-CAM, ‖x‖"})))
     assert image.text["Method"] == "Grad-CAM, ‖x‖"
     assert image.width >= 4 * TILE
@@ -80,8 +80,8 @@ def test_a_sheet_is_a_png_that_says_what_it_is() -> None:
 
 
 def test_an_archive_holds_raw_maps_and_what_they_are_without_pickle() -> None:
-    content = archive({"picture": PICTURE, "residual-20 gradcam": RAW}, {"target": "cat", "layer": "layer3.2"})
+    content = archive({"image": IMAGE, "residual-20 gradcam": RAW}, {"target": "cat", "layer": "layer3.2"})
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         np.testing.assert_array_equal(file["residual-20 gradcam"], RAW)
-        np.testing.assert_array_equal(file["picture"], PICTURE)
+        np.testing.assert_array_equal(file["image"], IMAGE)
         assert '"layer": "layer3.2"' in str(file["about"])

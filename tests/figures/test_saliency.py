@@ -11,7 +11,7 @@ from resnet_viz.figures.saliency import Line, Panel, lines, maps, twin_maps
 from resnet_viz.figures.style import PLAIN, RESIDUAL
 
 RNG = np.random.default_rng(0)
-PICTURE = RNG.integers(0, 256, (32, 32, 3), np.uint8)
+IMAGE = RNG.integers(0, 256, (32, 32, 3), np.uint8)
 A, B = RNG.normal(size=(2, 8, 8)).astype(np.float32)
 
 
@@ -28,7 +28,7 @@ def texts(drawing, name: str) -> list[str]:
 
 
 def test_chart_g_is_input_residual_plain_difference() -> None:
-    drawing = twin_maps(PICTURE, [panel(A, True), panel(B, False)], Look(), "Grad-CAM")
+    drawing = twin_maps(IMAGE, [panel(A, True), panel(B, False)], Look(), "Grad-CAM")
     assert isinstance(drawing.figure(), go.Figure)
     assert texts(drawing, "title") == [
         "<b>what the net sees</b>",
@@ -44,29 +44,29 @@ def test_chart_g_is_input_residual_plain_difference() -> None:
     assert all("raw maximum 2.1" in words for words in texts(drawing, "beneath")[1:3])
 
 
-def test_the_picture_drawn_is_the_nets_own_input() -> None:
-    for shown in traces(twin_maps(PICTURE, [panel(A, True), panel(B, False)], Look(), ""), "picture"):
+def test_the_image_drawn_is_the_nets_own_input() -> None:
+    for shown in traces(twin_maps(IMAGE, [panel(A, True), panel(B, False)], Look(), ""), "image"):
         image = Image.open(io.BytesIO(base64.b64decode(shown.source.split(",")[1])))
-        np.testing.assert_array_equal(np.asarray(image), PICTURE)
+        np.testing.assert_array_equal(np.asarray(image), IMAGE)
 
 
-def test_cells_cover_the_picture_and_opacity_is_the_looks() -> None:
-    for heat in traces(twin_maps(PICTURE, [panel(A, True)], Look(opacity=0.3), ""), "map"):
+def test_cells_cover_the_image_and_opacity_is_the_looks() -> None:
+    for heat in traces(twin_maps(IMAGE, [panel(A, True)], Look(opacity=0.3), ""), "map"):
         assert heat.opacity == 0.3
         assert (heat.x0 - heat.dx / 2, heat.x0 + 7.5 * heat.dx) == (0, 1)
 
 
 def test_a_wrong_guess_alone_has_a_hatched_border() -> None:
-    drawing = twin_maps(PICTURE, [panel(A, True), panel(B, False, wrong=True)], Look(), "")
+    drawing = twin_maps(IMAGE, [panel(A, True), panel(B, False, wrong=True)], Look(), "")
     (border,) = traces(drawing, "wrong")
     assert border.fillpattern.shape == "/"
     assert border.xaxis == "x3"
-    assert not traces(twin_maps(PICTURE, [panel(A, True), panel(B, False)], Look(), ""), "wrong")
+    assert not traces(twin_maps(IMAGE, [panel(A, True), panel(B, False)], Look(), ""), "wrong")
 
 
 def test_words_stand_where_a_map_has_nothing_to_show() -> None:
     drawing = twin_maps(
-        PICTURE, [panel(A, True), panel(-np.abs(B), False, words="every cell of it is 0 or below")], Look(), ""
+        IMAGE, [panel(A, True), panel(-np.abs(B), False, words="every cell of it is 0 or below")], Look(), ""
     )
     assert "every cell of it is 0 or<br>below" in texts(drawing, "words")[0]
     assert [t.xaxis for t in traces(drawing, "map")] == ["x2"], "no map, and no difference from a map that isn't there"
@@ -74,7 +74,7 @@ def test_words_stand_where_a_map_has_nothing_to_show() -> None:
 
 @pytest.mark.parametrize("count", [1, 3, 9, 27])
 def test_a_strip_has_a_panel_each_in_rows(count) -> None:
-    drawing = maps(PICTURE, [panel(A, True)] * count, Look("signed"), "Every block", columns=9)
+    drawing = maps(IMAGE, [panel(A, True)] * count, Look("signed"), "Every block", columns=9)
     figure = drawing.figure()
     assert len(traces(drawing, "map")) == count
     places = {
@@ -84,9 +84,9 @@ def test_a_strip_has_a_panel_each_in_rows(count) -> None:
     assert len(places) == count
 
 
-def test_a_grey_picture_and_no_map_are_drawn() -> None:
-    drawing = twin_maps(PICTURE[..., :1], [panel(None, True)], Look(), "")
-    assert len(traces(drawing, "picture")) == 2
+def test_a_grey_image_and_no_map_are_drawn() -> None:
+    drawing = twin_maps(IMAGE[..., :1], [panel(None, True)], Look(), "")
+    assert len(traces(drawing, "image")) == 2
     assert not traces(drawing, "map")
 
 

@@ -19,8 +19,8 @@ GREY = {"channels": 1, "size": 8}
 @pytest.mark.parametrize("shortcut", ["identity", "none"])
 def test_it_is_the_first_step_of_a_training(shortcut) -> None:
     model = ModelSpec(depth=14, shortcut=shortcut, **GREY)
-    record = at_start(model, seed=3, pictures="digits")
-    events = job.run(run_spec(model, seed=3, pictures="digits"))
+    record = at_start(model, seed=3, images="digits")
+    events = job.run(run_spec(model, seed=3, images="digits"))
     first = next(event for event in events if isinstance(event, Point) and event.step == 1)
     events.close()
     for metric in ("grad_block", "activation_std", "branch_share"):

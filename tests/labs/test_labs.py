@@ -10,6 +10,7 @@ import pytest
 
 from resnet_viz import labs
 from resnet_viz.cli import main
+from resnet_viz.data.catalogue import DataError
 from resnet_viz.nets import refs
 from resnet_viz.runs.events import Point, Result, Status
 from resnet_viz.runs.store import Store, Superseded
@@ -67,7 +68,7 @@ def test_specs_from_before_there_were_labs_still_load() -> None:
     [
         (LesionSpec(), "not 0"),
         (LesionSpec(TWINS, repeats=0), "0 random draws"),
-        (RangeSpec(low=1.0, high=0.1), "from 1 to 0.1"),
+        (RangeSpec(min_lr=1.0, max_lr=0.1), "from 1 to 0.1"),
     ],
 )
 def test_a_lab_that_means_nothing_gets_a_sentence(lab, words) -> None:
@@ -139,13 +140,13 @@ def test_what_a_training_may_expect_is_not_told_by_labs(store) -> None:
     assert engine.expected_seconds(store, [RunSpec()]) is None
 
 
-def test_networks_without_pictures_to_test_on_are_refused(store, monkeypatch) -> None:
+def test_networks_without_images_to_test_on_are_refused(store, monkeypatch) -> None:
     with pytest.raises(refs.NetworkError, match="ResNet-18 on ImageNet was trained on"):
         labs.run_of(LesionSpec(("torchvision:18",)), store)
     other = refs.Source("run:x", "other", ModelSpec(), None, DataSpec("cifar10"))
     find = refs.find
     monkeypatch.setattr(refs, "find", lambda ref, store: other if ref == "run:x" else find(ref, store))
-    with pytest.raises(ValueError, match="CIFAR-10 are not on this machine"):
+    with pytest.raises(DataError, match="CIFAR-10 are not on this machine"):
         labs.run_of(LesionSpec(("run:x",)), store)
     monkeypatch.setattr(labs.download, "available", lambda name: True)
     with pytest.raises(refs.NetworkError, match="different data"):
@@ -157,7 +158,11 @@ def test_the_command_line_says_each_event_and_ends_in_the_result(monkeypatch, ca
     assert main.main(["lab", "lesion", "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[-1] == {"event": "result", "status": "finished", "message": "", "sentence": "2 networks."}
-    assert next(line for line in lines if line["event"] == "point") == {"event": "point", "step": 1, "0.drop": [1, 0.5]}
+    assert next(line for line in lines if line["event"] == "point") == {
+        "event": "point",
+        "step": 1,
+        "0.drop": [1, 0.5],
+    }
     assert main.main(["lab", "lesion"]) == 0
     assert "2 networks." in capsys.readouterr().out
 

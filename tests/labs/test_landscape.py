@@ -16,9 +16,9 @@ from resnet_viz import labs
 from resnet_viz.cli import main
 from resnet_viz.data.splits import load_splits
 from resnet_viz.labs import landscape
-from resnet_viz.nets import checkpoints, refs
-from resnet_viz.nets.checkpoints import Network
+from resnet_viz.nets import refs, weights
 from resnet_viz.nets.refs import NetworkError
+from resnet_viz.nets.weights import Network
 from resnet_viz.runs.events import Point, Result
 from resnet_viz.runs.record import load
 from resnet_viz.runs.store import Store
@@ -36,11 +36,11 @@ def nets() -> list[Network]:
 
 def net(ref: str) -> Network:
     found = next(s for s in refs.shipped() if s.ref == ref)
-    return checkpoints.load(found)
+    return weights.load(found)
 
 
 def job(**settings) -> RunSpec:
-    lab = LandscapeSpec(REFS, **{"size": 5, "pictures": 32} | settings)
+    lab = LandscapeSpec(REFS, **{"size": 5, "images": 32} | settings)
     return labs.run_of(lab, Store(), TrainSpec(device="cpu", threads=2))
 
 
@@ -57,12 +57,12 @@ def surface(found: list[Point], number: int) -> dict[tuple[float, float], float]
 def loss(network: Network, count: int, split: str = "train") -> float:
     """Mean loss as anybody would compute it."""
     splits = load_splits(network.source.data)
-    x, y = splits.pictures[split][:count], splits.labels[split][:count]
+    x, y = splits.images[split][:count], splits.labels[split][:count]
     return F.cross_entropy(network.model(network.prepare(x)), torch.from_numpy(y)).item()
 
 
 def test_the_centre_is_the_evaluation_loss_and_comes_first(nets) -> None:
-    first = points(job(pictures=0, split="test", dimensions=1), nets, 1)[0]
+    first = points(job(images=0, split="test", dimensions=1), nets, 1)[0]
     assert first.values["x"] == 0
     for number, network in enumerate(nets):
         assert first.values[f"{number}.loss"] == pytest.approx(loss(network, 10_000, "test"), abs=1e-5)
@@ -142,10 +142,10 @@ def test_the_plane_of_a_path_holds_a_path_that_lies_in_a_plane(nets) -> None:
     plane = landscape.path_plane(nets[0], moments)
     assert plane.share.sum() == pytest.approx(1, abs=1e-4)
     # Distances along the path are those between the weights.
-    weights = [torch.cat([w.flatten() for w in landscape.filters(m.model).values()]) for m in moments]
+    flat = [torch.cat([w.flatten() for w in landscape.filters(m.model).values()]) for m in moments]
     for a in range(5):
         for b in range(5):
-            true = (weights[a] - weights[b]).norm().item()
+            true = (flat[a] - flat[b]).norm().item()
             assert np.linalg.norm(plane.path[a] - plane.path[b]) == pytest.approx(true, rel=1e-3, abs=1e-3)
     np.testing.assert_allclose(plane.path[-1], 0, atol=1e-5)
     assert plane.path[0, 0] < 0
@@ -157,8 +157,8 @@ def test_the_plane_of_a_path_holds_a_path_that_lies_in_a_plane(nets) -> None:
 
 def test_a_path_is_measured_on_its_own_plane(nets, monkeypatch) -> None:
     moments = on_a_line(nets[0], [(-0.4, 0.1), (-0.2, 0.2), (-0.1, 0.0), (0.0, 0.0)])
-    monkeypatch.setattr(refs, "snapshots", lambda source, store: [m.source for m in moments])
-    monkeypatch.setattr(checkpoints, "load", lambda source: moments[source.step - 1])
+    monkeypatch.setattr(refs, "checkpoints", lambda source, store: [m.source for m in moments])
+    monkeypatch.setattr(weights, "load", lambda source: moments[source.step - 1])
     found = points(job(directions="path"), nets[:1], 1)
     first = found[0].values
     assert (first["x"], first["y"]) == (0, 0)
@@ -175,7 +175,7 @@ def test_a_path_needs_moments(nets) -> None:
         list(landscape.run(job(directions="path"), nets))
 
 
-def test_pictures_of_another_size_are_a_sentence(nets) -> None:
+def test_images_of_another_size_are_a_sentence(nets) -> None:
     other = replace(nets[0], source=replace(nets[0].source, spec=replace(nets[0].spec, size=32, channels=3)))
     with pytest.raises(NetworkError, match="32×32"):
         list(landscape.run(job(), [other]))
@@ -207,7 +207,7 @@ def test_the_result_says_what_was_measured(nets) -> None:
     *_, last = landscape.run(job(dimensions=1), nets)
     assert isinstance(last, Result)
     assert last.status == "finished"
-    assert "5 points, 32 training pictures, 1 draw of directions (seed 0)" in last.values["sentence"]
+    assert "5 points, 32 training images, 1 draw of directions (seed 0)" in last.values["sentence"]
     assert [n["network"] for n in last.values["nets"]] == list(REFS)
 
 
@@ -231,11 +231,11 @@ def test_its_spec_goes_to_json_and_back_and_says_what_is_wrong() -> None:
 
 def test_the_command_line_measures_and_keeps_what_it_measured(capsys, tmp_path) -> None:
     kept = tmp_path / "landscape.npz"
-    options = "--size 5 --dimensions 1 --pictures 16 --threads 1 --device cpu --json --save"
+    options = "--size 5 --dimensions 1 --images 16 --threads 1 --device cpu --json --save"
     assert main.main(["lab", "landscape", "--networks", REFS[0], *options.split(), str(kept)]) == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert last["event"] == "result"
-    assert "5 points, 16 training pictures" in last["sentence"]
+    assert "5 points, 16 training images" in last["sentence"]
     (record,) = load(kept)
     assert len(record.get("0.loss")[0]) == 5
     assert record.get("0.loss")[1][0] == np.float32(last["nets"][0]["loss"])

@@ -12,7 +12,7 @@ from resnet_viz.cli import main
 from resnet_viz.data.splits import load_splits
 from resnet_viz.figures import lesion as figures
 from resnet_viz.labs import lesion, run_of
-from resnet_viz.nets import checkpoints, models, refs
+from resnet_viz.nets import models, refs, weights
 from resnet_viz.runs.events import Point, Result
 from resnet_viz.runs.record import load
 from resnet_viz.runs.store import Store
@@ -46,19 +46,19 @@ def built(spec: ModelSpec) -> torch.nn.Module:
     return model.eval()
 
 
-def pictures(spec: ModelSpec) -> torch.Tensor:
+def images(spec: ModelSpec) -> torch.Tensor:
     return torch.randn(4, spec.channels, spec.size, spec.size, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.fixture(scope="module")
-def trained() -> list[checkpoints.Network]:
-    return [checkpoints.load(s) for s in refs.shipped() if s.ref in TWINS]
+def trained() -> list[weights.Network]:
+    return [weights.load(s) for s in refs.shipped() if s.ref in TWINS]
 
 
 @pytest.mark.parametrize("spec", NETS, ids=lambda s: f"{s.family}-{s.shortcut}-{s.order}")
 @torch.no_grad()
 def test_a_lesion_of_nothing_is_the_network_exactly(spec) -> None:
-    model, x = built(spec), pictures(spec)
+    model, x = built(spec), images(spec)
     assert torch.equal(lesion.cut(model)(x), model(x))
     order = range(1, len(facts(spec)) + 1)
     assert torch.equal(lesion.cut(model)(x, dropped=(), order=order), model(x))
@@ -68,7 +68,7 @@ def test_a_lesion_of_nothing_is_the_network_exactly(spec) -> None:
 @torch.no_grad()
 def test_a_dropped_block_is_one_whose_branch_gives_zero(spec) -> None:
     """By a hook on F(x), which leaves everything else in place."""
-    model, x = built(spec), pictures(spec)
+    model, x = built(spec), images(spec)
     for number, block in enumerate(models.blocks(model), 1):
         if block.has_skip:
             handle = block.branch_out.register_forward_hook(lambda _m, _i, out: torch.zeros_like(out))
@@ -80,7 +80,7 @@ def test_a_dropped_block_is_one_whose_branch_gives_zero(spec) -> None:
 @torch.no_grad()
 def test_a_plain_block_is_replaced_by_its_input_or_option_a() -> None:
     spec = ModelSpec(depth=14, shortcut="none", **SMALL)
-    model, x = built(spec), pictures(spec)
+    model, x = built(spec), images(spec)
     found = models.blocks(model)
     h = torch.rand(2, 16, 8, 8)
     assert found[1].without_branch(h) is h
@@ -95,7 +95,7 @@ def test_a_plain_block_is_replaced_by_its_input_or_option_a() -> None:
 def test_dropping_every_block_of_identities_leaves_stem_and_classifier() -> None:
     """Option A: what the stem gives, halved and padded twice, pooled. Veit's path of length 0."""
     spec = ModelSpec(depth=14, **SMALL)
-    model, x = built(spec), pictures(spec)
+    model, x = built(spec), images(spec)
     h = torch.relu(model.bn1(model.conv1(x)))[:, :, ::4, ::4].mean((2, 3))
     expected = model.fc(torch.nn.functional.pad(h, (24, 24)))
     torch.testing.assert_close(lesion.cut(model)(x, range(1, 7)), expected)
@@ -131,12 +131,12 @@ def test_kendalls_tau_of_known_orders() -> None:
 
 def test_the_job_measures_what_single_passes_give(trained, tmp_path) -> None:
     """Prefixes are reused and batches split: the figures are those of whole passes, exactly."""
-    spec = run_of(LesionSpec(TWINS, pictures=100, repeats=1), Store(tmp_path))
+    spec = run_of(LesionSpec(TWINS, images=100, repeats=1), Store(tmp_path))
     events = list(lesion.run(spec, trained))
     points = [e for e in events if isinstance(e, Point)]
     assert [p.step for p in points] == list(range(1, lesion.steps(spec, trained) + 1))
     splits = load_splits(spec.data)
-    seen = lesion.pictures(splits.pictures["test"], splits.labels["test"], 100)
+    seen = lesion.images(splits.images["test"], splits.labels["test"], 100)
     for place, net in enumerate(trained):
         rows = [p.values for p in points if f"{place}.drop" in p.values]
         assert [row[f"{place}.drop"][0] for row in rows] == list(range(10))
@@ -151,7 +151,7 @@ def test_the_job_measures_what_single_passes_give(trained, tmp_path) -> None:
         assert cosines[[2, 5, 8]] == pytest.approx(1, abs=1e-5)
         assert (np.abs(cosines) <= 1 + 1e-5).all()
     assert isinstance(events[-1], Result)
-    assert events[-1].values["pictures"] == 100
+    assert events[-1].values["images"] == 100
     assert "residual-20" in events[-1].values["sentence"]
 
 
@@ -159,31 +159,31 @@ def test_weights_and_statistics_stay_as_they_were(trained) -> None:
     net = trained[0]
     before = {name: value.clone() for name, value in net.model.state_dict().items()}
     digits = load_splits(net.source.data)
-    lesion.without(net, lesion.pictures(digits.pictures["test"], digits.labels["test"], 50), {1, 2, 3})
+    lesion.without(net, lesion.images(digits.images["test"], digits.labels["test"], 50), {1, 2, 3})
     assert all(torch.equal(before[name], value) for name, value in net.model.state_dict().items())
 
 
 def test_shown_are_one_of_each_class_where_there_are_ten() -> None:
     y = np.array([3, 3, 1, *range(10), 5])
-    seen = lesion.pictures(np.zeros((len(y), 8, 8, 1), np.uint8), y, 0)
+    seen = lesion.images(np.zeros((len(y), 8, 8, 1), np.uint8), y, 0)
     assert y[seen.shown].tolist() == list(range(10))
-    two = lesion.pictures(np.zeros((len(y), 8, 8, 1), np.uint8), y % 2, 0)
+    two = lesion.images(np.zeros((len(y), 8, 8, 1), np.uint8), y % 2, 0)
     assert len(set(two.shown.tolist())) == lesion.SHOWN
 
 
-def test_a_network_of_other_pictures_gets_a_sentence(trained, tmp_path) -> None:
+def test_a_network_of_other_images_gets_a_sentence(trained, tmp_path) -> None:
     spec = run_of(LesionSpec(TWINS[:1]), Store(tmp_path))
     other = replace(trained[0], source=replace(trained[0].source, spec=ModelSpec(), label="other"))
-    with pytest.raises(refs.NetworkError, match="other takes pictures of 32×32 with 3 channels"):
+    with pytest.raises(refs.NetworkError, match="other takes images of 32×32 with 3 channels"):
         list(lesion.run(spec, [other]))
 
 
 @pytest.mark.slow
 def test_the_command_line_ends_in_the_result_and_keeps_what_charts_read(tmp_path, capsys) -> None:
     file = tmp_path / "lesions.npz"
-    assert main.main(["lab", "lesion", "--pictures", "40", "--repeats", "1", "--json", "--save", str(file)]) == 0
+    assert main.main(["lab", "lesion", "--images", "40", "--repeats", "1", "--json", "--save", str(file)]) == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert (last["event"], last["status"], last["pictures"]) == ("result", "finished", 40)
+    assert (last["event"], last["status"], last["images"]) == ("result", "finished", 40)
     (record,) = load(file)
     assert record.spec.lab == LesionSpec(TWINS, 40, 1)
     nets = figures.read(
@@ -200,7 +200,7 @@ def test_the_command_line_ends_in_the_result_and_keeps_what_charts_read(tmp_path
 @pytest.mark.slow
 def test_veits_law_on_the_trained_twins(trained, tmp_path) -> None:
     """Veit 2016, fig. 3: most single blocks of a trained residual net hardly matter; any of a plain one ruins it."""
-    spec = run_of(LesionSpec(TWINS, pictures=0, repeats=5), Store(tmp_path))
+    spec = run_of(LesionSpec(TWINS, images=0, repeats=5), Store(tmp_path))
     result = list(lesion.run(spec, trained))[-1]
     residual, plain = (net for net in result.values["nets"])
     cost = residual["accuracy"] - np.array(residual["without"])
@@ -211,11 +211,11 @@ def test_veits_law_on_the_trained_twins(trained, tmp_path) -> None:
 
 @pytest.mark.slow
 def test_most_blocks_of_a_deep_residual_net_cost_a_few_points(shared, monkeypatch) -> None:
-    """CIFAR-10's twins of 56 layers, 200 test pictures: Veit 2016's figure 3 at half its depth."""
+    """CIFAR-10's twins of 56 layers, 200 test images: Veit 2016's figure 3 at half its depth."""
     monkeypatch.setenv("RESNET_VIZ_DATA", str(shared))
     store = Store()
     twins = [f"shipped:cifar10-{kind}-56" for kind in ("residual", "plain")]
-    nets = [checkpoints.load(refs.find(ref, store)) for ref in twins]
+    nets = [weights.load(refs.find(ref, store)) for ref in twins]
     points = (e for e in lesion.run(run_of(LesionSpec(tuple(twins), 200, 1), store), nets) if isinstance(e, Point))
     singles = [event.values for event in takewhile(lambda event: "0.random" not in event.values, points)]
     residual, plain = ([v[f"{n}.drop"][1] for v in singles if f"{n}.drop" in v] for n in (0, 1))

@@ -24,13 +24,13 @@ from resnet_viz.spec.train import TrainSpec
 from resnet_viz.train import job, trainer
 from resnet_viz.workers import engine, worker
 
-LAB = RangeSpec(low=1e-3, high=10.0, rates=40)
+LAB = RangeSpec(min_lr=1e-3, max_lr=10.0, num_steps=40)
 SPEC = job.resolve(
     catalogue.fill(
         RunSpec(
             ModelSpec(depth=8),
             DataSpec(limit=512),
-            TrainSpec(batch=32, device="cpu", precision="float32", threads=1),
+            TrainSpec(batch_size=32, device="cpu", dtype="float32", threads=1),
             LAB,
         )
     )
@@ -59,33 +59,33 @@ def test_torch_lr_finder_finds_the_same(model) -> None:
         """The batches of the run, in its order."""
 
         def __init__(self) -> None:
-            self.pictures, self.step = batches.Pictures(load_splits(spec.data), spec), 0
+            self.images, self.step = batches.Batches(load_splits(spec.data), spec), 0
 
         def __next__(self):
             self.step += 1
-            return self.pictures.batch(self.step)
+            return self.images.batch(self.step)
 
     net = models.build(spec.model, spec.train.seed).to(memory_format=torch.channels_last)
-    finder = LRFinder(net, trainer.optimiser(spec.train, net), torch.nn.CrossEntropyLoss(), "cpu")
-    ends = {"start_lr": LAB.low, "end_lr": LAB.high, "num_iter": LAB.rates}
+    finder = LRFinder(net, trainer.optimizer(spec.train, net), torch.nn.CrossEntropyLoss(), "cpu")
+    ends = {"start_lr": LAB.min_lr, "end_lr": LAB.max_lr, "num_iter": LAB.num_steps}
     finder.range_test(Batches(), **ends, smooth_f=lr_range.SMOOTH, diverge_th=lr_range.DIVERGED)
-    np.testing.assert_allclose([p.values["rate"] for p in points], finder.history["lr"], rtol=1e-9)
+    np.testing.assert_allclose([p.values["lr"] for p in points], finder.history["lr"], rtol=1e-9)
     np.testing.assert_allclose([p.values["smoothed_loss"] for p in points], finder.history["loss"], rtol=1e-3)
     _, suggested = finder.plot()
-    assert result.values["rate"] == pytest.approx(suggested, rel=2)
+    assert result.values["lr"] == pytest.approx(suggested, rel=2)
 
 
-def test_the_net_starts_and_sees_pictures_as_in_a_training() -> None:
+def test_the_net_starts_and_sees_images_as_in_a_training() -> None:
     points, _ = events(SPEC)
     training = next(e for e in job.run(replace(SPEC, lab=None)) if isinstance(e, Point))
     assert points[0].values["loss"] == training.values["loss"]
 
 
 def test_rates_rise_by_one_factor_from_the_first_to_the_last() -> None:
-    rates = [lr_range.rate_at(LAB, step) for step in range(1, LAB.rates + 1)]
-    assert rates[0] == LAB.low
-    assert rates[-1] == pytest.approx(LAB.high)
-    np.testing.assert_allclose(np.diff(np.log(rates)), np.log(LAB.high / LAB.low) / (LAB.rates - 1))
+    rates = [lr_range.lr_at(LAB, step) for step in range(1, LAB.num_steps + 1)]
+    assert rates[0] == LAB.min_lr
+    assert rates[-1] == pytest.approx(LAB.max_lr)
+    np.testing.assert_allclose(np.diff(np.log(rates)), np.log(LAB.max_lr / LAB.min_lr) / (LAB.num_steps - 1))
 
 
 def test_the_suggestion_is_where_a_known_curve_is_steepest() -> None:
@@ -100,35 +100,35 @@ def test_nothing_is_suggested_where_the_loss_falls_nowhere_or_too_few_steps_were
 
 
 def test_it_stops_where_the_smoothed_loss_exceeds_four_times_its_best() -> None:
-    points, result = events(replace(SPEC, lab=RangeSpec(low=0.1, high=1e4, rates=60)))
+    points, result = events(replace(SPEC, lab=RangeSpec(min_lr=0.1, max_lr=1e4, num_steps=60)))
     smoothed = [p.values["smoothed_loss"] for p in points]
     assert len(points) < 60
     assert all(loss <= 4 * min(smoothed[: i + 1]) for i, loss in enumerate(smoothed[:-1]))
     assert result.status == "finished"
-    assert result.values["stopped_at"] == points[-1].values["rate"]
+    assert result.values["stopped_at"] == points[-1].values["lr"]
 
 
 def test_a_worker_carries_it_out_and_stores_one_number(tmp_path) -> None:
     store = Store(tmp_path / "home")
-    (run_id,) = engine.start(store, [replace(SPEC, train=replace(SPEC.train, device="auto", precision="auto"))])
+    (run_id,) = engine.start(store, [replace(SPEC, train=replace(SPEC.train, device="auto", dtype="auto"))])
     run = store.claim("w")
     assert run is not None
     worker.carry_out(store, run, worker.lab(run, store))
     done = store.run(run_id)
-    assert (done.status, done.kind, done.steps) == ("finished", "lr_range", LAB.rates)
-    assert LAB.low < done.result["rate"] < LAB.high
-    assert "residual-8 falls fastest at a rate of" in done.result["sentence"]
+    assert (done.status, done.kind, done.steps) == ("finished", "lr_range", LAB.num_steps)
+    assert LAB.min_lr < done.result["lr"] < LAB.max_lr
+    assert "residual-8 falls fastest at a learning rate of" in done.result["sentence"]
     assert len(store.series(run_id, "smoothed_loss")[0]) == done.step
 
 
 def test_the_chart_marks_each_nets_suggestion_on_its_own_smoothed_loss() -> None:
     records = []
     for spec, found in ((SPEC, 0.02), (SPEC.twin(), 0.2)):
-        rates = np.geomspace(LAB.low, LAB.high, LAB.rates).astype(np.float32)
+        rates = np.geomspace(LAB.min_lr, LAB.max_lr, LAB.num_steps).astype(np.float32)
         smoothed = (2.3 / (1 + rates / found)).astype(np.float32)
-        steps = np.arange(1, LAB.rates + 1)
-        series = {"rate": (steps, rates), "loss": (steps, smoothed), "smoothed_loss": (steps, smoothed)}
-        records.append(Record("r", spec, "finished", result={"rate": found}, series=series))
+        steps = np.arange(1, LAB.num_steps + 1)
+        series = {"lr": (steps, rates), "loss": (steps, smoothed), "smoothed_loss": (steps, smoothed)}
+        records.append(Record("r", spec, "finished", result={"lr": found}, series=series))
     drawing = range_test(records)
     drawing.figure()
     marks = [t for t in drawing.data if t["meta"]["role"] == "suggestion"]
@@ -140,7 +140,7 @@ def test_the_chart_marks_each_nets_suggestion_on_its_own_smoothed_loss() -> None
 
 
 def test_the_command_line_ends_in_the_result(capsys) -> None:
-    options = ["--depth", "8", "--limit", "256", "--batch", "32", "--threads", "1", "--rates", "20", "--json"]
+    options = ["--depth", "8", "--limit", "256", "--batch-size", "32", "--threads", "1", "--num-steps", "20", "--json"]
     assert main.main(["lab", "lr-range", *options]) == 0
     *_, last = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (last["event"], last["status"]) == ("result", "finished")
@@ -148,5 +148,5 @@ def test_the_command_line_ends_in_the_result(capsys) -> None:
 
 
 def test_a_range_of_rates_that_does_not_rise_is_said(capsys) -> None:
-    assert main.main(["lab", "lr-range", "--low", "1", "--high", "0.1"]) == 2
+    assert main.main(["lab", "lr-range", "--min-lr", "1", "--max-lr", "0.1"]) == 2
     assert "Rates from 1 to 0.1 do not rise" in capsys.readouterr().err

@@ -25,7 +25,7 @@ from resnet_viz.workers import engine
 
 ROOT = Path(__file__).parents[2]
 BASE = RunSpec()
-FEW = RunSpec(ModelSpec(depth=20), DataSpec(limit=256, validation=0.3), TrainSpec(batch=64))
+FEW = RunSpec(ModelSpec(depth=20), DataSpec(limit=256, validation=0.3), TrainSpec(batch_size=64))
 
 
 def records(specs, error: Callable[[RunSpec], float], status: str = "finished") -> list[Record]:
@@ -85,8 +85,8 @@ def test_what_can_not_be_swept_is_said_in_a_sentence(make, words) -> None:
     [
         (DEPTHS, "depth"),
         (grids.depth_grid(BASE, (20,), ("identity", "none", "concat"), 1), "shortcut"),
-        (grids.remedy_grid(FEW, ["twice", "drop", "augment"], 2), "overfitting"),
-        ([replace(BASE, train=TrainSpec(rate=rate)) for rate in (0.1, 0.01)], "rate"),
+        (grids.remedy_grid(FEW, ["twice", "stochastic_depth", "augment"], 2), "overfitting"),
+        ([replace(BASE, train=TrainSpec(lr=rate)) for rate in (0.1, 0.01)], "lr"),
         ([BASE, BASE.twin()], ""),
         ([BASE, replace(BASE, data=DataSpec("mnist")), replace(BASE, train=TrainSpec(momentum=0))], ""),
         ([], ""),
@@ -95,7 +95,7 @@ def test_what_can_not_be_swept_is_said_in_a_sentence(make, words) -> None:
 def test_what_varies_says_which_question_is_asked(specs, kind) -> None:
     assert sweeps.question(specs) == kind
     # Some runs resolved for a machine, some still queued: a half-finished sweep is the same sweep.
-    mixed = [replace(s, train=replace(s.train, device="cpu", precision="bfloat16", threads=1)) for s in specs[:2]]
+    mixed = [replace(s, train=replace(s.train, device="cpu", dtype="bfloat16", threads=1)) for s in specs[:2]]
     assert sweeps.question([*mixed, *specs[2:]]) == kind
 
 
@@ -125,12 +125,12 @@ def test_cells_are_means_over_the_seeds_that_have_finished() -> None:
         ),
         (
             records(grids.remedy_grid(FEW, ["twice", "mixup"], 1), lambda s: 5 if s.train.mixup else 12),
-            "Trained on 256 pictures without any remedy: 100 % right on them, 88 % on new ones. "
+            "Trained on 256 images without any remedy: 100 % right on them, 88 % on new ones. "
             "Best: mixup, α = 1, 95 %. Best without more data: mixup, α = 1, 95 %.",
         ),
         (
-            records([replace(BASE, train=TrainSpec(rate=rate)) for rate in (0.1, 0.01)], lambda s: 100 * s.train.rate),
-            "residual-56 tests best at rate 0.01: 1.0 % wrong, 10 % at 0.1.",
+            records([replace(BASE, train=TrainSpec(lr=rate)) for rate in (0.1, 0.01)], lambda s: 100 * s.train.lr),
+            "residual-56 tests best at learning rate 0.01: 1.0 % wrong, 10 % at 0.1.",
         ),
         ([], "No sweep yet."),
     ],
@@ -182,7 +182,7 @@ def test_remedies_show_both_accuracies_and_the_gap() -> None:
     drawing = sweep("overfitting", found)
     drawing.figure()
     assert drawing.layout["yaxis"]["ticktext"] == ["no remedy", "mixup, α = 1"]
-    assert [t["x"][0] for t in roles(drawing, "on new pictures")] == pytest.approx([88, 95], abs=1e-4)
+    assert [t["x"][0] for t in roles(drawing, "on new images")] == pytest.approx([88, 95], abs=1e-4)
     assert [note["text"] for note in drawing.layout["annotations"]] == ["gap 12", "gap 5.0"]
 
 
@@ -195,8 +195,8 @@ def test_a_queue_takes_as_long_as_its_busiest_worker(tmp_path, monkeypatch) -> N
     store = Store(tmp_path / "home")
     monkeypatch.setenv("RESNET_VIZ_WORKERS", "2")
     assert engine.queue_seconds(store, [(BASE, 1.0)]) is None
-    pictures = catalogue.total_steps(catalogue.fill(BASE)) * BASE.train.batch
-    monkeypatch.setattr(store, "speeds", lambda: [(catalogue.fill(BASE), pictures / 10)])  # ten seconds a run
+    images = catalogue.total_steps(catalogue.fill(BASE)) * BASE.train.batch_size
+    monkeypatch.setattr(store, "speeds", lambda: [(catalogue.fill(BASE), images / 10)])  # ten seconds a run
     ten = engine.queue_seconds(store, [(BASE, 1.0)])
     assert ten == pytest.approx(10)
     assert engine.queue_seconds(store, [(BASE, 1.0)] * 2) == pytest.approx(10)

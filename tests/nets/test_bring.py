@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from resnet_viz.data import catalogue
-from resnet_viz.nets import bring, checkpoints, models, refs
+from resnet_viz.nets import bring, models, refs, weights
 from resnet_viz.nets.bring import NeedsMoments, import_checkpoint, infer
 from resnet_viz.nets.refs import NetworkError
 from resnet_viz.runs.store import Store
@@ -46,7 +46,7 @@ def saved(held: object, **options) -> bytes:
     return file.getvalue()
 
 
-def logits(network: checkpoints.Network) -> Tensor:
+def logits(network: weights.Network) -> Tensor:
     x = torch.randn(2, network.spec.channels, 32, 32, generator=torch.Generator().manual_seed(0))
     return network.model(x)
 
@@ -94,7 +94,7 @@ def test_a_plain_net_has_the_tensors_of_option_a_so_its_caller_says_so() -> None
     sources = [import_checkpoint("a.pth", content, **HALF, shortcut=kind) for kind in ("identity", "none")]
     assert [source.spec for source in sources] == [SMALL, plain]
     for source in sources:
-        assert torch.equal(logits(checkpoints.load(source)), expected(source.spec))
+        assert torch.equal(logits(weights.load(source)), expected(source.spec))
 
 
 def renamed(kind: str) -> dict[str, Tensor]:
@@ -122,7 +122,7 @@ def test_every_usual_form_of_file_gives_the_same_network(form) -> None:
     source = import_checkpoint("mine.bin", FORMS[form](), **HALF)
     found = refs.find(source.ref, Store())
     assert found == source
-    network = checkpoints.load(found)
+    network = weights.load(found)
     torch.testing.assert_close(logits(network), expected(SMALL), atol=2e-2 if form == "half" else 0, rtol=0)
     assert network.mean.tolist() == [127.5] * 3
     assert network.std.tolist() == [63.75] * 3
@@ -150,7 +150,7 @@ def test_one_file_as_two_networks_is_two_networks() -> None:
 
 def test_what_it_was_trained_on_names_its_classes() -> None:
     source = import_checkpoint("a.pth", saved(state()), **HALF, data=DataSpec("cifar10"))
-    assert checkpoints.load(source).classes == catalogue.BUILT_IN["cifar10"].classes
+    assert weights.load(source).classes == catalogue.BUILT_IN["cifar10"].classes
     assert refs.find(source.ref, Store()).data == DataSpec("cifar10")
     with pytest.raises(NetworkError, match="10 classes apart, but 2 names"):
         import_checkpoint("a.pth", saved(state()), **HALF, classes=("cat", "dog"))
@@ -161,7 +161,7 @@ def test_without_mean_and_std_both_are_asked_for() -> None:
     with pytest.raises(NeedsMoments, match=r"'a.pth' is a residual-8 net .* mean and std") as caught:
         import_checkpoint("a.pth", content)
     assert caught.value.spec.channels == 1
-    assert checkpoints.load(import_checkpoint("a.pth", content, mean=[0.1307], std=[0.3081])).mean.shape == (1,)
+    assert weights.load(import_checkpoint("a.pth", content, mean=[0.1307], std=[0.3081])).mean.shape == (1,)
 
 
 @pytest.mark.parametrize(
@@ -178,26 +178,26 @@ def test_bad_moments_are_said(mean, std, words) -> None:
         import_checkpoint("a.pth", saved(state()), mean=mean, std=std)
 
 
-def test_a_runs_snapshot_and_what_ships_need_no_questions(tmp_path) -> None:
+def test_a_runs_checkpoint_and_what_ships_need_no_questions(tmp_path) -> None:
     spec = RunSpec(
-        ModelSpec(depth=8, width=0.25, channels=1, size=8), train=TrainSpec(steps=2, threads=1, precision="float32")
+        ModelSpec(depth=8, width=0.25, channels=1, size=8), train=TrainSpec(steps=2, threads=1, dtype="float32")
     )
     spec = catalogue.fill(spec)
     job = run(spec)
     next(job)
-    snapshot = None
+    checkpoint = None
     for event in job:
-        snapshot = event if type(event).__name__ == "Snapshot" else snapshot
-    assert snapshot
-    source = import_checkpoint("step.pt", snapshot.data)
+        checkpoint = event if type(event).__name__ == "Checkpoint" else checkpoint
+    assert checkpoint
+    source = import_checkpoint("step.pt", checkpoint.data)
     assert (source.spec, source.data, source.step) == (spec.model, spec.data, 2)
-    network = checkpoints.load(source)
+    network = weights.load(source)
     assert 20 < float(network.mean) < 120  # grey levels of the digits
-    checkpoints.save(tmp_path / "a.safetensors", network)
+    weights.save(tmp_path / "a.safetensors", network)
     again = import_checkpoint("a.safetensors", (tmp_path / "a.safetensors").read_bytes())
     assert (again.spec, again.data, again.step, again.label) == (source.spec, source.data, 2, source.label)
     x = torch.randn(1, 1, 8, 8)
-    assert torch.equal(checkpoints.load(again).model(x), network.model(x))
+    assert torch.equal(weights.load(again).model(x), network.model(x))
 
 
 class Evil:
@@ -285,7 +285,7 @@ def test_a_public_checkpoint_scores_what_its_authors_say(shared) -> None:
     mean, std = bring.MOMENTS["ImageNet"]
     source = import_checkpoint("resnet20-12fca82f.th", content, mean=mean, std=std, data=DataSpec("cifar10"))
     assert source.spec == ModelSpec(depth=20)
-    network = checkpoints.load(source)
+    network = weights.load(source)
     with np.load(shared / "cifar10" / "test.npz") as file:
         x, y = file["x"], file["y"]
     right = sum(

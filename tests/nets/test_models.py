@@ -21,18 +21,18 @@ from resnet_viz.spec.run import SpecError
 BASES = [
     ModelSpec(depth=8, width=0.5, size=9, channels=1, classes=4),
     ModelSpec(family="imagenet", depth=18, width=0.125, size=32, classes=5),
-    ModelSpec(family="imagenet", depth=50, width=0.125, size=33, classes=5, drop=0.3),
+    ModelSpec(family="imagenet", depth=50, width=0.125, size=33, classes=5, stochastic_depth=0.3),
     ModelSpec(family="article", depth=5, size=7, channels=2, classes=3),
-    ModelSpec(depth=14, width=0.25, size=8, drop=0.5, no_skip=(2,)),
+    ModelSpec(depth=14, width=0.25, size=8, stochastic_depth=0.5, no_skip=(2,)),
 ]
 
 
 def _valid(base: ModelSpec) -> Iterator[ModelSpec]:
     for shortcut, order, norm, init in product(SHORTCUTS, ORDERS, NORMS, INITS):
-        plain = {"drop": 0.0, "no_skip": ()} if shortcut == "none" else {}
+        plain = {"stochastic_depth": 0.0, "no_skip": ()} if shortcut == "none" else {}
         spec = replace(base, shortcut=shortcut, order=order, norm=norm, init=init, **plain)
         if shortcut == "concat":
-            spec = replace(spec, drop=0.0)
+            spec = replace(spec, stochastic_depth=0.0)
         try:
             spec.validate()
         except SpecError:
@@ -56,7 +56,7 @@ def _cases(specs: list[ModelSpec]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("spec", list(map(case, specs)))
 
 
-def _pictures(spec: ModelSpec, count: int = 2, seed: int = 0) -> Tensor:
+def _images(spec: ModelSpec, count: int = 2, seed: int = 0) -> Tensor:
     return torch.randn(count, spec.channels, spec.size, spec.size, generator=torch.Generator().manual_seed(seed))
 
 
@@ -88,7 +88,7 @@ def test_parameters_and_their_names_are_those_of_arch(spec: ModelSpec) -> None:
 def test_multiply_adds_are_those_that_torch_counts(spec: ModelSpec) -> None:
     model = models.build(spec).eval()
     with torch.no_grad(), FlopCounterMode(display=False) as flops:
-        logits = model(_pictures(spec, 3))
+        logits = model(_images(spec, 3))
     assert logits.shape == (3, spec.classes)
     assert flops.get_total_flops() == 3 * 2 * arch.multiply_adds(spec)  # it counts a multiply-add as two
 
@@ -105,7 +105,7 @@ def test_every_parameter_gets_a_finite_gradient_and_every_relu_is_used_once(spec
             module.register_forward_hook(lambda m, *_: calls.update([id(m)]))
         elif isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(lambda *_, name=name: order.append(f"{name}.weight"))
-    F.cross_entropy(model(_pictures(spec, 4)), torch.arange(4) % spec.classes).backward()
+    F.cross_entropy(model(_images(spec, 4)), torch.arange(4) % spec.classes).backward()
     assert calls == {id(relu): 1 for relu in relus}
     assert tuple(order) == arch.layers(spec)
     for name, parameter in model.named_parameters():
@@ -127,10 +127,8 @@ def _kept(model: nn.Module, x: Tensor) -> int:
 @_cases(GRID)
 def test_activation_bytes_are_what_autograd_keeps(spec: ModelSpec) -> None:
     model = models.build(spec)
-    grown = _kept(model, _pictures(spec, 3)) - _kept(
-        model, _pictures(spec, 2)
-    )  # what the batch does not change cancels
-    # GroupNorm keeps a mean and a deviation of each group for each picture; arch leaves such statistics out.
+    grown = _kept(model, _images(spec, 3)) - _kept(model, _images(spec, 2))  # what the batch does not change cancels
+    # GroupNorm keeps a mean and a deviation of each group for each image; arch leaves such statistics out.
     statistics = sum(4 * 2 * m.num_groups for m in model.modules() if isinstance(m, nn.GroupNorm))
     assert grown == arch.activation_bytes(spec) + statistics
 
@@ -173,11 +171,11 @@ def test_imagenet_logits_are_torchvisions(depth: int) -> None:
     spec = ModelSpec(family="imagenet", depth=depth, shortcut="projection", classes=1000, size=64)
     theirs = getattr(torchvision.models, f"resnet{depth}")(weights=None)
     with torch.no_grad():
-        theirs(_pictures(spec, 4, seed=1))  # moves BatchNorm's statistics off 0 and 1
+        theirs(_images(spec, 4, seed=1))  # moves BatchNorm's statistics off 0 and 1
     ours = models.build(spec)
     assert list(ours.state_dict()) == list(theirs.state_dict())
     ours.load_state_dict(theirs.state_dict())
-    x = _pictures(spec)
+    x = _images(spec)
     with torch.no_grad():
         assert torch.equal(ours.eval()(x), theirs.eval()(x))
         assert torch.equal(ours.train()(x), theirs.train()(x))
@@ -305,7 +303,7 @@ class Seen:
 
     def run(self) -> "Seen":
         with torch.no_grad():
-            self.model(_pictures(self.spec))
+            self.model(_images(self.spec))
         return self
 
 
@@ -359,7 +357,7 @@ def test_preactivation_is_he_2016s(shortcut: str, number: int) -> None:
 
 def test_the_articles_network_is_as_described() -> None:
     spec = ModelSpec(family="article", depth=4, shortcut="maxpool", order="article")
-    model, x = models.build(spec), _pictures(spec, 4)
+    model, x = models.build(spec), _images(spec, 4)
     state = model.state_dict()
 
     def norm(x: Tensor) -> Tensor:
@@ -375,7 +373,7 @@ def test_the_articles_network_is_as_described() -> None:
 def test_with_every_skip_off_the_net_is_its_plain_twin() -> None:
     for base in (ModelSpec(depth=14, shortcut="projection"), ModelSpec(family="imagenet", depth=18, width=0.25)):
         masked = replace(base, no_skip=tuple(b.number for b in arch.blocks(base)))
-        x = _pictures(base)
+        x = _images(base)
         assert torch.equal(models.build(masked)(x), models.build(base.twin())(x))
 
 
@@ -385,7 +383,7 @@ def test_one_skip_off_changes_that_block_alone() -> None:
     assert [b.has_skip for b in models.blocks(seen.model)] == [True, False, True, True, True, True]
     assert torch.equal(seen.out, seen.branch.relu())
     assert not hasattr(seen.block, "shortcut_out")
-    assert not torch.equal(seen.model(_pictures(spec)), models.build(replace(spec, no_skip=())).eval()(_pictures(spec)))
+    assert not torch.equal(seen.model(_images(spec)), models.build(replace(spec, no_skip=())).eval()(_images(spec)))
 
 
 @pytest.mark.parametrize("norm", ["batch", "group", "none"])
@@ -407,7 +405,7 @@ def test_responses_of_preactivation_are_the_convolutions_own() -> None:
 
 
 def test_survival_is_drawn_from_the_generator_alone() -> None:
-    spec = ModelSpec(depth=110, drop=0.5, no_skip=(54,))
+    spec = ModelSpec(depth=110, stochastic_depth=0.5, no_skip=(54,))
     model = models.build(replace(spec, width=0.125))
 
     def draw(seed: int) -> list[bool]:
@@ -424,7 +422,7 @@ def test_survival_is_drawn_from_the_generator_alone() -> None:
 
 
 def test_a_dropped_branch_counts_nothing_in_training_and_its_share_in_evaluation() -> None:
-    spec = ModelSpec(depth=8, drop=0.6, norm="group")
+    spec = ModelSpec(depth=8, stochastic_depth=0.6, norm="group")
     seen = Seen(spec, 2, train=True).run()
     whole, x = seen.branch, seen.x
     torch.testing.assert_close(seen.out, (_strided(x) + whole).relu())

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from resnet_viz.nets import checkpoints, pretrained, refs
+from resnet_viz.nets import pretrained, refs, weights
 from resnet_viz.nets.refs import NetworkError
 
 pytestmark = pytest.mark.slow  # torchvision's smallest weights are 45 MB
@@ -51,8 +51,8 @@ def server(published, monkeypatch) -> Iterator[SimpleNamespace]:
         threading.Thread(target=found.serve_forever, daemon=True).start()
         theirs = pretrained._weights(18)
         address = f"http://127.0.0.1:{found.server_port}/{published[0].name}"
-        weights = SimpleNamespace(url=address, meta=theirs.meta, transforms=theirs.transforms)
-        monkeypatch.setattr(pretrained, "_weights", lambda depth: weights)
+        theirs_at = SimpleNamespace(url=address, meta=theirs.meta, transforms=theirs.transforms)
+        monkeypatch.setattr(pretrained, "_weights", lambda depth: theirs_at)
         yield told
         found.shutdown()
 
@@ -64,7 +64,7 @@ def test_they_are_fetched_once_and_are_torchvisions_network(server, published) -
     assert server.asked == 1
     size = published[0].stat().st_size
     assert ("Downloading ResNet-18 on ImageNet", size, size) in told
-    network = checkpoints.load(source)
+    network = weights.load(source)
     x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         assert torch.equal(network.model(x), published[1](x))

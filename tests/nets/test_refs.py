@@ -1,4 +1,4 @@
-"""Networks that ship and runs' snapshots: found by their ref, loaded as they were, and what is wrong with one said in words."""
+"""Networks that ship and runs' checkpoints: found by their ref, loaded as they were, and what is wrong with one said in words."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ import torch
 
 from resnet_viz.data import catalogue
 from resnet_viz.data.splits import load_splits
-from resnet_viz.nets import checkpoints, refs
+from resnet_viz.nets import refs, weights
 from resnet_viz.nets.refs import NetworkError
-from resnet_viz.runs.events import Result, Snapshot
+from resnet_viz.runs.events import Checkpoint, Result
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
@@ -22,13 +22,13 @@ from resnet_viz.train import job
 def trained(tmp_path_factory):
     """A store with twins of depth 8 that were trained for two epochs, and the weights the residual one ended with."""
     store = Store(tmp_path_factory.mktemp("runs"))
-    spec = catalogue.fill(RunSpec(ModelSpec(depth=8), train=TrainSpec(epochs=2, batch=256, precision="float32")))
+    spec = catalogue.fill(RunSpec(ModelSpec(depth=8), train=TrainSpec(epochs=2, batch_size=256, dtype="float32")))
     ids = store.create([(s, catalogue.total_steps(s)) for s in (spec, spec.twin())])
     last = {}
     for _ in ids:
         run = store.claim("here")
         for event in job.run(run.spec):
-            if isinstance(event, Snapshot):
+            if isinstance(event, Checkpoint):
                 store.save(run.id, run.attempt, event)
                 last[run.id] = event
             elif isinstance(event, Result):
@@ -39,11 +39,11 @@ def trained(tmp_path_factory):
 @pytest.mark.parametrize("name", ["digits-residual-20", "digits-plain-20"])
 def test_a_net_that_ships_tests_as_is_stated_beside_it(name, tmp_path) -> None:
     source = refs.find(f"shipped:{name}", Store(tmp_path))
-    network = checkpoints.load(source)
+    network = weights.load(source)
     assert source.data is not None
     splits = load_splits(source.data)
     with torch.no_grad():
-        right = network.model(network.prepare(splits.pictures["test"])).argmax(1).numpy() == splits.labels["test"]
+        right = network.model(network.prepare(splits.images["test"])).argmax(1).numpy() == splits.labels["test"]
     assert f"{100 * right.mean():.1f} % test accuracy" in source.about
     assert "seed 0 alone" in source.about
 
@@ -53,14 +53,14 @@ def test_every_net_that_ships_loads_has_a_twin_and_says_what_it_is(tmp_path) -> 
     shipped = refs.shipped()
     assert len(shipped) >= 2
     for source in shipped:
-        network = checkpoints.load(source)
+        network = weights.load(source)
         assert len(network.classes) == source.spec.classes == 10
         assert not any(p.requires_grad for p in network.model.parameters())
         twin = refs.twin(source, store)
         assert twin is not None
         assert twin.spec.residual != source.spec.residual
         assert refs.twin(twin, store) == source
-        looks = refs.snapshots(source, store)
+        looks = refs.checkpoints(source, store)
         assert looks[-1] == source
         assert [refs.find(look.ref, store) for look in looks] == looks
         assert [s.step for s in looks] == sorted({s.step for s in looks})
@@ -69,37 +69,37 @@ def test_every_net_that_ships_loads_has_a_twin_and_says_what_it_is(tmp_path) -> 
 def test_a_runs_last_state_is_loaded_bit_for_bit(trained) -> None:
     store, ids, last = trained
     source = refs.find(f"run:{ids[0]}", store)
-    network = checkpoints.load(source)
+    network = weights.load(source)
     import io
 
     saved = torch.load(io.BytesIO(last[ids[0]].data), weights_only=True)
     for name, value in network.model.state_dict().items():
         assert torch.equal(value, saved["model"][name])
     splits = load_splits(source.data)
-    mean = splits.pictures["train"].mean((0, 1, 2))
+    mean = splits.images["train"].mean((0, 1, 2))
     assert network.mean.numpy() == pytest.approx(mean, rel=1e-5)
     assert network.classes == splits.classes
 
 
 def test_a_run_is_looked_back_on_epoch_by_epoch(trained) -> None:
     store, ids, _ = trained
-    looks = refs.snapshots(refs.find(f"run:{ids[1]}", store), store)
+    looks = refs.checkpoints(refs.find(f"run:{ids[1]}", store), store)
     per_epoch = store.run(ids[1]).steps // 2
     assert [s.step for s in looks] == [per_epoch, 2 * per_epoch]
-    assert refs.twin(looks[0], store) == refs.snapshots(refs.find(f"run:{ids[0]}", store), store)[0]
+    assert refs.twin(looks[0], store) == refs.checkpoints(refs.find(f"run:{ids[0]}", store), store)[0]
     assert {f"run:{run}" for run in ids} <= {s.ref for s in refs.available(store)}
 
 
 def test_what_was_saved_is_loaded_again(trained, tmp_path) -> None:
     store, ids, _ = trained
-    network = checkpoints.load(refs.find(f"run:{ids[0]}", store))
+    network = weights.load(refs.find(f"run:{ids[0]}", store))
     path = tmp_path / "net.safetensors"
-    checkpoints.save(path, network)
-    again = checkpoints.load(replace(network.source, path=path))
+    weights.save(path, network)
+    again = weights.load(replace(network.source, path=path))
     assert all(map(torch.equal, network.model.state_dict().values(), again.model.state_dict().values()))
     assert torch.equal(network.mean, again.mean)
-    checkpoints.save(path, network, half=True)
-    half = checkpoints.load(replace(network.source, path=path)).model.state_dict()
+    weights.save(path, network, half=True)
+    half = weights.load(replace(network.source, path=path)).model.state_dict()
     for name, value in network.model.state_dict().items():
         assert (
             torch.equal(half[name], value)
@@ -112,11 +112,11 @@ def test_prepare_normalises_as_training_did(trained) -> None:
     from resnet_viz.data import batches
 
     store, ids, _ = trained
-    network = checkpoints.load(refs.find(f"run:{ids[0]}", store))
+    network = weights.load(refs.find(f"run:{ids[0]}", store))
     splits = load_splits(network.source.data)
-    pictures = batches.Pictures(splits, store.run(ids[0]).spec)
-    x, _ = next(pictures.evaluation_batches("test", 16))
-    assert torch.equal(network.prepare(splits.pictures["test"][:16]), x)
+    images = batches.Batches(splits, store.run(ids[0]).spec)
+    x, _ = next(images.evaluation_batches("test", 16))
+    assert torch.equal(network.prepare(splits.images["test"][:16]), x)
 
 
 @pytest.mark.parametrize(
@@ -147,22 +147,22 @@ def test_a_run_without_weights_says_so(tmp_path) -> None:
 
 def test_weights_that_are_cut_short_not_finite_or_missing_get_a_sentence(trained, tmp_path) -> None:
     store, ids, _ = trained
-    network = checkpoints.load(refs.find(f"run:{ids[0]}", store))
+    network = weights.load(refs.find(f"run:{ids[0]}", store))
     path = tmp_path / "net.safetensors"
-    checkpoints.save(path, network)
+    weights.save(path, network)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(NetworkError, match="can't be read"):
-        checkpoints.load(replace(network.source, path=path))
+        weights.load(replace(network.source, path=path))
     assert network.source.path is not None
     cut = tmp_path / "cut.pt"
     cut.write_bytes(network.source.path.read_bytes()[:1000])
     with pytest.raises(NetworkError, match="can't be read"):
-        checkpoints.load(replace(network.source, path=cut))
+        weights.load(replace(network.source, path=cut))
     with pytest.raises(NetworkError, match="fetch"):
-        checkpoints.load(refs.torchvision(50))
+        weights.load(refs.torchvision(50))
     with torch.no_grad():
         network.model.get_parameter("fc.weight").fill_(np.nan)
-    checkpoints.save(path, network)
+    weights.save(path, network)
     with pytest.raises(NetworkError, match="not finite"):
-        checkpoints.load(replace(network.source, path=path))
+        weights.load(replace(network.source, path=path))

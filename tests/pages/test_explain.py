@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from resnet_viz.attribution import attribute
 from resnet_viz.data import images
 from resnet_viz.figures.overlay import Look, scaled
-from resnet_viz.nets import checkpoints, refs
+from resnet_viz.nets import refs, weights
 from resnet_viz.ui import live
 from resnet_viz.ui.explain import more as explain_more
 from resnet_viz.ui.explain import view as explain
@@ -20,7 +20,7 @@ from resnet_viz.ui.explain.view import Case, Question, View
 from tests.apps import headline, unrun
 
 ROOT = Path(__file__).parents[2]
-TABS = ["Every block", "Over training", "Can you trust it?", "Guesses", "Many pictures"]
+TABS = ["Every block", "Over training", "Can you trust it?", "Guesses", "Many images"]
 pytestmark = [
     pytest.mark.usefixtures("no_workers"),
     pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
@@ -49,7 +49,7 @@ def values(trace: dict) -> np.ndarray:
 
 def by_hand(name: str, target: int, **more) -> np.ndarray:
     """Grad-CAM of the sample cat, without the page."""
-    network = checkpoints.load(refs.find(f"shipped:{name}", live.store()))
+    network = weights.load(refs.find(f"shipped:{name}", live.store()))
     seen = images.fit(images.read(images.SAMPLES["cat"].read_bytes(), "cat"), 32, 3)
     x = network.prepare(np.array(seen)[None])
     return attribute.attribute(network.model, x, method="gradcam", target=target, **more)[0].numpy()
@@ -144,34 +144,34 @@ def test_every_method_is_offered_and_draws() -> None:
 
 
 def upload(at: AppTest, name: str, content: bytes) -> AppTest:
-    return at.file_uploader(key="picture_upload").upload(name, content, "image/png").run()
+    return at.file_uploader(key="image_upload").upload(name, content, "image/png").run()
 
 
-def test_a_broken_picture_gets_a_sentence_and_the_page_stays() -> None:
-    at = upload(page(picture="upload"), "mine.png", b"not a picture at all")
+def test_a_broken_image_gets_a_sentence_and_the_page_stays() -> None:
+    at = upload(page(image="upload"), "mine.png", b"not a image at all")
     assert not at.exception
     assert "mine.png" in at.error[0].value
     assert "rank correlation" in headline(at)
 
 
 @pytest.mark.slow
-def test_ones_own_picture_is_explained() -> None:
+def test_ones_own_image_is_explained() -> None:
     file = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)).save(file, "PNG")
-    at = upload(page(picture="upload"), "mine.png", file.getvalue())
+    at = upload(page(image="upload"), "mine.png", file.getvalue())
     assert not at.exception
     assert "mine.png" in headline(at)
     assert "unlike the training data" in at.warning[0].value, "it is noise"
 
 
 @pytest.mark.slow
-def test_seventeen_pictures_are_too_many_and_the_broken_one_is_named() -> None:
-    at = page(beneath="Many pictures")
+def test_seventeen_images_are_too_many_and_the_broken_one_is_named() -> None:
+    at = page(beneath="Many images")
     content = images.SAMPLES["flower"].read_bytes()
     uploads = [(f"{n}.jpg", content if n else b"broken", "image/jpeg") for n in range(17)]
     at.file_uploader(key="many").set_value(uploads).run()
     assert not at.exception
-    assert "17 pictures are more than 16" in at.warning[0].value
+    assert "17 images are more than 16" in at.warning[0].value
     assert "0.jpg" in at.error[0].value
     assert len(drawn(at)) == 3 + 2 * 15
 
@@ -183,7 +183,7 @@ def case(probabilities=((0.1, 0.9), (0.4, 0.6)), target: int = 1, truth: int | N
     nets = [refs.find(f"shipped:cifar10-{kind}-20", live.store()) for kind in ("residual", "plain")]
     seen = np.zeros((32, 32, 3), np.uint8)
     views = tuple(View(net, seen, "", ("dog", "cat"), np.array(p)) for net, p in zip(nets, probabilities, strict=False))
-    return Case(views, Question(target, None, "layer3.2"), {"gradcam": {}}, lambda _method: Look(), "a picture", truth)
+    return Case(views, Question(target, None, "layer3.2"), {"gradcam": {}}, lambda _method: Look(), "a image", truth)
 
 
 RAW = np.arange(64, dtype=np.float32).reshape(8, 8) - 10

@@ -28,7 +28,7 @@ def test_a_view_measures_at_once_and_says_so_with_its_conditions(view, words) ->
     at = page(view=view)
     assert not at.exception
     assert words in headline(at)
-    assert "random pictures of 8×8" in headline(at)
+    assert "random images of 8×8" in headline(at)
     assert "seed 0" in headline(at)
     assert len(figures(at)) == 1
 

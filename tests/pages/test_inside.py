@@ -52,7 +52,7 @@ def test_a_plain_net_says_that_it_has_no_skip() -> None:
 
 
 def test_a_network_that_is_not_here_gets_a_sentence_and_the_page_another() -> None:
-    at = inside(net="torchvision:18", picture="sample")
+    at = inside(net="torchvision:18", image="sample")
     assert "ResNet-18" in at.info[0].value
     assert "the net says" in headline(at)
 

@@ -86,7 +86,7 @@ def test_a_half_finished_one_shows_what_it_has(page) -> None:
         "0.skips": 1.0,
         "1.skips": 0.0,
         "axes": axes,
-        "pictures": 512.0,
+        "images": 512.0,
     }
     more = [
         Point(step, values | {"x": x, "y": y, "0.loss": 1.0, "1.loss": 40.0})
@@ -99,7 +99,7 @@ def test_a_half_finished_one_shows_what_it_has(page) -> None:
     assert not page.exception
     assert "to 40 around plain-20" in headline(page)
     assert "Better than guessing: 100 % / 0 %" in headline(page)
-    assert "25 points, 512 training pictures" in headline(page)
+    assert "25 points, 512 training images" in headline(page)
 
 
 @page_tests
@@ -154,7 +154,7 @@ def test_gaps_are_filled_from_the_coarser_grid_and_what_is_measured_stays() -> N
     np.testing.assert_array_equal(figures.filled(whole), whole)
 
 
-def test_a_live_picture_moves_on_at_marks_alone() -> None:
+def test_a_live_image_moves_on_at_marks_alone() -> None:
     marks = figures.marks(LandscapeSpec(REFS, size=17))
     assert {1, 25, 81, 289} <= set(marks)
     assert figures.read(record(size=17, known=30), LABELS)[0].measured == 25

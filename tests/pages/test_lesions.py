@@ -49,7 +49,7 @@ def test_it_opens_on_what_was_recorded_of_the_digits_twins() -> None:
 def test_every_view_draws_and_says_what_was_measured(view) -> None:
     at = page(lesion_view=view)
     assert not at.exception
-    assert "297 test pictures" in headline(at)
+    assert "297 test images" in headline(at)
     assert figure(at)["data"]
 
 
@@ -89,7 +89,11 @@ def test_what_is_measured_so_far_is_drawn_while_the_lab_runs() -> None:
             "truth": range(10), "guess": range(10), "sure": [1.0] * 10, "drop": [0, 0.99],
         }.items()
     }  # fmt: skip
-    drop = {"0.drop": np.array([1, 0.25], np.float32), "0.guess": about["0.guess"], "0.sure": about["0.sure"]}
+    drop = {
+        "0.drop": np.array([1, 0.25], np.float32),
+        "0.guess": about["0.guess"],
+        "0.sure": about["0.sure"],
+    }
     store.write(run.id, run.attempt, [Point(1, about), Point(2, drop)])
     at = page(lesion=run.id)
     assert not at.exception
@@ -115,7 +119,7 @@ def test_a_lab_that_failed_says_why() -> None:
     assert "not finite" in at.warning[0].value
 
 
-def test_a_network_whose_pictures_are_not_here_gets_a_sentence() -> None:
+def test_a_network_whose_images_are_not_here_gets_a_sentence() -> None:
     at = page(lesion_net="shipped:cifar10-residual-20")
     assert not at.exception
     at.button(key="lesion_start").click().run()

@@ -58,9 +58,9 @@ def test_too_many_runs_get_a_sentence_and_no_start() -> None:
     ("state", "words"),
     [
         ({"question": "depth", "depth_depths": []}, "at least one depth"),
-        ({"question": "depth", "depth_rate": 0.0}, "learning rate of 0"),
-        ({"question": "overfitting", "overfitting_pictures": 1000}, "start from fewer"),
-        ({"question": "overfitting", "overfitting_pictures": 32}, "A batch of 64"),
+        ({"question": "depth", "depth_lr": 0.0}, "learning rate of 0"),
+        ({"question": "overfitting", "overfitting_images": 1000}, "start from fewer"),
+        ({"question": "overfitting", "overfitting_images": 32}, "A batch of 64"),
     ],
 )
 def test_bad_input_gets_one_sentence(state, words) -> None:
@@ -137,7 +137,7 @@ def test_several_rates_are_one_group_on_the_stage_with_a_sentence_of_its_own() -
     finish(store, ids[0], 0.9)
     at = page("twins", show=store.run(ids[0]).group)
     assert not at.exception
-    assert "1 of 3 runs done. residual-8 tests best at rate 0.01: 10 % wrong." in headline(at)
+    assert "1 of 3 runs done. residual-8 tests best at learning rate 0.01: 10 % wrong." in headline(at)
 
 
 @pytest.mark.parametrize(
@@ -150,5 +150,5 @@ def test_what_is_no_list_of_rates_is_said(text, words) -> None:
 
 def test_several_keeps_all_but_the_rate() -> None:
     assert rates.several(SMALL, "0.1; 0.01 ,0.1") == [
-        replace(SMALL, train=replace(SMALL.train, rate=r)) for r in (0.1, 0.01)
+        replace(SMALL, train=replace(SMALL.train, lr=r)) for r in (0.1, 0.01)
     ]

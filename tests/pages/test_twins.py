@@ -73,8 +73,8 @@ def test_every_preset_sets_the_controls_and_trains(name) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"batch": 4096}, "4,096"),
-        ({"rate": 0.0}, "learning rate of 0"),
+        ({"batch_size": 4096}, "4,096"),
+        ({"lr": 0.0}, "learning rate of 0"),
         ({"norm": "none", "init": "zero_gamma"}, "Zero-gamma"),
         ({"off": "99"}, "Block 99"),
     ],
@@ -122,12 +122,12 @@ def bring(name: str, content: bytes) -> AppTest:
     return at.button(key="own_use").click().run()
 
 
-def test_ones_own_pictures_are_trained_on_after_an_upload() -> None:
+def test_ones_own_images_are_trained_on_after_an_upload() -> None:
     x = np.random.default_rng(0).integers(0, 256, (90, 12, 12, 3), np.uint8)
     at = bring("mine.npz", npz(x=x, y=np.arange(90) % 3))
     assert not at.exception
-    assert "90 pictures of 12×12, 3 classes" in at.success[0].value
-    at.number_input(key="batch").set_value(16).run()
+    assert "90 images of 12×12, 3 classes" in at.success[0].value
+    at.number_input(key="batch_size").set_value(16).run()
     at.button(key="train").click().run()
     assert not at.error
     model = Store().runs()[0].spec.model

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from resnet_viz.runs import store as stores
-from resnet_viz.runs.events import Point, Snapshot
+from resnet_viz.runs.events import Checkpoint, Point
 from resnet_viz.runs.store import DRAMA, MOST, Store, StoreError, Superseded, stride_at
 from resnet_viz.spec.run import RunSpec
 
@@ -60,20 +60,20 @@ def test_a_superseded_worker_writes_nothing(store) -> None:
     for write in (
         lambda: store.write(run.id, run.attempt, points(3)),
         lambda: store.beat(run.id, run.attempt),
-        lambda: store.save(run.id, run.attempt, Snapshot(3, 0, True, b"x")),
+        lambda: store.save(run.id, run.attempt, Checkpoint(3, 0, True, b"x")),
         lambda: store.end(run.id, run.attempt, "finished"),
     ):
         with pytest.raises(Superseded):
             write()
     assert len(store.series(run.id, "loss")[0]) == 0
     assert store.run(run.id).status == "running"
-    assert not list(store.home.glob("snapshots/*/*"))
+    assert not list(store.home.glob("checkpoints/*/*"))
 
 
-def test_resuming_forgets_what_came_after_the_last_full_snapshot(store) -> None:
+def test_resuming_forgets_what_came_after_the_last_full_checkpoint(store) -> None:
     run = claimed(store)
     store.write(run.id, run.attempt, points(1, 2, 3))
-    store.save(run.id, run.attempt, Snapshot(3, 0, True, b"state"))
+    store.save(run.id, run.attempt, Checkpoint(3, 0, True, b"state"))
     store.write(run.id, run.attempt, points(4, 5))
     store.end(run.id, run.attempt, "stopped")
     store.want(run.id, "run")
@@ -83,22 +83,22 @@ def test_resuming_forgets_what_came_after_the_last_full_snapshot(store) -> None:
 
 def test_resuming_leaves_no_file_that_no_row_knows(store) -> None:
     run = claimed(store)
-    store.save(run.id, run.attempt, Snapshot(3, 0, True, b"state"))
-    store.save(run.id, run.attempt, Snapshot(5, 1, False, b"weights that will come again"))
-    (store.home / "snapshots" / run.id / "00000009.full.1.pt.part").write_bytes(b"half of a file, killed")
+    store.save(run.id, run.attempt, Checkpoint(3, 0, True, b"state"))
+    store.save(run.id, run.attempt, Checkpoint(5, 1, False, b"weights that will come again"))
+    (store.home / "checkpoints" / run.id / "00000009.full.1.pt.part").write_bytes(b"half of a file, killed")
     store.end(run.id, run.attempt, "stopped")
     store.want(run.id, "run")
     store.claim("w")
-    assert [f.read_bytes() for f in store.home.glob("snapshots/*/*")] == [b"state"]
+    assert [f.read_bytes() for f in store.home.glob("checkpoints/*/*")] == [b"state"]
 
 
-def test_of_full_snapshots_the_last_two_are_kept_with_their_files(store) -> None:
+def test_of_full_checkpoints_the_last_two_are_kept_with_their_files(store) -> None:
     run = claimed(store)
     for step in (1, 2, 3, 4):
-        store.save(run.id, run.attempt, Snapshot(step, 0, True, bytes([step])))
-    store.save(run.id, run.attempt, Snapshot(1, 1, False, b"weights"))
-    assert [s.step for s in store.snapshots(run.id, full=True)] == [3, 4]
-    assert sorted(f.read_bytes() for f in store.home.glob("snapshots/*/*")) == [b"\x03", b"\x04", b"weights"]
+        store.save(run.id, run.attempt, Checkpoint(step, 0, True, bytes([step])))
+    store.save(run.id, run.attempt, Checkpoint(1, 1, False, b"weights"))
+    assert [s.step for s in store.checkpoints(run.id, full=True)] == [3, 4]
+    assert sorted(f.read_bytes() for f in store.home.glob("checkpoints/*/*")) == [b"\x03", b"\x04", b"weights"]
 
 
 def test_two_tabs_pressing_stop_stop_once(store) -> None:
@@ -185,24 +185,24 @@ def test_three_writers_and_three_readers_at_once(store) -> None:
 def test_deleting_takes_everything_along_and_its_worker_learns_of_it(store) -> None:
     run = claimed(store)
     store.write(run.id, run.attempt, points(1))
-    store.save(run.id, run.attempt, Snapshot(1, 0, True, b"x"))
+    store.save(run.id, run.attempt, Checkpoint(1, 0, True, b"x"))
     store.delete(run.id)
     with pytest.raises(Superseded):
         store.write(run.id, run.attempt, points(2))
     with pytest.raises(StoreError, match="may have been deleted"):
         store.run(run.id)
-    assert not list(store.home.glob("snapshots/*"))
+    assert not list(store.home.glob("checkpoints/*"))
 
 
 def test_pruning_never_takes_a_last_full_state(store) -> None:
     run = claimed(store)
     for step in (1, 2, 3):
-        store.save(run.id, run.attempt, Snapshot(step, step, False, bytes(1000)))
-        store.save(run.id, run.attempt, Snapshot(step, step, True, bytes(5000)))
+        store.save(run.id, run.attempt, Checkpoint(step, step, False, bytes(1000)))
+        store.save(run.id, run.attempt, Checkpoint(step, step, True, bytes(5000)))
     assert store.prune(0) == 0, "a live run is left alone"
     store.end(run.id, run.attempt, "finished")
     assert store.prune(5000) == 8000
-    assert [(s.step, s.full) for s in store.snapshots(run.id)] == [(3, True)]
+    assert [(s.step, s.full) for s in store.checkpoints(run.id)] == [(3, True)]
     assert store.prune(0) == 0
 
 
@@ -219,18 +219,18 @@ def test_a_full_disk_is_said_and_what_was_there_stays(store) -> None:
     assert store.run(run.id).step == steps[-1]
 
 
-def test_a_snapshot_that_does_not_fit_on_the_disk_leaves_nothing_half_written(store, monkeypatch) -> None:
+def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_nothing_half_written(store, monkeypatch) -> None:
     run = claimed(store)
-    store.save(run.id, run.attempt, Snapshot(1, 0, True, b"state"))
+    store.save(run.id, run.attempt, Checkpoint(1, 0, True, b"state"))
 
     def full(_) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(stores.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        store.save(run.id, run.attempt, Snapshot(2, 0, True, b"more"))
-    assert [s.step for s in store.snapshots(run.id)] == [1]
-    assert [f.read_bytes() for f in store.home.glob("snapshots/*/*")] == [b"state"]
+        store.save(run.id, run.attempt, Checkpoint(2, 0, True, b"more"))
+    assert [s.step for s in store.checkpoints(run.id)] == [1]
+    assert [f.read_bytes() for f in store.home.glob("checkpoints/*/*")] == [b"state"]
 
 
 def test_a_migration_comes_whole_or_not_at_all(store, monkeypatch) -> None:

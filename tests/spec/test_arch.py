@@ -56,7 +56,7 @@ def test_shapes_of_the_cifar_family() -> None:
 
 @pytest.mark.parametrize("size", [4, 5, 8, 28, 33, 224])
 @pytest.mark.parametrize("family", ["cifar", "imagenet", "article"])
-def test_no_picture_shrinks_below_a_pixel(family: str, size: int) -> None:
+def test_no_image_shrinks_below_a_pixel(family: str, size: int) -> None:
     depth, kind = {"cifar": (8, "identity"), "imagenet": (18, "identity"), "article": (12, "maxpool")}[family]
     order = "article" if family == "article" else "original"
     blocks = arch.blocks(ModelSpec(family=family, depth=depth, shortcut=kind, order=order, size=size))
@@ -78,7 +78,7 @@ def test_each_block_says_which_shortcut_it_has(shortcut: str, kinds: list[str]) 
 
 
 def test_a_masked_block_is_plain_and_starts_from_he() -> None:
-    spec = ModelSpec(depth=8, shortcut="projection", init="zero_gamma", drop=0.5, no_skip=(2,))
+    spec = ModelSpec(depth=8, shortcut="projection", init="zero_gamma", stochastic_depth=0.5, no_skip=(2,))
     one, two, three = arch.blocks(spec)
     assert (two.shortcut, two.init, two.keep, two.side, two.has_skip) == ("none", "he", 1.0, None, False)
     assert (one.init, three.init, three.shortcut) == ("zero_gamma", "zero_gamma", "projection")
@@ -87,7 +87,7 @@ def test_a_masked_block_is_plain_and_starts_from_he() -> None:
 
 
 def test_keep_probabilities_fall_linearly_to_p_L() -> None:
-    keep = [b.keep for b in arch.blocks(ModelSpec(depth=110, drop=0.5))]  # Huang 2016, eq. 4, p_L = 0.5
+    keep = [b.keep for b in arch.blocks(ModelSpec(depth=110, stochastic_depth=0.5))]  # Huang 2016, eq. 4, p_L = 0.5
     assert keep[0] == pytest.approx(1 - 0.5 / 54)
     assert keep[26] == pytest.approx(0.75)
     assert keep[-1] == pytest.approx(0.5)

@@ -11,10 +11,10 @@ import torch
 
 from resnet_viz.cli import reference
 from resnet_viz.data import catalogue
-from resnet_viz.data.batches import Pictures
+from resnet_viz.data.batches import Batches
 from resnet_viz.data.splits import load_splits
 from resnet_viz.nets import models
-from resnet_viz.runs.events import METRICS, Point, Result, Snapshot
+from resnet_viz.runs.events import METRICS, Checkpoint, Point, Result
 from resnet_viz.runs.record import load
 from resnet_viz.spec import arch
 from resnet_viz.spec.data import DataSpec
@@ -27,7 +27,7 @@ from resnet_viz.train.trainer import Trainer
 SMALL = RunSpec(
     model=ModelSpec(depth=8),
     data=DataSpec(limit=200),
-    train=TrainSpec(batch=64, epochs=2, precision="float32", device="cpu", threads=1),
+    train=TrainSpec(batch_size=64, epochs=2, dtype="float32", device="cpu", threads=1),
 )
 
 
@@ -35,8 +35,8 @@ def points(events) -> list[Point]:
     return [e for e in events if isinstance(e, Point)]
 
 
-def weights(snapshot: Snapshot) -> dict[str, torch.Tensor]:
-    return torch.load(io.BytesIO(snapshot.data), weights_only=True)["model"]
+def weights(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+    return torch.load(io.BytesIO(checkpoint.data), weights_only=True)["model"]
 
 
 def same(a: list[Point], b: list[Point]) -> None:
@@ -55,12 +55,12 @@ def _resumed() -> list:
     """Each way to train, without and with stochastic depth: one of each fast, the others and bfloat16 slow."""
     ways = [
         {},
-        {"optimiser": "adamw", "schedule": "onecycle"},
+        {"optimizer": "adamw", "schedule": "onecycle"},
         {"mixup": 0.2, "label_smoothing": 0.1, "schedule": "cosine"},
-        {"precision": "bfloat16"},
+        {"dtype": "bfloat16"},
     ]
-    fast = [(ways[0], {"drop": 0.5}), (ways[1], {}), (ways[2], {})]
-    cases = product(ways, ({}, {"drop": 0.5}))
+    fast = [(ways[0], {"stochastic_depth": 0.5}), (ways[1], {}), (ways[2], {})]
+    cases = product(ways, ({}, {"stochastic_depth": 0.5}))
     return [pytest.param(*case, marks=[] if case in fast else pytest.mark.slow) for case in cases]
 
 
@@ -81,26 +81,26 @@ def test_a_run_resumed_at_any_step_equals_an_undisturbed_one(changes, model) -> 
             if isinstance(event, Point):
                 before.append(event)
                 if event.step == stop:
-                    saved = job.send("snapshot")
+                    saved = job.send("checkpoint")
                     break
         job.close()
-        assert isinstance(saved, Snapshot)
+        assert isinstance(saved, Checkpoint)
         assert saved.full
         after = list(run(spec, resume=saved.data))
         same(before + points(after), points(whole))
-        ends = [[e for e in events if isinstance(e, Snapshot)][-1] for events in (whole, after)]
+        ends = [[e for e in events if isinstance(e, Checkpoint)][-1] for events in (whole, after)]
         for name, tensor in weights(ends[0]).items():
             assert torch.equal(tensor, weights(ends[1])[name]), name
         assert after[-1].values["train_loss"] == whole[-1].values["train_loss"]
 
 
-def test_twins_see_the_same_pictures_and_share_their_first_weights() -> None:
-    first = [next(e for e in run(spec) if isinstance(e, Snapshot)) for spec in (SMALL, SMALL.twin())]
+def test_twins_see_the_same_images_and_share_their_first_weights() -> None:
+    first = [next(e for e in run(spec) if isinstance(e, Checkpoint)) for spec in (SMALL, SMALL.twin())]
     a, b = map(weights, first)
     assert a.keys() == b.keys()
     assert all(torch.equal(a[name], b[name]) for name in a)
     spec = catalogue.fill(SMALL)
-    pair = [Pictures(load_splits(s.data), s) for s in (spec, spec.twin())]
+    pair = [Batches(load_splits(s.data), s) for s in (spec, spec.twin())]
     for step in (1, 5):
         (x, y), (u, v) = (p.batch(step) for p in pair)
         assert torch.equal(x, u)
@@ -128,7 +128,7 @@ def test_gradients_recorded_are_those_of_autograd() -> None:
     point = next(e for e in run(spec) if isinstance(e, Point))
 
     model = models.build(spec.model, spec.train.seed)
-    x, y = Pictures(load_splits(spec.data), spec).batch(1)
+    x, y = Batches(load_splits(spec.data), spec).batch(1)
     outputs: list[torch.Tensor] = []
     for block in models.blocks(model):
         block.register_forward_hook(lambda _m, _i, out: outputs.append(out))
@@ -143,15 +143,15 @@ def test_gradients_recorded_are_those_of_autograd() -> None:
 
 
 def test_the_first_update_of_plain_sgd_is_rate_times_gradient() -> None:
-    spec = catalogue.fill(replace(SMALL, train=replace(SMALL.train, momentum=0.0, rate=0.01)))
+    spec = catalogue.fill(replace(SMALL, train=replace(SMALL.train, momentum=0.0, lr=0.01)))
     point = next(e for e in run(spec) if isinstance(e, Point))
     parameters = dict(models.build(spec.model, 0).named_parameters())
     sizes = np.array([parameters[n].detach().norm().item() for n in arch.layers(spec.model)])
     np.testing.assert_allclose(point.values["update_ratio"], 0.01 * point.values["grad_weight"] / sizes, rtol=1e-3)
 
 
-def test_losses_are_means_over_pictures_not_over_batches() -> None:
-    spec = catalogue.fill(SMALL)  # 200 pictures in batches of 64: the last has 8
+def test_losses_are_means_over_images_not_over_batches() -> None:
+    spec = catalogue.fill(SMALL)  # 200 images in batches of 64: the last has 8
     events = list(run(spec))
     per_epoch = catalogue.steps_per_epoch(spec)
     losses = [p.values["loss"] for p in points(events) if "loss" in p.values][-per_epoch:]
@@ -163,8 +163,8 @@ def test_losses_are_means_over_pictures_not_over_batches() -> None:
 
 def test_statistics_estimated_again_are_the_mean_over_training_batches() -> None:
     spec = catalogue.fill(SMALL)
-    pictures = Pictures(load_splits(spec.data), spec)
-    trainer = Trainer(resolve(spec), pictures)
+    images = Batches(load_splits(spec.data), spec)
+    trainer = Trainer(resolve(spec), images)
     trainer.advance()
     means = []
     handle = trainer.model.conv1.register_forward_hook(lambda _m, _i, out: means.append(out.mean((0, 2, 3))))
@@ -175,7 +175,7 @@ def test_statistics_estimated_again_are_the_mean_over_training_batches() -> None
 
 
 def test_a_residual_net_without_a_norm_diverges_and_says_where() -> None:
-    spec = replace(SMALL, model=ModelSpec(depth=56, norm="none"), train=replace(SMALL.train, rate=0.5, steps=30))
+    spec = replace(SMALL, model=ModelSpec(depth=56, norm="none"), train=replace(SMALL.train, lr=0.5, steps=30))
     last = list(run(spec))[-1]
     assert isinstance(last, Result)
     assert last.status == "diverged"
@@ -188,8 +188,8 @@ def test_a_residual_net_without_a_norm_diverges_and_says_where() -> None:
     ("spec", "words"),
     [
         (replace(SMALL, model=ModelSpec(depth=55)), ("55", "50", "56")),
-        (replace(SMALL, train=replace(SMALL.train, batch=4096)), ("4096", "200")),
-        (replace(SMALL, train=replace(SMALL.train, rate=0.0)), ("0",)),
+        (replace(SMALL, train=replace(SMALL.train, batch_size=4096)), ("4096", "200")),
+        (replace(SMALL, train=replace(SMALL.train, lr=0.0)), ("0",)),
     ],
 )
 def test_bad_specs_are_refused_in_one_sentence(spec, words) -> None:

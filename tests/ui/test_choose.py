@@ -1,4 +1,4 @@
-"""Choosing networks and pictures, in a page of this test's own."""
+"""Choosing networks and images, in a page of this test's own."""
 
 import io
 from pathlib import Path
@@ -28,7 +28,7 @@ def script() -> None:
     from resnet_viz.ui import choose
 
     source = choose.choose_network("net")
-    st.session_state["found"] = source, choose.choose_picture("picture", source)
+    st.session_state["found"] = source, choose.choose_image("image", source)
 
 
 def page(**query: str) -> AppTest:
@@ -46,7 +46,7 @@ def found(at: AppTest):
 
 
 def kind(at: AppTest, name: str) -> AppTest:
-    return at.segmented_control(key="picture").set_value(name).run()
+    return at.segmented_control(key="image").set_value(name).run()
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -56,12 +56,12 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def cifar(count: int = 12) -> np.ndarray:
-    """Random pictures where CIFAR-10's test pictures are looked for."""
+    """Random images where CIFAR-10's test images are looked for."""
     x = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3), np.uint8)
     folder = catalogue.home() / "cifar10"
     folder.mkdir(parents=True)
     np.savez(folder / "test.npz", x=x, y=np.arange(count) % 10)
-    choose._test_pictures.clear()
+    choose._test_images.clear()
     return x
 
 
@@ -69,7 +69,7 @@ def test_a_page_opens_on_the_first_network_that_ships_and_a_cat() -> None:
     source, chosen = found(page())
     assert source == refs.shipped()[0]
     assert chosen.name == "cat"
-    np.testing.assert_array_equal(chosen.picture, images.read(images.SAMPLES["cat"].read_bytes(), "cat"))
+    np.testing.assert_array_equal(chosen.image, images.read(images.SAMPLES["cat"].read_bytes(), "cat"))
     if source.data and source.data.name == "cifar10":
         assert catalogue.BUILT_IN["cifar10"].classes[chosen.label] == "cat"
 
@@ -80,11 +80,11 @@ def test_both_choices_stand_in_the_url_by_ref_and_a_link_brings_them_back() -> N
     at.selectbox(key="net").select(ref).run()
     assert found(at)[0].ref == ref
     assert at.query_params["net"] in (ref, [ref])
-    at.number_input(key="picture_n").set_value(7).run()
-    assert found(page(net=ref, picture_n="7"))[1].name == found(at)[1].name
+    at.number_input(key="image_n").set_value(7).run()
+    assert found(page(net=ref, image_n="7"))[1].name == found(at)[1].name
     kind(at, "sample")
-    at.selectbox(key="picture_sample").select("flower").run()
-    again = page(net=ref, picture="sample", picture_sample="flower")
+    at.selectbox(key="image_sample").select("flower").run()
+    again = page(net=ref, image="sample", image_sample="flower")
     assert found(again)[1].name == found(at)[1].name == "flower"
 
 
@@ -92,8 +92,8 @@ def test_a_digits_net_starts_on_a_digit_with_its_label() -> None:
     ref = next(s.ref for s in refs.shipped() if s.spec.channels == 1)
     source, chosen = found(page(net=ref))
     x, y = load_test(source.data)
-    np.testing.assert_array_equal(chosen.picture[..., 0], x[0, ..., 0])
-    assert chosen.picture.shape == (8, 8, 3)
+    np.testing.assert_array_equal(chosen.image[..., 0], x[0, ..., 0])
+    assert chosen.image.shape == (8, 8, 3)
     assert chosen.label == y[0]
 
 
@@ -104,20 +104,20 @@ def test_a_link_to_a_network_that_is_not_here_says_so_and_shows_the_first(query)
     assert found(at)[0] == refs.shipped()[0]
 
 
-@pytest.mark.parametrize("query", [{"picture": "x"}, {"picture_sample": "x"}, {"picture": "data", "picture_n": "-x"}])
-def test_a_link_to_a_picture_that_is_not_there_shows_one_that_is(query) -> None:
+@pytest.mark.parametrize("query", [{"image": "x"}, {"image_sample": "x"}, {"image": "data", "image_n": "-x"}])
+def test_a_link_to_a_image_that_is_not_there_shows_one_that_is(query) -> None:
     assert found(page(**query))[1].name == "cat"
 
 
-def test_the_data_sets_pictures_where_they_are_here() -> None:
+def test_the_data_sets_images_where_they_are_here() -> None:
     x = cifar()
     at = kind(page(), "data")
-    np.testing.assert_array_equal(found(at)[1].picture, x[0])
-    at.number_input(key="picture_n").set_value(11).run()
+    np.testing.assert_array_equal(found(at)[1].image, x[0])
+    at.number_input(key="image_n").set_value(11).run()
     chosen = found(at)[1]
-    np.testing.assert_array_equal(chosen.picture, x[11])
-    assert (chosen.label, chosen.name) == (1, "test picture 11, automobile")
-    assert found(page(picture="data", picture_n="999"))[1].name.startswith("test picture 11")
+    np.testing.assert_array_equal(chosen.image, x[11])
+    assert (chosen.label, chosen.name) == (1, "test image 11, automobile")
+    assert found(page(image="data", image_n="999"))[1].name.startswith("test image 11")
 
 
 def test_where_they_are_not_a_sentence_says_what_to_do_and_a_sample_stands_in() -> None:
@@ -126,21 +126,21 @@ def test_where_they_are_not_a_sentence_says_what_to_do_and_a_sample_stands_in() 
     assert found(at)[1].name == "cat"
 
 
-def test_an_upload_is_the_picture_and_stays_when_its_widget_goes() -> None:
+def test_an_upload_is_the_image_and_stays_when_its_widget_goes() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     at = kind(page(), "upload")
     assert found(at)[1].name == "cat"
-    at.file_uploader(key="picture_upload").upload("me.png", png(pixels), "image/png").run()
-    np.testing.assert_array_equal(found(at)[1].picture, pixels)
+    at.file_uploader(key="image_upload").upload("me.png", png(pixels), "image/png").run()
+    np.testing.assert_array_equal(found(at)[1].image, pixels)
     assert found(at)[1].name == "me.png"
     kind(kind(at, "sample"), "upload")
-    np.testing.assert_array_equal(found(at)[1].picture, pixels)
+    np.testing.assert_array_equal(found(at)[1].image, pixels)
 
 
 @pytest.mark.parametrize("content", [b"%PDF-1.7", b"<svg/>", b"hello", png(np.zeros((9, 9), np.uint8))[:40]])
-def test_a_bad_upload_gets_a_sentence_and_the_last_good_picture_stays(content) -> None:
+def test_a_bad_upload_gets_a_sentence_and_the_last_good_image_stays(content) -> None:
     at = kind(page(), "upload")
-    at.file_uploader(key="picture_upload").upload("bad.png", content, "image/png").run()
+    at.file_uploader(key="image_upload").upload("bad.png", content, "image/png").run()
     assert ["'bad.png'" in e.value for e in at.error] == [True]
     assert found(at)[1].name == "cat"
 
@@ -152,7 +152,7 @@ def test_the_camera_is_asked_for_only_when_it_is_chosen() -> None:
 
 
 def test_networks_of_one_name_get_labels_of_their_own() -> None:
-    first, *_, last = refs.snapshots(refs.shipped()[0], Store())
+    first, *_, last = refs.checkpoints(refs.shipped()[0], Store())
     run = refs.Source("run:abc-123456", last.label, ModelSpec(), None, None)
     names = list(choose.unique([last, first, run]).values())
     assert names == [f"{last.label} (ships)", f"{last.label} (ships, step {first.step:,})", f"{last.label} (abc-12)"]
@@ -206,14 +206,14 @@ def test_torchvisions_networks_are_offered_and_without_a_network_a_sentence_says
 def test_the_pool_is_the_data_sets_or_parts_of_the_photos_and_says_which(monkeypatch) -> None:
     residual = refs.shipped()[0]
     pool = choose.pool(residual)
-    assert pool.pictures.shape == (300, 32, 32, 3)
+    assert pool.images.shape == (300, 32, 32, 3)
     assert pool.labels is None
     assert "300 parts of the 3 photos" in pool.words
-    assert pool.pictures.std() > 30
+    assert pool.images.std() > 30
     x = cifar()
     pool = choose.pool(residual, most=5)
-    np.testing.assert_array_equal(pool.pictures, x[:5])
-    assert pool.words == "the first 5 test pictures of CIFAR-10"
+    np.testing.assert_array_equal(pool.images, x[:5])
+    assert pool.words == "the first 5 test images of CIFAR-10"
 
 
 def test_a_network_is_loaded_once_and_again_when_its_file_has_changed() -> None:
@@ -223,5 +223,5 @@ def test_a_network_is_loaded_once_and_again_when_its_file_has_changed() -> None:
 
 
 def test_imagenets_nets_see_what_torchvisions_transform_leaves() -> None:
-    assert refs.torchvision(50).resize == 256  # and 224 cut from it: test_pictures holds that to torchvision
+    assert refs.torchvision(50).resize == 256  # and 224 cut from it: test_images holds that to torchvision
     assert {source.resize for source in refs.shipped()} == {0}

@@ -23,9 +23,11 @@ def test_every_preset_is_a_pair_of_valid_runs(preset) -> None:
     [
         RunSpec(),
         RunSpec(
-            ModelSpec(depth=20, shortcut="projection", init="zero_gamma", drop=0.5, width=2.0, no_skip=(3, 9)),
+            ModelSpec(
+                depth=20, shortcut="projection", init="zero_gamma", stochastic_depth=0.5, width=2.0, no_skip=(3, 9)
+            ),
             DataSpec("own", hash="abc", limit=500, augment=("flip", "crop")),
-            TrainSpec(optimiser="adamw", rate=0.001, schedule="cosine", seed=7, mixup=0.2, reestimate_bn=False),
+            TrainSpec(optimizer="adamw", lr=0.001, schedule="cosine", seed=7, mixup=0.2, reestimate_bn=False),
         ),
         RunSpec(data=DataSpec(augment=())),
     ],

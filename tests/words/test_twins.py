@@ -20,7 +20,7 @@ def run(spec: RunSpec = SPEC, status: str = "finished", step: int = 132, **resul
 def test_a_finished_pair_names_its_conditions_and_leads_with_the_training_loss() -> None:
     pair = [run(train_loss=0.012, test_accuracy=0.98), run(SPEC.twin(), train_loss=1.31, test_accuracy=0.441)]
     assert verdict(pair) == (
-        "Same data, seed and weights. 12 epochs at rate 0.05: training loss 0.01 with skips, 1.3 without."
+        "Same data, seed and weights. 12 epochs at learning rate 0.05: training loss 0.01 with skips, 1.3 without."
         " Test accuracy 98 % / 44 %."
     )
 
@@ -28,7 +28,7 @@ def test_a_finished_pair_names_its_conditions_and_leads_with_the_training_loss()
 def test_a_live_pair_says_how_far_it_is_and_claims_no_test() -> None:
     pair = [run(status="running", step=40), run(SPEC.twin(), "running", step=38)]
     assert verdict(pair) == (
-        "Same data, seed and weights. Step 40 of 132 at rate 0.05: training loss 0.50 with skips, 0.50 without."
+        "Same data, seed and weights. Step 40 of 132 at learning rate 0.05: training loss 0.50 with skips, 0.50 without."
     )
 
 
@@ -55,17 +55,17 @@ def test_seeds_are_counted_and_shown_as_a_range() -> None:
 def test_a_diverged_net_is_said_to_have_diverged() -> None:
     pair = [run(status="diverged", step=3), run(SPEC.twin(), train_loss=2.3, test_accuracy=0.1)]
     assert verdict(pair) == (
-        "Same data, seed and weights. The residual net diverged at step 3, at rate 0.05."
-        " 12 epochs at rate 0.05: training loss 2.3 without. Test accuracy 10 %."
+        "Same data, seed and weights. The residual net diverged at step 3, at learning rate 0.05."
+        " 12 epochs at learning rate 0.05: training loss 2.3 without. Test accuracy 10 %."
     )
 
 
 def test_a_net_alone_and_a_stopped_pair() -> None:
     assert verdict([run(SPEC.twin(), train_loss=1.3, test_accuracy=0.4)]) == (
-        "12 epochs at rate 0.05: training loss 1.3 without skips. Test accuracy 40 %."
+        "12 epochs at learning rate 0.05: training loss 1.3 without skips. Test accuracy 40 %."
     )
     pair = [run(status="stopped", step=20), run(SPEC.twin(), "stopped", step=18)]
-    assert "Stopped at step 20, at rate 0.05: training loss 0.50 with skips" in verdict(pair)
+    assert "Stopped at step 20, at learning rate 0.05: training loss 0.50 with skips" in verdict(pair)
 
 
 def test_all_is_not_said_of_almost_all() -> None:
@@ -79,7 +79,7 @@ def test_all_is_not_said_of_almost_all() -> None:
         (SPEC, SPEC.twin(), "Same data, seed and weights."),
         (SPEC, replace(SPEC, model=ModelSpec(shortcut="projection")), "Same data and seed."),
         (SPEC, replace(SPEC, model=ModelSpec(depth=20)), "Same data and seed."),
-        (SPEC, replace(SPEC, train=TrainSpec(rate=0.1)), "Same data."),
+        (SPEC, replace(SPEC, train=TrainSpec(lr=0.1)), "Same data."),
         (SPEC, replace(SPEC, data=replace(SPEC.data, limit=100)), ""),
     ],
 )

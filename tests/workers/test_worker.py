@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from resnet_viz.runs.events import Point, Result, Snapshot, Status
+from resnet_viz.runs.events import Checkpoint, Point, Result, Status
 from resnet_viz.runs.store import SILENCE, Store, Superseded
 from resnet_viz.spec.run import SpecError
 from resnet_viz.train.job import run as train
@@ -37,8 +37,8 @@ def counting(total: int, seconds: float = 0.0):
     def job(spec, resume):
         for step in range(int(resume or 0) + 1, total + 1):
             time.sleep(seconds)
-            if (yield Point(step, {"loss": float(step)})) == "snapshot":
-                yield Snapshot(step, 0, True, str(step).encode())
+            if (yield Point(step, {"loss": float(step)})) == "checkpoint":
+                yield Checkpoint(step, 0, True, str(step).encode())
         yield Result("finished", {"steps": total})
 
     return job
@@ -82,7 +82,7 @@ def test_pause_step_go_on_stop_and_resume(store) -> None:
     thread.join(60)
     stopped = store.run(run.id)
     assert stopped.status == "stopped"
-    assert store.snapshots(run.id, full=True)[-1].step == stopped.step
+    assert store.checkpoints(run.id, full=True)[-1].step == stopped.step
     store.want(run.id, "run")
     again = store.claim("other")
     worker.carry_out(store, again, counting(stopped.step + 7))
@@ -172,13 +172,13 @@ def test_a_failure_is_said_as_soon_as_it_can_be_written(store, monkeypatch) -> N
 
 
 @pytest.mark.parametrize("lost", [1, 2])
-def test_a_lost_snapshot_file_costs_time_not_the_run(store, lost) -> None:
+def test_a_lost_checkpoint_file_costs_time_not_the_run(store, lost) -> None:
     run = claimed(store)
     store.write(run.id, run.attempt, [Point(s, {"loss": float(s)}) for s in range(1, 21)])
     for step in (10, 20):
-        store.save(run.id, run.attempt, Snapshot(step, 0, True, str(step).encode()))
+        store.save(run.id, run.attempt, Checkpoint(step, 0, True, str(step).encode()))
     store.end(run.id, run.attempt, "stopped")
-    for saved in store.snapshots(run.id)[-lost:]:
+    for saved in store.checkpoints(run.id)[-lost:]:
         saved.path.unlink()
     store.want(run.id, "run")
     worker.carry_out(store, store.claim("w"), counting(30))
@@ -229,7 +229,7 @@ def test_killed_at_random_steps_and_resumed_the_weights_are_those_of_an_undistur
         process.wait(30)
     assert store.run(run).attempt >= 2
 
-    saved = store.snapshots(run, full=True)[-1].path.read_bytes()
+    saved = store.checkpoints(run, full=True)[-1].path.read_bytes()
     ours, theirs = (torch.load(io.BytesIO(b), weights_only=True)["model"] for b in (saved, events_last(events).data))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     losses = [e.values["loss"] for e in events if isinstance(e, Point) and "loss" in e.values]
@@ -269,7 +269,7 @@ def test_a_process_that_slept_and_was_superseded_writes_nothing_and_takes_the_ne
             process.kill()
             process.wait()
     assert store.run(run).attempt == 2
-    assert {saved.path.name.split(".")[-2] for saved in store.snapshots(run, full=True)} == {"2"}
+    assert {saved.path.name.split(".")[-2] for saved in store.checkpoints(run, full=True)} == {"2"}
     steps, losses = store.series(run, "loss")
     assert steps.tolist() == list(range(1, store.run(run).step + 1))
     events = islice((e for e in train(LONG) if isinstance(e, Point)), 8)
@@ -289,12 +289,12 @@ def test_a_process_asked_to_end_saves_its_run_first(store) -> None:
         process.wait()
     stopped = store.run(run)
     assert stopped.status == "stopped"
-    assert store.snapshots(run, full=True)[-1].step == stopped.step
+    assert store.checkpoints(run, full=True)[-1].step == stopped.step
     assert store.workers() == {}
 
 
-def events_last(events) -> Snapshot:
-    return [e for e in events if isinstance(e, Snapshot) and e.full][-1]
+def events_last(events) -> Checkpoint:
+    return [e for e in events if isinstance(e, Checkpoint) and e.full][-1]
 
 
 def test_silence_is_longer_than_a_heartbeat() -> None:
@@ -306,24 +306,24 @@ def test_a_stop_between_steps_saves_the_state_of_a_step_that_is_near(store) -> N
         yield Point(1, {"loss": 1.0})
         store.want(run.id, "stop")
         time.sleep(2 * worker.WRITE_EVERY)
-        yield Status("validation pictures", 1, 1)
-        if (yield Point(2, {"loss": 2.0})) == "snapshot":
-            yield Snapshot(2, 0, True, b"2")
+        yield Status("validation images", 1, 1)
+        if (yield Point(2, {"loss": 2.0})) == "checkpoint":
+            yield Checkpoint(2, 0, True, b"2")
 
     run = claimed(store)
     worker.carry_out(store, run, job)
     assert store.run(run.id).status == "stopped"
-    assert [saved.step for saved in store.snapshots(run.id, full=True)] == [2]
+    assert [saved.step for saved in store.checkpoints(run.id, full=True)] == [2]
 
 
 def test_a_stop_between_steps_does_not_wait_for_the_rest(store) -> None:
-    """While pictures are evaluated, say: the run goes on from its last snapshot."""
+    """While images are evaluated, say: the run goes on from its last checkpoint."""
 
     def job(spec, resume):
         yield Point(1, {"loss": 1.0})
         for done in range(10**6):
             time.sleep(0.01)
-            yield Status("validation pictures", done, 10**6)
+            yield Status("validation images", done, 10**6)
 
     run = claimed(store)
     thread = in_thread(store, run, job)

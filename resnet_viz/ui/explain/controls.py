@@ -1,4 +1,4 @@
-"""Explain's controls: which class, which methods with which parameters, and how their maps are laid over the picture."""
+"""Explain's controls: which class, which methods with which parameters, and how their maps are laid over the image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USUAL = "as published"
 
 
 def name_classes(source: Source) -> None:
-    """What the net can say at all, before anybody brings a picture of something else."""
+    """What the net can say at all, before anybody brings a image of something else."""
     classes = catalogue.facts(source.data).classes if source.data else ()
     if source.data is None:
         words = f"It tells {source.spec.classes:,} classes apart."
@@ -82,7 +82,7 @@ def _slider(method: str, p: Any) -> float:
 
 
 def choose_look() -> Callable[[str], Look]:
-    """How maps are laid over the picture, as a function of the method: as published means Grad-CAM's positive part alone."""
+    """How maps are laid over the image, as a function of the method: as published means Grad-CAM's positive part alone."""
     with st.popover("Overlay", width="stretch"):
         opacity = st.slider("Opacity", 0.0, 1.0, 0.5, 0.05, key="opacity")
         scale = st.segmented_control("Colours", list(SCALES), default=next(iter(SCALES)), key="scale", required=True)

@@ -1,4 +1,4 @@
-"""What stands beneath Explain's maps: every block, training, the guesses, many pictures at once; and files to take home."""
+"""What stands beneath Explain's maps: every block, training, the guesses, many images at once; and files to take home."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from resnet_viz.ui import choose, live
 from resnet_viz.ui.explain.view import Case, View, kept, methods, panel, raw_map, signed, view, why_empty
 from resnet_viz.ui.frame import chart
 
-MOMENTS = 9  # snapshots shown at once
-BATCH = 16  # pictures explained at once
+MOMENTS = 9  # checkpoints shown at once
+BATCH = 16  # images explained at once
 ROW = 9  # small maps in a row
 
 
@@ -47,21 +47,21 @@ def every_block(case: Case) -> None:
 
 
 def over_training(case: Case) -> None:
-    """The first method's map at the nets' snapshots, MOMENTS at most, evenly chosen."""
+    """The first method's map at the nets' checkpoints, MOMENTS at most, evenly chosen."""
     lead, alone = case.lead, True
     for v in case.views:
-        snapshots = refs.snapshots(v.source, live.store())
-        chosen = np.unique(np.linspace(0, len(snapshots) - 1, min(MOMENTS, len(snapshots))).round().astype(int))
+        checkpoints = refs.checkpoints(v.source, live.store())
+        chosen = np.unique(np.linspace(0, len(checkpoints) - 1, min(MOMENTS, len(checkpoints))).round().astype(int))
         alone &= len(chosen) == 1
         strip = []
-        for source in (snapshots[n] for n in chosen):
+        for source in (checkpoints[n] for n in chosen):
             then = view(source, v.seen)
             raw = raw_map(then, lead, case.question, case.wanted[lead])
             strip.append(_small(case, then, lead, f"step {source.step:,}", then.says(then.guess), raw))
         title = f"{methods()[lead].label} for {case.target} while {v.name} was trained"
         _row(case, v, lead, strip, title, "Beneath: what the net said at that step.")
     if alone:
-        st.caption("No earlier snapshots of these nets were kept; those of a run of your own are.")
+        st.caption("No earlier checkpoints of these nets were kept; those of a run of your own are.")
 
 
 def _small(case: Case, view: View, method: str, title: str, word: str, raw: np.ndarray) -> Panel:
@@ -92,49 +92,49 @@ def guesses(case: Case) -> None:
 
 
 def many(case: Case) -> None:
-    """The first method on several pictures at once: files in, maps and their files out; until then, the pictures that ship."""
+    """The first method on several images at once: files in, maps and their files out; until then, the images that ship."""
     size = images.FILE >> 20
     files = st.file_uploader(
-        f"Up to {BATCH} pictures at once", accept_multiple_files=True, key="many", max_upload_size=size
+        f"Up to {BATCH} images at once", accept_multiple_files=True, key="many", max_upload_size=size
     )
     named = [(f.name, f.getvalue()) for f in files] or [
         (path.name, path.read_bytes()) for path in images.SAMPLES.values()
     ]
     if len(named) > BATCH:
-        st.warning(f"{len(named)} pictures are more than {BATCH}: the first {BATCH} are shown.")
+        st.warning(f"{len(named)} images are more than {BATCH}: the first {BATCH} are shown.")
     seen = []
     for name, content in named[:BATCH]:
         try:
             seen.append((name, images.read(content, name)))
-        except images.PictureError as error:
+        except images.ImageError as error:
             st.error(str(error))
     if not seen:
         return
     bar = st.progress(0.0)
     panels: list[Panel] = []
     arrays: dict[str, np.ndarray] = {}
-    for done, (name, picture) in enumerate(seen):
+    for done, (name, image) in enumerate(seen):
         bar.progress(done / len(seen), f"{name}, {done + 1} of {len(seen)}")
         views = tuple(
-            view(v.source, images.fit(picture, v.source.spec.size, v.source.spec.channels, v.source.resize))
+            view(v.source, images.fit(image, v.source.spec.size, v.source.spec.channels, v.source.resize))
             for v in case.views
         )
         question = replace(case.question, target=views[0].guess) if case.question.own else case.question
-        mine = replace(case, views=views, question=question, picture=name, truth=None)
+        mine = replace(case, views=views, question=question, image=name, truth=None)
         for v in views:
             raw = raw_map(v, case.lead, question, case.wanted[case.lead])
             one = panel(mine, v, case.lead, raw, title=Path(name).stem[:16])
-            panels.append(replace(one, picture=v.seen, words="empty" if one.words else ""))
+            panels.append(replace(one, image=v.seen, words="empty" if one.words else ""))
             arrays |= {f"{done} {v.name} {case.lead}": raw, f"{done} {v.name} input": v.seen}
     bar.empty()
     columns = 4 * len(case.views)
-    whose = f"what {case.views[0].name} says of each picture" if case.question.own else case.target
+    whose = f"what {case.views[0].name} says of each image" if case.question.own else case.target
     title = f"{methods()[case.lead].label} for {whose}"
     drawing = maps(case.views[0].seen, panels, case.look(case.lead), title, "● residual, □ plain.", columns=columns)
     chart(drawing, "many maps", 60 + 185 * -(-len(panels) // columns), wide=True)
-    words = about(case) | {"picture": [name for name, _ in seen]}
+    words = about(case) | {"image": [name for name, _ in seen]}
     if case.question.own:
-        words["target"] = f"what {case.views[0].name} says of each picture"
+        words["target"] = f"what {case.views[0].name} says of each image"
     st.download_button("Raw maps (NPZ)", lambda: archive(arrays, words), "maps.npz", key="many npz")
 
 
@@ -145,7 +145,7 @@ def about(case: Case) -> dict[str, Any]:
     """Everything that makes the maps again, for a file's "about"."""
     question, table = case.question, methods()
     return {
-        "picture": case.picture,
+        "image": case.image,
         "target": {"number": question.target, "name": case.classes[question.target]},
         "minus": None if question.minus is None else {"number": question.minus, "name": case.classes[question.minus]},
         "layer": question.layer,
@@ -164,7 +164,7 @@ def about(case: Case) -> dict[str, Any]:
 def downloads(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
     """The maps in view as a PNG, and raw as an NPZ; either is made when it is asked for."""
     with st.container(horizontal=True):
-        st.download_button("Pictures (PNG)", lambda: png(case, raws), "maps.png", "image/png", key="png")
+        st.download_button("Images (PNG)", lambda: png(case, raws), "maps.png", "image/png", key="png")
         st.download_button("Raw maps (NPZ)", lambda: npz(case, raws), "maps.npz", "application/octet-stream", key="npz")
 
 

@@ -39,7 +39,7 @@ def trust_tab(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
         offer = st.empty()
         with offer.container():
             st.markdown(
-                "**Insertion and deletion, infidelity, sensitivity and the randomisation check** send the picture through the "
+                "**Insertion and deletion, infidelity, sensitivity and the randomisation check** send the image through the "
                 "nets hundreds of times."
             )
             if not st.button("Measure", type="primary", key="measure"):
@@ -101,7 +101,7 @@ def residue(case: Case, method: str, row: list[np.ndarray]) -> str:
         )  # fmt: skip
         total, apart = signed(float(found.sums[0])), signed(float(found.differences[0]))
         said.append(f"{v.name} sums to {total}, outputs differ by {apart}: residue {100 * found.relative[0]:.1f} %")
-    return f"**{methods()[method].label}**, completeness against a grey picture: {'; '.join(said)}."
+    return f"**{methods()[method].label}**, completeness against a grey image: {'; '.join(said)}."
 
 
 # Behind the button
@@ -152,7 +152,7 @@ def in_and_out(case: Case, tested: dict[tuple[str, str], Tested]) -> None:
         charts.append((f"{heading}: the {better} the area, the better", row))
     label, name = methods()[case.lead].label, case.classes[case.question.target]
     title = f"Probability of {name} while pixels come or go, {label}'s highest first"
-    hint = "From the blurred picture to the whole one; from the whole one to grey."
+    hint = "From the blurred image to the whole one; from the whole one to grey."
     chart(lines(charts, title, hint, "pixels", (0, 1), (0, 1), percent=True), "in and out", 300)
 
 
@@ -168,7 +168,7 @@ def forgetting(case: Case, forgot: dict[str, Any]) -> None:
             row.append(Line(v.name, v.source.spec.residual, np.arange(len(values)), values, f"<b>{v.name}</b>"))
         charts.append((heading, row))
     title = f"{methods()[case.lead].label} while the net forgets, from its classifier down"
-    hint = "Random up to the part named; a map that stays explains the picture, not what was learned (Adebayo 2018)."
+    hint = "Random up to the part named; a map that stays explains the image, not what was learned (Adebayo 2018)."
     span = (-0.3, len(parts) - 0.7)
     chart(lines(charts, title, hint, "", span, (-1, 1.05), ticks=parts), "forgetting", 360)
 
@@ -192,5 +192,5 @@ def table(case: Case, raws: dict[str, list[np.ndarray]], tested: dict[tuple[str,
     st.caption(
         "↑ larger, ↓ smaller is better. Infidelity: 0, the map foretells what hiding a square costs; 1, nothing of it. "
         "Sensitivity: how far the map moves, against its norm, when pixels move by 0.02 standard deviations. "
-        f"One picture: {case.picture}; areas are of the probability of {case.classes[case.question.target]}."
+        f"One image: {case.image}; areas are of the probability of {case.classes[case.question.target]}."
     )

@@ -31,7 +31,7 @@ KEPT = 1024  # results that are kept, a few kB each
 
 @dataclass(frozen=True)
 class View:
-    """A net in front of a picture: what it sees, (H, W, C) uint8 at its own size, and its probabilities (classes,).
+    """A net in front of a image: what it sees, (H, W, C) uint8 at its own size, and its probabilities (classes,).
 
     ``strange``: how far its answers are from training's (`familiar.strangeness`).
     """
@@ -75,20 +75,20 @@ class Question:
 
 @dataclass(frozen=True)
 class Case:
-    """Everything that the page shows follows from it: nets before a picture (the residual one first), the question, the methods
-    wanted with their parameters, how a method's maps are laid over the picture; the picture's name, and its class where known.
+    """Everything that the page shows follows from it: nets before a image (the residual one first), the question, the methods
+    wanted with their parameters, how a method's maps are laid over the image; the image's name, and its class where known.
     """
 
     views: tuple[View, ...]
     question: Question
     wanted: dict[str, Values]
     look: Callable[[str], Look]
-    picture: str
+    image: str
     truth: int | None
 
     @property
     def lead(self) -> str:
-        """The method that has the large picture."""
+        """The method that has the large panel."""
         return next(iter(self.wanted))
 
     @property
@@ -133,17 +133,17 @@ def kept(key: Hashable, make: Callable[[], T]) -> T:
     return made
 
 
-def views_of(source: Source, picture: np.ndarray) -> tuple[View, ...]:
-    """The net's view of a picture (H, W, 3) uint8 and its twin's, the residual one first. Raises NetworkError, PictureError."""
+def views_of(source: Source, image: np.ndarray) -> tuple[View, ...]:
+    """The net's view of a image (H, W, 3) uint8 and its twin's, the residual one first. Raises NetworkError, ImageError."""
     twin = refs.twin(source, live.store())
     found = [
-        view(net, images.fit(picture, net.spec.size, net.spec.channels, net.resize)) for net in (source, twin) if net
+        view(net, images.fit(image, net.spec.size, net.spec.channels, net.resize)) for net in (source, twin) if net
     ]
     return tuple(sorted(found, key=lambda v: not v.source.spec.residual))
 
 
 def view(source: Source, seen: np.ndarray) -> View:
-    """A net's view of a picture at its own size, (H, W, C) uint8. Raises NetworkError."""
+    """A net's view of a image at its own size, (H, W, C) uint8. Raises NetworkError."""
     network, seen = choose.network(source.ref), np.array(seen)
     digest = hashlib.sha256(seen.tobytes()).hexdigest()[:16]
 
@@ -218,7 +218,7 @@ def agreement(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def sentence(case: Case, maps: Sequence[np.ndarray]) -> str:
-    """What was measured on this picture: who says what, and whether their maps of the first method agree."""
+    """What was measured on this image: who says what, and whether their maps of the first method agree."""
     first, *rest = case.views
     label = methods()[case.lead].label
     if not rest:
@@ -270,16 +270,16 @@ def panel(case: Case, view: View, method: str, raw: np.ndarray, *, title: str = 
 
 
 def unlike(case: Case) -> str:
-    """That the picture is unlike the training data, in a sentence; "" where it is not, or a net can't say."""
+    """That the image is unlike the training data, in a sentence; "" where it is not, or a net can't say."""
     from resnet_viz.attribution.familiar import LIMIT
 
-    # The residual net says, where there are two: to a plain net of 56 layers, which learned little, every third test picture is
+    # The residual net says, where there are two: to a plain net of 56 layers, which learned little, every third test image is
     # unlike the others.
     first = case.views[0]
     if not first.strange > LIMIT:
         return ""
     return (
-        f"This picture is unlike the training data: inside {first.name} its answers lie {first.strange:.1f} standard deviations "
+        f"This image is unlike the training data: inside {first.name} its answers lie {first.strange:.1f} standard deviations "
         f"from those that BatchNorm remembers, on average (usual: under {LIMIT:g}). "
         "A net says a class all the same; don't lean on the maps."
     )
@@ -292,4 +292,4 @@ def why_empty(case: Case, method: str, raw: np.ndarray) -> str:
     view = case.look(method).view
     if view != "positive" and scaled(raw, view).any():
         return ""
-    return words(raw, case.target, case.question.layer if methods()[method].layered else "the picture")
+    return words(raw, case.target, case.question.layer if methods()[method].layered else "the image")

@@ -1,4 +1,4 @@
-"""What the page Inside says and draws of a net in front of a picture."""
+"""What the page Inside says and draws of a net in front of a image."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from resnet_viz.ui.frame import chart
 from resnet_viz.ui.inside import view as inside
 from resnet_viz.ui.inside.view import View, layer, parts, ranked, triptych
 
-TOP = 9  # pictures that excite a channel most
-MOMENTS = 6  # snapshots side by side: as many networks as `choose` keeps, less the net and its twin
+TOP = 9  # images that excite a channel most
+MOMENTS = 6  # checkpoints side by side: as many networks as `choose` keeps, less the net and its twin
 SHOWN = 64  # channels of a layer at once
 
 # Terms, for who points at the sign behind a chart's title.
@@ -29,15 +29,15 @@ TERMS = {
     "triptych": "**x**: what the block was given. **F(x)**: what its convolutions make of it. Where a stage begins, x is "
     "*halved* (every second row and column) and *padded* (zeros for the new channels): option A of He et al. 2015. "
     "**ReLU** sets what is below zero to zero.",
-    "channels": "A layer answers with a stack of pictures, its **feature maps**, one a *channel*. **Strength**: the mean of |a| "
+    "channels": "A layer answers with a stack of images, its **feature maps**, one a *channel*. **Strength**: the mean of |a| "
     "over the map's cells.",
-    "top": "The picture whose largest activation in this channel is highest comes first.",
-    "kernels": "The weights of the first convolution: each kernel slides over the picture and makes one map of the stem.",
+    "top": "The image whose largest activation in this channel is highest comes first.",
+    "kernels": "The weights of the first convolution: each kernel slides over the image and makes one map of the stem.",
 }
 
 
 def sentence(view: View, number: int, alpha: float) -> str:
-    """What was measured on this picture."""
+    """What was measured on this image."""
     if number == 0:
         return f"The stem answers with {len(layer(view, 0, 'out'))} maps; the net says {view.says()}."
     if alpha != 1:
@@ -117,7 +117,7 @@ def draw_kernels(view: View, scale: str, key: str = "kernels") -> None:
 
 
 def draw_top(view: View, number: int, channel: int) -> None:
-    """The pictures that excite a channel of the block's output most."""
+    """The images that excite a channel of the block's output most."""
     name = next(iter(view.survey.maps)) if number == 0 else view.blocks[number - 1].name
     found, pool = inside.excitement(view.source, name), choose.pool(view.source)
     top = found.top(channel, TOP)
@@ -126,23 +126,21 @@ def draw_top(view: View, number: int, channel: int) -> None:
     for n in top.tolist():
         label = view.classes[pool.labels[n]] if pool.labels is not None else ""
         words.append(f"{label} {float(found.values[n, channel]):.2f}".strip())
-    title = f"The pictures that excite channel {channel} of {'the stem' if number == 0 else f'block {number}'} most"
+    title = f"The images that excite channel {channel} of {'the stem' if number == 0 else f'block {number}'} most"
     hint = f"Of {pool.words}; the frame is the cell with the largest activation, written below."
-    chart(
-        maps.pictures(pool.pictures[top.numpy()], words, cells, found.size, title, hint), "top", 170, TERMS["top"], True
-    )
+    chart(maps.images(pool.images[top.numpy()], words, cells, found.size, title, hint), "top", 170, TERMS["top"], True)
 
 
 def draw_over_training(
-    view: View, picture: np.ndarray, number: int, part: str, channel: int, scale: str, own: bool
+    view: View, image: np.ndarray, number: int, part: str, channel: int, scale: str, own: bool
 ) -> None:
-    """A channel's map at the net's snapshots, and all channels at one of them."""
-    found = refs.snapshots(view.source, live.store())
+    """A channel's map at the net's checkpoints, and all channels at one of them."""
+    found = refs.checkpoints(view.source, live.store())
     keep = np.unique(np.linspace(0, len(found) - 1, MOMENTS).round().astype(int))
     views = {}
     for n in keep:
         with contextlib.suppress(NetworkError):  # weights that are no longer there, or not finite
-            views[found[n].step] = inside.look(found[n], picture)
+            views[found[n].step] = inside.look(found[n], image)
     words = [f"step {step:,}<br>{v.says()}" for step, v in views.items()]
     title = f"Channel {channel} while {view.source.spec.called} was trained"
     chart(
@@ -152,6 +150,6 @@ def draw_over_training(
         st.caption("This network kept only its last weights. Train one on Twins: every epoch leaves its own here.")
         return
     step = st.select_slider(
-        "All channels at step", list(views), format_func="{:,}".format, key="snapshot", value=max(views)
+        "All channels at step", list(views), format_func="{:,}".format, key="checkpoint", value=max(views)
     )
-    draw_channels(views[step], number, part, scale, own, "snapshot channels")
+    draw_channels(views[step], number, part, scale, own, "checkpoint channels")

@@ -1,4 +1,4 @@
-"""The page Inside: a net's view of a picture, kept once it is made, and where in the net one looks."""
+"""The page Inside: a net's view of a image, kept once it is made, and where in the net one looks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BY_REF: dict[str | type[Any], Callable[[Any], Any]] = {Source: lambda s: (s.ref
 
 @dataclass(frozen=True)
 class View:
-    """A net in front of a picture: what it sees, (H, W, C) uint8 at its own size, its classes, and all of its maps."""
+    """A net in front of a image: what it sees, (H, W, C) uint8 at its own size, its classes, and all of its maps."""
 
     source: Source
     seen: np.ndarray
@@ -50,9 +50,9 @@ class View:
         return [(self.classes[c], p) for c, p in found]
 
 
-def look(source: Source, picture: np.ndarray) -> View:
-    """A net's view of a picture (H, W, 3) uint8. Raises NetworkError, PictureError."""
-    seen = np.array(images.fit(picture, source.spec.size, source.spec.channels, source.resize))
+def look(source: Source, image: np.ndarray) -> View:
+    """A net's view of a image (H, W, 3) uint8. Raises NetworkError, ImageError."""
+    seen = np.array(images.fit(image, source.spec.size, source.spec.channels, source.resize))
     digest = hashlib.sha256(seen.tobytes()).hexdigest()[:16]
     return View(source, seen, digest, choose.network(source.ref).classes, _survey(source, digest, seen))
 
@@ -66,13 +66,13 @@ def _survey(source: Source, digest: str, _seen: np.ndarray) -> Survey:
 
 
 def pixels(view: View) -> np.ndarray:
-    """What the net sees, (S, S, 3) uint8, small pictures enlarged pixel by pixel."""
+    """What the net sees, (S, S, 3) uint8, small images enlarged pixel by pixel."""
     side = view.seen.shape[0]
     return enlarged(rgb(view.seen), side * max(1, 256 // side))
 
 
 def triptych(view: View, number: int, alpha: float = 1.0) -> Triptych:
-    """Block ``number`` (from 1) at work on the picture, its F(x) counting ``alpha`` times."""
+    """Block ``number`` (from 1) at work on the image, its F(x) counting ``alpha`` times."""
     return _triptych(view.source, view.digest, number, alpha, view.seen)
 
 
@@ -86,12 +86,12 @@ def _triptych(source: Source, digest: str, number: int, alpha: float, _seen: np.
 
 @st.cache_resource(show_spinner="Showing it the data set", max_entries=16, hash_funcs=_BY_REF)
 def excitement(source: Source, layer: str) -> Excitement:
-    """How much the pictures of `choose.pool` excite each channel of a layer."""
+    """How much the images of `choose.pool` excite each channel of a layer."""
     from resnet_viz.attribution import features
 
     network, found = choose.network(source.ref), choose.pool(source)
     size = 250 if source.spec.size <= 64 else 20
-    parts = (found.pictures[n : n + size] for n in range(0, len(found.pictures), size))
+    parts = (found.images[n : n + size] for n in range(0, len(found.images), size))
     return features.excitement(network.model, layer, map(network.prepare, parts))
 
 

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 VIEWS = ("Fan", "Norms", "Shattering", "Paths")
 DEPTHS = tuple(range(8, 111, 6))
-PICTURES = {"noise": "random", "digits": "digits"}
+IMAGES = {"noise": "random", "digits": "digits"}
 INPUTS = 32
 NETS = ("fully connected, as in the paper", "this app's networks")
 CONV_DEPTHS = (8, 14, 20, 32)
 
 
 def model() -> ModelSpec:
-    """The residual network that the Twins form describes, for grey pictures of 8×8 pixels; raises SpecError."""
+    """The residual network that the Twins form describes, for grey images of 8×8 pixels; raises SpecError."""
     spec = replace(controls.residual_spec(controls.current()).model, **GREY)
     spec.validate()
     return spec
@@ -45,7 +45,7 @@ def draw_shattering_controls() -> None:
 
 
 def draw_controls() -> None:
-    """Depth, norm, start and seed, which are those of the Twins form, and the pictures."""
+    """Depth, norm, start and seed, which are those of the Twins form, and the images."""
     if controls.current()["family"] != "cifar":
         st.session_state.update(family="cifar", order="original", shortcut="identity")
     if controls.current()["depth"] not in DEPTHS:
@@ -58,29 +58,29 @@ def draw_controls() -> None:
         "Start", list(INITS), 0, INITS.__getitem__, key="init", help="Of residual branches; plain blocks start from He.",
         **bound,
     )  # fmt: skip
-    left.selectbox("Pictures", list(PICTURES), 0, PICTURES.__getitem__, key="pictures", **bound)
+    left.selectbox("Images", list(IMAGES), 0, IMAGES.__getitem__, key="images", **bound)
     right.number_input("Seed", 0, None, controls.DEFAULTS["seed"], 1, key="seed", **bound)
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
-def at_start(spec: ModelSpec, seed: int, pictures: str) -> Record:
+def at_start(spec: ModelSpec, seed: int, images: str) -> Record:
     """`labs.gradients.at_start`, computed once for each network."""
     from resnet_viz.labs import gradients
 
-    return gradients.at_start(spec, seed, pictures, INPUTS)
+    return gradients.at_start(spec, seed, images, INPUTS)
 
 
-def records(spec: ModelSpec, seed: int, pictures: str) -> list[Record]:
+def records(spec: ModelSpec, seed: int, images: str) -> list[Record]:
     """The whole residual net, its plain twin and, where skips are off, the net without them."""
     specs = [replace(spec, no_skip=()), *([spec] if spec.no_skip else []), spec.twin()]
-    return [at_start(s, seed, pictures) for s in specs]
+    return [at_start(s, seed, images) for s in specs]
 
 
-def conditions(spec: ModelSpec, seed: int, pictures: str, inputs: int = INPUTS) -> str:
+def conditions(spec: ModelSpec, seed: int, images: str, inputs: int = INPUTS) -> str:
     """Under which conditions the figures hold."""
     norm = NORMS[spec.norm] if spec.norm != "none" else "no norm"
     start = "started from He" if spec.init == "he" else f"plain from He, residual from {INITS[spec.init]}"
-    what = "random pictures" if pictures == "noise" else "digits"
+    what = "random images" if images == "noise" else "digits"
     return f"Measured now, before any training: {inputs} {what} of 8×8, {norm}, {start}, seed {seed}."
 
 
@@ -111,13 +111,13 @@ def explain(view: str) -> None:
 
 
 def chosen() -> tuple[ModelSpec, int, str, str]:
-    """Network, seed, pictures, and what is wrong with the controls: then the network is the usual one of that depth."""
+    """Network, seed, images, and what is wrong with the controls: then the network is the usual one of that depth."""
     values = controls.current()
-    seed, pictures = int(values["seed"]), st.session_state.get("pictures", "noise")
+    seed, images = int(values["seed"]), st.session_state.get("images", "noise")
     try:
-        return model(), seed, pictures, ""
+        return model(), seed, images, ""
     except SpecError as error:
-        return ModelSpec(depth=int(values["depth"]), **GREY), seed, pictures, str(error)
+        return ModelSpec(depth=int(values["depth"]), **GREY), seed, images, str(error)
 
 
 @st.cache_data(show_spinner=False, max_entries=50)
@@ -147,8 +147,8 @@ def curve(kind: str, depth: int, seed: int) -> tuple[np.ndarray, np.ndarray, flo
 
 
 @st.cache_data(show_spinner=False, max_entries=50)
-def paths(spec: ModelSpec, seed: int, pictures: str) -> Paths:
+def paths(spec: ModelSpec, seed: int, images: str) -> Paths:
     """`labs.paths.at_start`, computed once for each network."""
     from resnet_viz.labs.paths import at_start
 
-    return at_start(spec, seed, pictures)
+    return at_start(spec, seed, images)

@@ -20,7 +20,7 @@ from resnet_viz.ui.frame import chart
 from resnet_viz.ui.labs import shown as lab
 from resnet_viz.words import landscape as landscape_words
 
-START = "shipped:digits-residual-20"  # its pictures are always on this machine
+START = "shipped:digits-residual-20"  # its images are always on this machine
 VIEWS = ("Contours", "Surface", "Profile")
 
 
@@ -70,8 +70,8 @@ class Shown:
 
     def conditions(self) -> str:
         """On what."""
-        points, pictures = len(self.record.get("0.loss")[0]), self.record.last("pictures")
-        return f"{landscape_words.landscape_conditions(self.lab, points, int(pictures or 0)) if pictures else ''} {self.origin}"
+        points, images = len(self.record.get("0.loss")[0]), self.record.last("images")
+        return f"{landscape_words.landscape_conditions(self.lab, points, int(images or 0)) if images else ''} {self.origin}"
 
 
 def shown(run: Run | None, name: str | None) -> Shown | None:
@@ -103,7 +103,7 @@ def _described(record: Record, origin: str) -> Shown:
 
 
 def draw(view: str, what: Shown) -> None:
-    """The picture of a view."""
+    """The chart of a view."""
     nets, spec, classes = what.nets(), what.lab, what.record.spec.model.classes
     height = 540 if what.record.status == "finished" else 460  # below the bar that says how far it is
     if not nets or not any(net.measured for net in nets):
@@ -145,16 +145,16 @@ def form() -> None:
     size = st.select_slider("Points a side", LandscapeSpec.SIZES[:-1], 17, key="landscape_size")
     with st.popover("More", width="stretch"):
         dimensions = 1 if st.toggle("One direction alone", key="landscape_line") else 2
-        pictures = st.number_input("Pictures", 1, 50_000, 512, 128, key="landscape_pictures")
+        images = st.number_input("Images", 1, 50_000, 512, 128, key="landscape_images")
         reach = st.number_input("Reach on each side", 0.1, 10.0, 1.0, 0.25, key="landscape_reach")
         seed = st.number_input("Seed of the directions", 0, 10_000, 0, key="landscape_seed")
 
     def spec() -> LandscapeSpec:
         return LandscapeSpec(
-            tuple(s.ref for s in sources), directions, dimensions, size, float(reach), int(pictures), seed=int(seed)
+            tuple(s.ref for s in sources), directions, dimensions, size, float(reach), int(images), seed=int(seed)
         )
 
-    st.caption(_work(sources, size**dimensions, int(pictures)))
+    st.caption(_work(sources, size**dimensions, int(images)))
     st.button(
         "Measure the landscape",
         type="primary",
@@ -166,6 +166,6 @@ def form() -> None:
     lab.complaint("landscape")
 
 
-def _work(sources: Sequence[Source], points: int, pictures: int) -> str:
-    many, total = len(sources), points * len(sources) * pictures
-    return f"{points:,} points × {many} network{'s' * (many > 1)} × {pictures:,} pictures: {total:,} forward passes."
+def _work(sources: Sequence[Source], points: int, images: int) -> str:
+    many, total = len(sources), points * len(sources) * images
+    return f"{points:,} points × {many} network{'s' * (many > 1)} × {images:,} images: {total:,} forward passes."

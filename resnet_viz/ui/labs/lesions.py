@@ -1,4 +1,4 @@
-"""The Lesions page's parts: which networks, what is known of them, blocks dropped by clicks, ten pictures before and after."""
+"""The Lesions page's parts: which networks, what is known of them, blocks dropped by clicks, ten images before and after."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import streamlit as st
 from PIL import Image
 
 from resnet_viz.data import catalogue
+from resnet_viz.errors import UserError
 from resnet_viz.figures.lesion import METRICS, Lesions
 from resnet_viz.figures.style import LIFTED
 from resnet_viz.files import ROOT
 from resnet_viz.nets import refs
-from resnet_viz.nets.refs import NetworkError, Source
+from resnet_viz.nets.refs import Source
 from resnet_viz.runs.record import Record, load
 from resnet_viz.runs.store import Run
 from resnet_viz.spec.lab import LesionSpec
@@ -27,9 +28,9 @@ from resnet_viz.ui.labs import shown as lab
 from resnet_viz.words import lesions as lesion_words
 from resnet_viz.words import numbers
 
-START = "shipped:digits-residual-20"  # its pictures are always on this machine
+START = "shipped:digits-residual-20"  # its images are always on this machine
 VIEWS = ("One block", "Several at random", "Shuffled", "What blocks refine")
-# Pictures on which several blocks dropped by clicks are tried.
+# Images on which several blocks dropped by clicks are tried.
 QUICK = 300
 # Accuracy, and guesses (shown,).
 Asked = Sequence[Any]
@@ -107,25 +108,25 @@ def known(sources: Sequence[Source], run: Run | None) -> tuple[Record | None, st
 
 
 def counted(record: Record | None) -> int:
-    """On how many test pictures a record was measured."""
+    """On how many test images a record was measured."""
     if record is None or not isinstance(record.spec.lab, LesionSpec):
         return 0
     total = catalogue.facts(record.spec.data).test or catalogue.split_sizes(record.spec.data)[2]
-    return min(record.spec.lab.pictures or total, total)
+    return min(record.spec.lab.images or total, total)
 
 
-def sentence(view: str, nets: Sequence[Lesions], pictures: int) -> str:
+def sentence(view: str, nets: Sequence[Lesions], images: int) -> str:
     """The page's answer: what was measured, for the view that is open."""
     nets = [net for net in nets if net.measured]
     if not nets:
         return "Not measured yet: drop every block, or click one."
     if view == VIEWS[1] and all(len(net.random) for net in nets):
-        return lesion_words.random_lesions([(n.label, n.count, n.random) for n in nets], pictures)
+        return lesion_words.random_lesions([(n.label, n.count, n.random) for n in nets], images)
     if view == VIEWS[2] and all(len(net.shuffled) for net in nets):
-        return lesion_words.shuffled_blocks([(n.label, n.shuffled) for n in nets], pictures)
+        return lesion_words.shuffled_blocks([(n.label, n.shuffled) for n in nets], images)
     if view == VIEWS[3]:
-        return lesion_words.refinement([(n.label, n.cosine, n.stage) for n in nets], pictures)
-    return lesion_words.lesions([(n.label, n.undisturbed, n.single[:, 1].tolist()) for n in nets], pictures)
+        return lesion_words.refinement([(n.label, n.cosine, n.stage) for n in nets], images)
+    return lesion_words.lesions([(n.label, n.undisturbed, n.single[:, 1].tolist()) for n in nets], images)
 
 
 # --- dropped by a click --------------------------------------------------------------------------------------------------
@@ -139,22 +140,22 @@ def toggle(block: int) -> None:
 
 @st.cache_data(show_spinner="Asking the networks without these blocks", max_entries=500)
 def _without(ref: str, stamp: int, blocks: tuple[int, ...]) -> tuple[float, np.ndarray, int]:
-    """Accuracy over QUICK test pictures, guesses (shown,), and how many pictures that were, without these blocks."""
+    """Accuracy over QUICK test images, guesses (shown,), and how many images that were, without these blocks."""
     from resnet_viz.labs import lesion
 
     net = choose.network(ref)
-    x, y = choose.test_pictures(net.source)
-    seen = lesion.pictures(x, y, QUICK)
+    x, y = choose.test_images(net.source)
+    seen = lesion.images(x, y, QUICK)
     right, sure = lesion.without(net, seen, blocks)
     return right, sure.argmax(1), len(seen.y)
 
 
-def ten_pictures(sources: Sequence[Source], nets: Sequence[Lesions], pictures: int) -> None:
-    """Each net's accuracy and its guesses on ten pictures, before and after the clicked blocks were dropped."""
+def ten_images(sources: Sequence[Source], nets: Sequence[Lesions], images: int) -> None:
+    """Each net's accuracy and its guesses on ten images, before and after the clicked blocks were dropped."""
     dropped: set[int] = st.session_state.setdefault("lesion_dropped", set())
     left, right = st.columns([5, 1], vertical_alignment="center")
     many = f"**Dropped: block{'s' * (len(dropped) > 1)} {', '.join(map(str, sorted(dropped)))}.**"
-    rows, words, dark = [], f"{pictures:,} test pictures", st.context.theme.type == "dark"
+    rows, words, dark = [], f"{images:,} test images", st.context.theme.type == "dark"
     try:
         for place, source in enumerate(sources):
             net, blocks = nets[place], tuple(sorted(b for b in dropped if b <= nets[place].count))
@@ -164,26 +165,26 @@ def ten_pictures(sources: Sequence[Source], nets: Sequence[Lesions], pictures: i
                 after: Asked = (net.without(sum(blocks)), net.guess[at])
             else:
                 (*before, _), (*after, count) = (_without(source.ref, source.step, which) for which in ((), blocks))
-                words = f"the first {count} test pictures"
+                words = f"the first {count} test images"
             rows.append((source, LIFTED.get(net.colour, net.colour) if dark else net.colour, before, after))
         left.markdown(
             f"{many} Accuracy on {words}, and ten of them, before → after."
             if dropped
-            else "**Click a block** in the picture to drop it in both nets: here is what they make of ten pictures."
+            else "**Click a block** in the chart to drop it in both nets: here is what they make of ten images."
         )
         st.html(CSS + _table(sources[0], nets[0], rows))
-    except (catalogue.DataError, NetworkError) as error:
+    except UserError as error:
         left.info(str(error))
     right.button("Put back", on_click=st.session_state.update, kwargs={"lesion_dropped": set()}, disabled=not dropped)
 
 
 def _table(source: Source, net: Lesions, rows: Sequence[tuple[Source, str, Asked, Asked]]) -> str:
-    """The pictures, and under them what each net calls them."""
+    """The images, and under them what each net calls them."""
     assert source.data
     classes = catalogue.facts(source.data).classes
     cells = ['<div class="who"></div>']
     try:
-        x, y = choose.test_pictures(source)
+        x, y = choose.test_images(source)
         shown = net.shown.astype(int) if net.measured else _shown(y)
         truth = y[shown]
         cells += [f'<img src="{_uri(x[n])}" alt="{html.escape(classes[y[n]])}">' for n in shown]
@@ -204,16 +205,16 @@ def _table(source: Source, net: Lesions, rows: Sequence[tuple[Source, str, Asked
 
 
 def _shown(y: np.ndarray) -> np.ndarray:
-    """The rows of the pictures that are shown, as the lab chooses them."""
+    """The rows of the images that are shown, as the lab chooses them."""
     from resnet_viz.labs import lesion
 
-    return lesion.pictures(y, y, QUICK).shown
+    return lesion.images(y, y, QUICK).shown
 
 
-def _uri(picture: np.ndarray) -> str:
-    """A picture (H, W, C) uint8 as a data URI."""
+def _uri(image: np.ndarray) -> str:
+    """A image (H, W, C) uint8 as a data URI."""
     file = io.BytesIO()
-    Image.fromarray(picture.squeeze(-1) if picture.shape[2] == 1 else picture).save(file, "PNG")
+    Image.fromarray(image.squeeze(-1) if image.shape[2] == 1 else image).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
@@ -221,15 +222,15 @@ def _uri(picture: np.ndarray) -> str:
 
 
 def form(sources: Sequence[Source], measured: bool) -> None:
-    """On how many pictures, how many draws, and the button."""
+    """On how many images, how many draws, and the button."""
     left, right = st.columns(2)
-    pictures = left.number_input("Test pictures", 0, None, 1000, 100, key="lesion_pictures", help="0: all of them.")
+    images = left.number_input("Test images", 0, None, 1000, 100, key="lesion_images", help="0: all of them.")
     repeats = right.number_input(
         "Draws", 1, 50, 10, 1, key="lesion_repeats", help="Random draws for each number of blocks."
     )
     chosen_refs = tuple(source.ref for source in sources)
     st.button(
         "Drop every block again" if measured else "Drop every block", type="primary", width="stretch", key="lesion_start",
-        on_click=lab.start, args=("lesion", lambda: LesionSpec(chosen_refs, int(pictures), int(repeats))),
+        on_click=lab.start, args=("lesion", lambda: LesionSpec(chosen_refs, int(images), int(repeats))),
     )  # fmt: skip
     lab.complaint("lesion")

@@ -8,17 +8,12 @@ from typing import Any
 import streamlit as st
 
 from resnet_viz import labs
-from resnet_viz.data import catalogue
-from resnet_viz.nets import refs
+from resnet_viz.errors import UserError
 from resnet_viz.runs import sweeps
 from resnet_viz.runs.store import RESUMABLE, Run, StoreError
 from resnet_viz.spec.lab import LabSpec
-from resnet_viz.spec.run import SpecError
 from resnet_viz.ui import live
 from resnet_viz.workers import engine
-
-# What can be wrong with a choice of networks and settings: each a sentence for the user.
-REFUSALS = (SpecError, catalogue.DataError, refs.NetworkError, StoreError)
 
 # By kind of run: the page that shows it, its file, and the key under which session and URL keep what it shows.
 PLACES = {
@@ -73,7 +68,7 @@ def start(kind: str, lab: Callable[[], LabSpec]) -> None:
     try:
         store = live.store()
         st.session_state[PLACES[kind][2]] = engine.start(store, [labs.run_of(lab(), store)])[0]
-    except REFUSALS as error:
+    except UserError as error:
         st.session_state[f"{kind}_complaint"] = str(error)
 
 

@@ -24,7 +24,7 @@ from resnet_viz.ui.live import duration
 from resnet_viz.words import sweeps as sweep_words
 from resnet_viz.workers import engine
 
-# Defaults of each question's form. Twelve epochs of the digits are the app's own demo; few pictures and many epochs overfit.
+# Defaults of each question's form. Twelve epochs of the digits are the app's own demo; few images and many epochs overfit.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "depth": {"data": "digits", "depths": [8, 20, 32, 44, 56], "shortcuts": ["identity", "none"], "seeds": 2, "epochs": 12},
     "shortcut": {
@@ -32,7 +32,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "shortcuts": ["identity", "none", "projection_all", "scaling", "gate_exclusive", "gate_shortcut", "concat"],
     },
     "overfitting": {
-        "data": "digits", "depths": [20], "seeds": 2, "epochs": 30, "pictures": 256, "remedies": list(sweeps.REMEDIES),
+        "data": "digits", "depths": [20], "seeds": 2, "epochs": 30, "images": 256, "remedies": list(sweeps.REMEDIES),
     },
 }  # fmt: skip
 RATE, BATCH = 0.05, {"depth": 128, "shortcut": 128, "overfitting": 64}
@@ -76,21 +76,19 @@ def form(kind: str) -> list[RunSpec]:
     else:
         depths = [left.selectbox("Depth", DEPTHS, DEPTHS.index(defaults["depths"][0]), **bound("depth"))]
     epochs = left.number_input("Epochs", 1, 1000, defaults["epochs"], **bound("epochs"))
-    rate = right.number_input("Rate", 0.0, None, RATE, 0.01, "%g", **bound("rate"))
-    base = RunSpec(ModelSpec(), _data(data), TrainSpec(rate=rate, epochs=int(epochs), batch=BATCH[kind]))
+    rate = right.number_input("Rate", 0.0, None, RATE, 0.01, "%g", **bound("lr"))
+    base = RunSpec(ModelSpec(), _data(data), TrainSpec(lr=rate, epochs=int(epochs), batch_size=BATCH[kind]))
     if kind != "overfitting":
         shortcuts = st.multiselect(
             "Shortcuts", list(SHORTCUTS)[:-1], defaults["shortcuts"], _name, **bound("shortcuts")
         )
         return grids.depth_grid(base, depths, shortcuts, int(seeds))
-    pictures = right.number_input(
-        "Pictures", 32, None, defaults["pictures"], 32, help="Trained on.", **bound("pictures")
-    )
+    images = right.number_input("Images", 32, None, defaults["images"], 32, help="Trained on.", **bound("images"))
     remedies = st.multiselect(
         "Remedies", list(sweeps.REMEDIES), defaults["remedies"], sweep_words.remedy_label, **bound("remedies")
     )
-    # More pictures are held back than usual, for one of 150 would be 0.7 points.
-    limited = replace(base.data, limit=int(pictures), validation=0.3)
+    # More images are held back than usual, for one of 150 would be 0.7 points.
+    limited = replace(base.data, limit=int(images), validation=0.3)
     return grids.remedy_grid(
         replace(base, model=replace(base.model, depth=depths[0]), data=limited), remedies, int(seeds)
     )

@@ -22,7 +22,7 @@ def row(run: Run) -> dict[str, Any]:
         "data": data.label or data.name,
         "depth": run.spec.model.depth,
         "shortcut": run.spec.model.shortcut,
-        "rate": run.spec.train.rate,
+        "lr": run.spec.train.lr,
         "seed": run.spec.train.seed,
         "started": datetime.datetime.fromtimestamp(run.created),
         "MB": run.bytes / 1e6,
@@ -34,7 +34,7 @@ COLUMNS = {
     "done": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
     "train loss": st.column_config.NumberColumn(format="%.3f", width="small"),
     "test": st.column_config.NumberColumn("test, %", format="%.1f", width="small"),
-    "rate": st.column_config.NumberColumn(format="%g", width="small"),
+    "lr": st.column_config.NumberColumn(format="%g", width="small"),
     "started": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
     "MB": st.column_config.NumberColumn(format="%.1f", width="small"),
 }

@@ -1,4 +1,4 @@
-"""Bringing one's own pictures: an upload, or a file or folder of this machine."""
+"""Bringing one's own images: an upload, or a file or folder of this machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _import(source: Any, label: str) -> None:
         bar.empty()
     about = catalogue.facts(spec)
     st.session_state["own_notes"] = (
-        f"**{about.label}**: {about.train + about.test:,} pictures of {about.size}×{about.size}, {len(about.classes)} classes. "
+        f"**{about.label}**: {about.train + about.test:,} images of {about.size}×{about.size}, {len(about.classes)} classes. "
         + " ".join(about.notes)
     )
     # The control for data has been drawn in this run already; it takes the new set in the next.
@@ -36,11 +36,11 @@ def _import(source: Any, label: str) -> None:
 def own_data() -> None:
     """The form: choose a file, or name a path; then it is the data set of the next training."""
     st.markdown(
-        "An `.npz` (`x`: N,H,W[,C] uint8, `y`: N whole numbers), or a `.zip` with one folder of pictures for each class."
+        "An `.npz` (`x`: N,H,W[,C] uint8, `y`: N whole numbers), or a `.zip` with one folder of images for each class."
     )
     upload = st.file_uploader("File", type=["npz", "zip"], key="own_upload")
-    path = st.text_input("Or a file or folder on this machine", key="own_path", placeholder="/path/to/pictures")
-    if st.button("Use these pictures", disabled=not (upload or path), key="own_use"):
+    path = st.text_input("Or a file or folder on this machine", key="own_path", placeholder="/path/to/images")
+    if st.button("Use these images", disabled=not (upload or path), key="own_use"):
         if upload:
             _import((upload.name, upload), Path(upload.name).stem)
         else:

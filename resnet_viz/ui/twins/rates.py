@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from resnet_viz.data import catalogue
+from resnet_viz.errors import UserError
 from resnet_viz.figures.rates import range_test
 from resnet_viz.runs.record import Record
 from resnet_viz.runs.store import Run
@@ -28,9 +28,7 @@ ABOUT = (
 
 def _nets(lab: RangeSpec | None = None) -> list[RunSpec]:
     """The nets of the form, whatever its rate. Raises SpecError or DataError."""
-    return [
-        replace(spec, lab=lab) for spec in controls.chosen(controls.current() | {"rate": controls.DEFAULTS["rate"]})
-    ]
+    return [replace(spec, lab=lab) for spec in controls.chosen(controls.current() | {"lr": controls.DEFAULTS["lr"]})]
 
 
 def find_rate() -> None:
@@ -54,7 +52,7 @@ def _start(again: bool = True) -> None:
         store = live.store()
         ids = engine.start(store, specs)
         st.session_state["lr_range"] = ids[0]
-    except (SpecError, catalogue.DataError) as error:
+    except UserError as error:
         st.session_state["rates_complaint"] = str(error)
 
 
@@ -69,7 +67,7 @@ def _same(runs: Sequence[Run], specs: Sequence[RunSpec]) -> bool:
     """Whether these runs are tests of these nets, and did not fail."""
 
     def bare(spec: RunSpec) -> RunSpec:
-        return replace(spec, train=replace(spec.train, rate=1, threads=0, device="auto", precision="auto"))
+        return replace(spec, train=replace(spec.train, lr=1, threads=0, device="auto", dtype="auto"))
 
     fine = all(run.live or run.status == "finished" for run in runs)
     return fine and [bare(run.spec) for run in runs] == [bare(spec) for spec in specs]
@@ -88,15 +86,15 @@ def _body() -> None:
         st.error(complaint)
         return
     runs = _runs()
-    records = [live.record(run, ("rate", "loss", "smoothed_loss")) for run in runs]
+    records = [live.record(run, ("lr", "loss", "smoothed_loss")) for run in runs]
     st.html(f'<h2 role="status" style="padding: 0">{verdict(records)}</h2>')
     chart(range_test(records), key="range test", height=300)
     live.messages(runs)
-    found = {called(r.spec): r.result["rate"] for r in records if r.result.get("rate")}
+    found = {called(r.spec): r.result["lr"] for r in records if r.result.get("lr")}
     with st.container(horizontal=True):
         for name, rate in found.items():
             if st.button(f"Use {rate:.2g} ({name})", key=f"use_{name}", help="Puts it into the form."):
-                st.session_state["rate"] = float(f"{rate:.2g}")
+                st.session_state["lr"] = float(f"{rate:.2g}")
                 st.rerun()
         if live.settled(runs):
             st.button("Test again", on_click=_start, key="range_again")
@@ -117,7 +115,7 @@ def _stop(runs: Sequence[Run]) -> None:
 
 def _several(found: dict[str, float]) -> None:
     """Whole runs of one net of the form at several rates, as one group on the stage."""
-    middle = found.get("residual") or next(iter(found.values()), controls.DEFAULTS["rate"])
+    middle = found.get("residual") or next(iter(found.values()), controls.DEFAULTS["lr"])
     usual = ", ".join(f"{float(f'{middle * factor:.1g}'):g}" for factor in (0.1, 0.3, 1, 3))
     left, middle_, right = st.columns([2, 5, 3], vertical_alignment="bottom")
     names = {called(spec): spec for spec in _nets()}
@@ -128,7 +126,7 @@ def _several(found: dict[str, float]) -> None:
             specs = several(names[net], text)
             store = live.store()
             st.session_state["show"] = store.run(engine.start(store, specs)[0]).group
-        except (SpecError, catalogue.DataError) as error:
+        except UserError as error:
             st.error(str(error))
         else:
             st.rerun()
@@ -146,7 +144,7 @@ def several(spec: RunSpec, text: str) -> list[RunSpec]:
         raise SpecError(
             f"{len(rates)} rates are outside 2 to {MOST}: write them with commas between, such as 0.01, 0.1."
         )
-    return [replace(spec, lab=None, train=replace(spec.train, rate=rate)) for rate in rates]
+    return [replace(spec, lab=None, train=replace(spec.train, lr=rate)) for rate in rates]
 
 
 def verdict(records: Sequence[Record]) -> str:
@@ -154,14 +152,14 @@ def verdict(records: Sequence[Record]) -> str:
     parts = []
     for record in records:
         name = record.spec.model.called
-        if rate := record.result.get("rate"):
+        if rate := record.result.get("lr"):
             parts.append(f"{rate:.2g} for {name}")
         elif record.status == "finished":
             parts.append(f"nowhere for {name}")
     if not parts:
         return (
-            f"Testing: step {sum(r.step for r in records)} of {RangeSpec.rates * len(records)}."
+            f"Testing: step {sum(r.step for r in records)} of {RangeSpec.num_steps * len(records)}."
             if records
             else "No test yet."
         )
-    return f"The loss falls fastest at a rate of {', '.join(parts)}."
+    return f"The loss falls fastest at a learning rate of {', '.join(parts)}."

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from resnet_viz.data import batches, catalogue
+from resnet_viz.data import batches
 from resnet_viz.data.splits import load_splits
+from resnet_viz.errors import UserError
 from resnet_viz.nets import models
 from resnet_viz.nets.refs import NetworkError, Source, describe, head
 from resnet_viz.spec.model import ModelSpec
@@ -38,9 +39,9 @@ class Network:
     def spec(self) -> ModelSpec:
         return self.source.spec
 
-    def prepare(self, pictures: np.ndarray) -> Tensor:
+    def prepare(self, images: np.ndarray) -> Tensor:
         """uint8 (B, H, W, C) → what the network takes: float32 (B, C, H, W), normalised as in its training."""
-        x = torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float()
+        x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float()
         return ((x - self.mean[:, None, None]) / self.std[:, None, None]).contiguous()
 
 
@@ -49,20 +50,20 @@ def load(source: Source) -> Network:
     if source.path is None:
         raise NetworkError(f"The weights of {source.label} are not on this machine yet; fetch them first.")
     try:
-        read = _safetensors if source.path.suffix == ".safetensors" else _snapshot
+        read = _safetensors if source.path.suffix == ".safetensors" else _checkpoint
         state, mean, std, classes = read(source)
         model = models.build(source.spec)
         model.load_state_dict(
             {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
         )
+    except UserError as error:
+        raise NetworkError(str(error)) from error
     except (OSError, EOFError, KeyError, RuntimeError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        if isinstance(error, NetworkError | catalogue.DataError):
-            raise NetworkError(str(error)) from error
         first = str(error).strip().splitlines()[0]
         raise NetworkError(f"The weights of {source.label} can't be read ({first}); choose other ones.") from error
     if not all(value.isfinite().all() for value in model.state_dict().values()):
         raise NetworkError(
-            f"The weights of {source.label} are not finite, for it diverged; choose an earlier snapshot."
+            f"The weights of {source.label} are not finite, for it diverged; choose an earlier checkpoint."
         )
     model.eval().requires_grad_(False)
     return Network(source, model, torch.as_tensor(mean), torch.as_tensor(std), tuple(classes))
@@ -80,14 +81,14 @@ def _safetensors(source: Source) -> _Read:
     return load_file(source.path), mean, std, classes
 
 
-def _snapshot(source: Source) -> _Read:
-    """Of a run's snapshot (`train.Trainer.snapshot`); one from before they said how to feed the net asks its data."""
+def _checkpoint(source: Source) -> _Read:
+    """Of a run's checkpoint (`train.Trainer.checkpoint`); one from before they said how to feed the net asks its data."""
     assert source.path
     saved = torch.load(source.path, map_location="cpu", weights_only=True)
     if "mean" not in saved:
         assert source.data
         splits = load_splits(source.data)
-        mean, std = batches.moments(splits.pictures["train"])
+        mean, std = batches.moments(splits.images["train"])
         return saved["model"], mean, std, splits.classes
     return saved["model"], saved["mean"], saved["std"], saved["classes"]
 

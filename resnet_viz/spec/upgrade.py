@@ -1,0 +1,30 @@
+"""Descriptions that older versions wrote, in today's words. A name is never used again for something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# What `to_json` writes today. 1: "optimiser", "rate", "pictures" ... and no number of its version.
+SPEC_VERSION = 2
+
+# Old name → today's, by part of a RunSpec.
+RENAMED = {
+    "model": {"drop": "stochastic_depth"},
+    "data": {},
+    "train": {
+        "optimiser": "optimizer",
+        "rate": "lr",
+        "batch": "batch_size",
+        "precision": "dtype",
+        "warmup": "warmup_steps",
+    },
+    "lab": {"pictures": "images", "low": "min_lr", "high": "max_lr", "rates": "num_steps"},
+}
+# What was recorded, and what a range test ended with.
+METRICS = {"rate": "lr", "pictures": "images"}
+
+
+def upgraded(part: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a part ("model", "data", "train" or "lab") under today's names."""
+    return {RENAMED[part].get(name, name): value for name, value in values.items()}
