@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
 from resnet_viz.files import TWINS as SHIPPED
-from resnet_viz.runs.store import Run, Store, StoreError
+from resnet_viz.runs.store import Run, Saved, Store, StoreError
 from resnet_viz.spec.data import DataSpec
-from resnet_viz.spec.model import IMAGENET_DEPTHS, ModelSpec
-from resnet_viz.spec.run import SpecError, part_from_json
+from resnet_viz.spec.model import IMAGENET_DEPTHS, SHORTCUTS, ModelSpec
+from resnet_viz.spec.run import RunSpec, SpecError, part_from_json
 
 
 class NetworkError(UserError):
@@ -102,44 +102,54 @@ def _from_file(ref: str, path: Path) -> Source:
 
 def _shipped(name: str) -> list[Source]:
     """The checkpoints of a network that ships, oldest first, the last one under its plain name."""
-    found = [_from_file(f"shipped:{name}", path) for path in SHIPPED.glob(f"{name}.*.safetensors")]
-    found.sort(key=lambda s: s.step)
-    return [*(replace(s, ref=f"{s.ref}@{s.step}") for s in found[:-1]), *found[-1:]]
+    sources = [_from_file(f"shipped:{name}", path) for path in SHIPPED.glob(f"{name}.*.safetensors")]
+    sources.sort(key=lambda s: s.step)
+    return [*(replace(s, ref=f"{s.ref}@{s.step}") for s in sources[:-1]), *sources[-1:]]
 
 
 def shipped() -> list[Source]:
     """The networks that ship with the app, CIFAR-10's first, shallow before deep, residual before plain."""
     names = {path.name.split(".")[0] for path in SHIPPED.glob("*.safetensors")}
-    found = [_shipped(name)[-1] for name in names]
-    return sorted(found, key=lambda s: (s.spec.channels == 1, s.spec.depth, not s.spec.residual))
+    sources = [_shipped(name)[-1] for name in names]
+    return sorted(sources, key=lambda s: (s.spec.channels == 1, s.spec.depth, not s.spec.residual))
+
+
+def _newest(run: Run, saved: Sequence[Saved]) -> Saved:
+    """Of a run's checkpoints, oldest first, the one it is shown by. Asks the disk from the newest back, so mostly for one file.
+
+    Preferred are weights with BatchNorm's statistics estimated behind them: those of epochs, and a finished run's last state.
+    A run that has none of these gives its last state. Raises NetworkError where no file is left.
+    """
+    order = sorted(saved, key=lambda s: (run.status == "finished" or not s.full, s.step, s.full), reverse=True)
+    for checkpoint in order:
+        if checkpoint.step > 0 and checkpoint.path.exists():
+            return checkpoint
+    raise NetworkError(
+        f"Run {run.name!r} has left no weights to look at: let it train for an epoch, or choose another."
+    )
+
+
+def _source(run: Run, saved: Saved) -> Source:
+    accuracy = run.result.get("test_accuracy")
+    tested = f", {100 * accuracy:.1f} % test accuracy" if accuracy is not None else ""
+    ended = f"{run.status.capitalize()} at step {run.step:,} of {run.steps:,}{tested}, seed {run.spec.train.seed}"
+    return Source(
+        f"run:{run.id}@{saved.step}", run.name, run.spec.model, saved.path, run.spec.data, saved.step,
+        f"{ended}; weights of step {saved.step:,}.",
+    )  # fmt: skip
+
+
+def _last(run: Run, saved: Sequence[Saved]) -> Source:
+    """The source that a run's plain ref names. Raises NetworkError."""
+    return replace(_source(run, _newest(run, saved)), ref=f"run:{run.id}")
 
 
 def _of_run(run: Run, store: Store) -> list[Source]:
-    """A run's looks back, oldest first, the last one under its plain name.
-
-    Only weights with BatchNorm's statistics estimated behind them: those of epochs, and a finished run's last state; a run that
-    has none of these gives its last state.
-    """
-    saved = [s for s in store.checkpoints(run.id) if s.path.exists() and s.step > 0]
-    full = [s for s in saved if s.full]
-    looks = {s.step: s for s in saved if not s.full}
-    if full and (run.status == "finished" or not looks):
-        looks[full[-1].step] = full[-1]
-    if not looks:
-        raise NetworkError(
-            f"Run {run.name!r} has left no weights to look at: let it train for an epoch, or choose another."
-        )
-    outcome = run.result.get("test_accuracy")
-    accuracy = f", {100 * outcome:.1f} % test accuracy" if outcome is not None else ""
-    ended = f"{run.status.capitalize()} at step {run.step:,} of {run.steps:,}{accuracy}, seed {run.spec.train.seed}"
-    sources = [
-        Source(
-            f"run:{run.id}@{step}", run.name, run.spec.model, look.path, run.spec.data, step,
-            f"{ended}; weights of step {step:,}.",
-        )
-        for step, look in sorted(looks.items())
-    ]  # fmt: skip
-    return [*sources[:-1], replace(sources[-1], ref=f"run:{run.id}")]
+    """A run's weights epoch by epoch, oldest first, the last one under its plain name. Raises NetworkError."""
+    saved = store.checkpoints(run.id)
+    last = _last(run, saved)
+    epochs = (s for s in saved if not s.full and 0 < s.step != last.step and s.path.exists())
+    return [*(_source(run, s) for s in epochs), last]
 
 
 def torchvision(depth: int) -> Source:
@@ -154,16 +164,17 @@ def torchvision(depth: int) -> Source:
 
 def available(store: Store) -> list[Source]:
     """All networks one may choose from: what ships, runs (newest first), the user's files, torchvision's."""
-    found = shipped()
+    sources = shipped()
+    saved = store.checkpoints_by_run()
     for run in store.runs():
         with contextlib.suppress(NetworkError):
             if run.kind == "train":
-                found.append(_of_run(run, store)[-1])
+                sources.append(_last(run, saved.get(run.id, ())))
     for path in sorted(weights_home().glob("*.safetensors")):
         with contextlib.suppress(NetworkError):
             if not path.name.startswith("torchvision-"):
-                found.append(_from_file(f"file:{path.stem}", path))
-    return [*found, *(torchvision(depth) for depth in IMAGENET_DEPTHS)]
+                sources.append(_from_file(f"file:{path.stem}", path))
+    return [*sources, *(torchvision(depth) for depth in IMAGENET_DEPTHS)]
 
 
 def checkpoints(source: Source, store: Store) -> list[Source]:
@@ -190,20 +201,24 @@ def find(ref: str, store: Store) -> Source:
         return torchvision(int(name))
     if kind == "file" and safe and (path := weights_home() / f"{name}.safetensors").exists():
         return _from_file(ref, path)
-    found: list[Source] = []
+    sources: list[Source] = []
     if kind == "shipped" and safe:
-        found = _shipped(name)
+        sources = _shipped(name)
     elif kind == "run":
-        found = _of_run(_run(name, store), store)
+        sources = _of_run(_run(name, store), store)
     if step:
-        found = [s for s in found if str(s.step) == step]
-    if not found:
+        sources = [s for s in sources if str(s.step) == step]
+    if not sources:
         raise NetworkError(f"There is no network {ref!r} on this machine; choose one from the list.")
-    return found[-1]
+    return sources[-1]
 
 
 def twin(source: Source, store: Store) -> Source | None:
-    """Its counterpart without (or with) skips, at the same step where that was kept; None where there is none."""
+    """Its counterpart without (or with) skips, at the same step where that was kept; None where there is none.
+
+    Of a run it is the run of the same group that differs in nothing but the skips (`RunSpec.twin`). A plain run beside several
+    kinds of shortcut gets the one that stands first in SHORTCUTS.
+    """
     base, _, step = source.ref.partition("@")
     kind, _, name = base.partition(":")
     other = ""
@@ -211,15 +226,18 @@ def twin(source: Source, store: Store) -> Source | None:
         swap = ("plain", "residual") if not source.spec.residual else ("residual", "plain")
         other = f"shipped:{name.replace(*swap)}"
     elif kind == "run":
-        group = store.runs(_run(name, store).group)
-        mates = [
-            r
-            for r in group
-            if r.spec.model.residual != source.spec.residual and r.spec.model.depth == source.spec.depth
-        ]
+        run = _run(name, store)
+        mates = [r for r in store.runs(run.group) if r.spec.model.residual != run.spec.model.residual]
+        mates = [r for r in mates if _plain(r.spec) == _plain(run.spec)]
+        mates.sort(key=lambda r: list(SHORTCUTS).index(r.spec.model.shortcut))
         other = f"run:{mates[0].id}" if mates else ""
     for ref in (f"{other}@{step}" if step else other, other):
         with contextlib.suppress(NetworkError):
             if other:
                 return find(ref, store)
     return None
+
+
+def _plain(spec: RunSpec) -> RunSpec:
+    """The plain twin's spec, as it was asked for: what each run's worker chose for its machine makes no other twin."""
+    return replace(spec.twin(), train=replace(spec.train, device="auto", dtype="auto", threads=0))

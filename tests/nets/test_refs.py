@@ -166,3 +166,84 @@ def test_weights_that_are_cut_short_not_finite_or_missing_get_a_sentence(trained
     weights.save(path, network)
     with pytest.raises(NetworkError, match="not finite"):
         weights.load(replace(network.source, path=path))
+
+
+def sweep(store: Store, specs: list[RunSpec]) -> list[str]:
+    """Runs of one group that are said to be trained, each with weights of step 1 and 2 and a last state at step 2."""
+    ids = store.create([(spec, 2) for spec in specs])
+    for _ in ids:
+        run = store.claim("here")
+        for step, full in ((1, False), (2, False), (2, True)):
+            store.save(run.id, run.attempt, Checkpoint(step, step, full, b"weights"))
+        store.end(run.id, run.attempt, "finished", "", {})
+    return ids
+
+
+def test_twins_in_a_sweep_differ_in_their_skips_alone(tmp_path) -> None:
+    """Two seeds, two depths, three kinds of shortcut in one group, in an order that puts the wrong ones first."""
+    store = Store(tmp_path)
+    kinds = ("none", "projection", "identity")
+    specs = [
+        RunSpec(ModelSpec(depth=depth, shortcut=kind), train=TrainSpec(seed=seed))
+        for depth in (8, 14)
+        for kind in kinds
+        for seed in (0, 1)
+    ]
+    found = dict(zip(specs, sweep(store, specs), strict=True))
+    for spec, run in found.items():
+        twin = refs.twin(refs.find(f"run:{run}", store), store)
+        if spec.model.residual:
+            assert twin is not None
+            assert twin.ref == f"run:{found[spec.twin()]}"
+        else:
+            assert twin is not None
+            assert twin.ref == f"run:{found[replace(spec, model=replace(spec.model, shortcut='identity'))]}"
+        earlier = refs.twin(refs.find(f"run:{run}@1", store), store)
+        assert earlier is not None
+        assert earlier.ref == f"{twin.ref}@1"
+
+
+def test_what_workers_chose_for_their_machines_keeps_no_twins_apart(tmp_path) -> None:
+    store, spec = Store(tmp_path), RunSpec(ModelSpec(depth=8))
+    here = replace(spec.twin(), train=replace(spec.train, device="cpu", dtype="float32", threads=2))
+    residual, plain = sweep(store, [spec, here])
+    twin = refs.twin(refs.find(f"run:{residual}", store), store)
+    assert twin is not None
+    assert twin.ref == f"run:{plain}"
+
+
+def test_a_run_whose_twin_was_not_trained_has_none(tmp_path) -> None:
+    store, spec = Store(tmp_path), RunSpec(ModelSpec(depth=8))
+    other = replace(spec.twin(), train=replace(spec.train, weight_decay=1e-4))
+    first, *_ = sweep(store, [spec, other])
+    assert refs.twin(refs.find(f"run:{first}", store), store) is None
+
+
+def test_a_list_of_many_runs_asks_the_database_and_the_disk_no_more_often_a_run(tmp_path, monkeypatch) -> None:
+    store = Store(tmp_path)
+    asked: list[str] = []
+    exists, looked = type(tmp_path).exists, []
+    monkeypatch.setattr(type(tmp_path), "exists", lambda self, **kw: looked.append(self) or exists(self, **kw))
+    counts = []
+    for count in (3, 20):
+        sweep(store, [RunSpec(ModelSpec(depth=8), train=TrainSpec(seed=seed)) for seed in range(count)])
+        asked.clear()
+        looked.clear()
+        store._db.set_trace_callback(asked.append)
+        runs = [s for s in refs.available(store) if s.ref.startswith("run:")]
+        store._db.set_trace_callback(None)
+        counts.append((len(asked), sum(p.is_relative_to(tmp_path / "checkpoints") for p in looked), len(runs)))
+    assert counts[0][0] == counts[1][0]
+    assert counts[1][1] == counts[1][2] == 23
+
+
+def test_a_run_is_shown_by_its_newest_weights_that_are_there(tmp_path) -> None:
+    store = Store(tmp_path)
+    (run,) = sweep(store, [RunSpec(ModelSpec(depth=8))])
+    for saved in store.checkpoints(run)[:0:-1]:  # the last state, then the weights of step 2
+        saved.path.unlink()
+        source = refs.find(f"run:{run}", store)
+        assert source.path != saved.path
+        assert source in refs.available(store)
+        assert refs.checkpoints(source, store)[-1] == source
+    assert source.step == 1
