@@ -61,7 +61,7 @@ def other_methods(case: Case) -> dict:
     found = explain.raw_maps(case, rest)
     if rest:
         panels = [
-            explain.panel(case, v, key, raw, title=explain.methods()[key].label.replace(" ", "<br>", 1), brief=True)
+            explain.panel(case, v, key, raw, title=explain.methods()[key].label.replace(" ", "\n", 1), brief=True)
             for key in rest
             for v, raw in zip(case.views, found[key], strict=True)
         ]

@@ -13,7 +13,7 @@ from resnet_viz.figures.style import QUIET, Drawing, Net, faint, nets
 from resnet_viz.runs.record import Record
 from resnet_viz.words.numbers import percent
 
-Curve = tuple[np.ndarray, np.ndarray]
+Curve = tuple[np.ndarray, np.ndarray]  # steps (N,) and values (N,)
 
 
 def planned(records: Sequence[Record]) -> int:
@@ -41,7 +41,7 @@ def divergence(
     ``ghost``: recorded runs drawn behind, faint. ``bet``: the final loss of the plain net someone bet on, in nats.
     Several seeds of a net become a band with thin lines. Traces that the scrubber reads carry ``meta`` {"role", "net"}.
     """
-    found, end = nets(records), planned(records)
+    drawn, end = nets(records), planned(records)
     drawing = Drawing("Training loss", "nats; thick: smoothed", lecture)
     guess = math.log(records[0].spec.model.classes if records else 10)
     drawing.axis("xaxis", "step", range=[0, end], showgrid=False, nticks=6)
@@ -54,35 +54,35 @@ def divergence(
         _quiet(drawing, x, y, line, meta={"role": "ghost"})
     if bet is not None:
         _bet(drawing, bet, end)
-    for number, net in enumerate(found):
+    for number, net in enumerate(drawn):
         if len(net.records) == 1:
             line = {"color": faint(net.colour, 0.25), "width": 1.2}
             _quiet(drawing, *thin(*finite(net.first.get("loss"))), line, meta={"role": "raw", "net": number})
         if curve := _band(drawing, net, [thin(*_smoothed(record)) for record in net.records]):
             diverged = net.first.status == "diverged"
-            words = f"diverged<br>at step {net.first.step:,}" if diverged else _loss(curve[1][-1])
-            _main(drawing, net, number, curve, f"<b>{net.label}</b> {words}")
-    _mark_apart(drawing, found)
+            state = f"diverged<br>at step {net.first.step:,}" if diverged else _loss(curve[1][-1])
+            _main(drawing, net, number, curve, f"<b>{net.text}</b> {state}")
+    _mark_apart(drawing, drawn)
     return drawing
 
 
 def accuracy(records: Sequence[Record], lecture: bool = False) -> Drawing:
     """Validation accuracy in % at every epoch, chance as a dotted line, the test accuracy in the label at the end."""
-    found, end = nets(records), planned(records)
+    drawn, end = nets(records), planned(records)
     drawing = Drawing("Accuracy", "validation, after each epoch", lecture)
     drawing.axis("yaxis", range=[0, 103], tickvals=[0, 50, 100], ticktext=["0 %", "50 %", "100 %"])
     drawing.layout["margin"] = {"l": 50, "r": 112, "t": 10, "b": 34}
     if per_epoch := steps_per_epoch(records[0]) if records else 0:
         epochs = max(1, end // per_epoch)
         ticks = range(0, epochs + 1, math.ceil(epochs / 6))
-        places, words = [t * per_epoch for t in ticks], [f"{t:,}" for t in ticks]
-        drawing.axis("xaxis", "epoch", range=[0, end], showgrid=False, tickvals=places, ticktext=words)
+        places, names = [t * per_epoch for t in ticks], [f"{t:,}" for t in ticks]
+        drawing.axis("xaxis", "epoch", range=[0, end], showgrid=False, tickvals=places, ticktext=names)
     else:
         drawing.axis("xaxis", "step", range=[0, end], showgrid=False, nticks=6)
     if records:
         chance = 100 / records[0].spec.model.classes
         _level(drawing, chance, f"chance {chance:.2g} %", end)
-    for number, net in enumerate(found):
+    for number, net in enumerate(drawn):
         curves = []
         for record in net.records:
             steps, share = finite(record.get("val_accuracy"))
@@ -90,7 +90,7 @@ def accuracy(records: Sequence[Record], lecture: bool = False) -> Drawing:
         if curve := _band(drawing, net, curves):
             test = [v for r in net.records if (v := r.result.get("test_accuracy", r.last("test_accuracy"))) is not None]
             at_end = f"test {percent(float(np.mean(test)))}" if test else f"{curve[1][-1]:.0f} %"
-            _main(drawing, net, number, curve, f"<b>{net.label}</b><br>{at_end}", dots=len(curve[0]) <= 40)
+            _main(drawing, net, number, curve, f"<b>{net.text}</b><br>{at_end}", dots=len(curve[0]) <= 40)
     return drawing
 
 
@@ -111,12 +111,12 @@ def _smoothed(record: Record) -> Curve:
 
 
 def _quiet(drawing: Drawing, x: np.ndarray, y: np.ndarray, line: dict[str, Any], **more: Any) -> None:
-    """A line that says nothing when pointed at."""
+    """Add a line that says nothing when pointed at."""
     drawing.trace(x=_small(x), y=_small(y), mode="lines", line=line, hoverinfo="skip", **more)
 
 
 def _level(drawing: Drawing, y: float, text: str, end: int) -> None:
-    """A dotted level with its name in small letters at the right."""
+    """Add a dotted level with its name in small letters at its end."""
     line = {"color": QUIET, "width": 1.5, "dash": "dot"}
     drawing.trace(x=[0, end], y=[y, y], mode="lines", line=line, hoverinfo="skip", meta={"role": "level"})
     drawing.note(text, name="level", x=end, y=y, xanchor="right", yanchor="bottom")
@@ -145,14 +145,14 @@ def _band(drawing: Drawing, net: Net, curves: Sequence[Curve]) -> Curve | None:
 
 
 def _main(drawing: Drawing, net: Net, number: int, curve: Curve, text: str, dots: bool = False) -> None:
-    """The net's main line, the marker where it is now, and its label there."""
+    """Add the net's main line, the marker where it is now, and its label there."""
     x, y = _small(curve[0]), _small(curve[1])
     at = min(float(y[-1]), drawing.layout["yaxis"]["range"][1])
     marker = {"symbol": net.symbol, "color": net.colour, "line": {"width": 2, "color": net.colour}}
     drawing.trace(
-        x=x, y=y, mode="lines+markers" if dots else "lines", name=net.label,
+        x=x, y=y, mode="lines+markers" if dots else "lines", name=net.text,
         line={"color": net.colour, "width": drawing.line, "dash": net.dash}, marker={**marker, "size": 6},
-        meta={"role": "line", "net": number}, hovertemplate="%{y:.3g} at step %{x}<extra>" + net.label + "</extra>",
+        meta={"role": "line", "net": number}, hovertemplate="%{y:.3g} at step %{x}<extra>" + net.text + "</extra>",
     )  # fmt: skip
     drawing.trace(
         x=[int(x[-1])], y=[at], mode="markers", marker={**marker, "size": drawing.size - 3}, hoverinfo="skip",
@@ -161,9 +161,9 @@ def _main(drawing: Drawing, net: Net, number: int, curve: Curve, text: str, dots
     drawing.end_label(net, number, float(x[-1]), at, text)
 
 
-def _mark_apart(drawing: Drawing, found: Sequence[Net]) -> None:
-    """Where the first residual and the first plain net part for good, if they do."""
-    residual, plain = ([net for net in found if net.skips is skips] for skips in (True, False))
+def _mark_apart(drawing: Drawing, drawn: Sequence[Net]) -> None:
+    """Mark where the first residual and the first plain net part for good, if they do."""
+    residual, plain = ([net for net in drawn if net.skips is skips] for skips in (True, False))
     step = apart(residual[0].first, plain[0].first) if residual and plain else None
     if step is None:
         return

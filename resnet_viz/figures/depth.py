@@ -25,29 +25,29 @@ ENGINEER_MOMENTS = 40
 
 
 def edges(steps: np.ndarray) -> np.ndarray:
-    """Edges (N + 1,) of the cells of N steps on a logarithmic axis."""
+    """Edges (N + 1,) float32 of the cells that steps (N,) take on a logarithmic axis."""
     middle = np.sqrt(steps[:-1] * steps[1:].astype(np.float64))
     return np.concatenate([steps[:1] * 0.9, middle, steps[-1:] * 1.02]).astype(np.float32)
 
 
 def history(records: Sequence[Record], lecture: bool = False) -> Drawing:
     """Two heatmaps (one a net), one over the other: y block, x step on a log axis, colour log10 ratio over ±4 decades."""
-    found = [(n, net) for n, net in enumerate(nets(records)) if len(net.first.get("grad_block")[0])]
+    drawn = [(n, net) for n, net in enumerate(nets(records)) if len(net.first.get("grad_block")[0])]
     title = "The whole run at once: gradient at each block, against the last block"
     drawing = Drawing(title, "Click a moment to go there.", lecture)
-    rows = max(1, len(found))
-    for row, (number, net) in enumerate(found):
+    rows = max(1, len(drawn))
+    for row, (number, net) in enumerate(drawn):
         steps, ratios = log_ratio(net.first, kept=True)
         count = ratios.shape[1]
         axis, high = "" if row == 0 else str(row + 1), 1 - row / rows
         drawing.trace(
             "heatmap", x=edges(steps), y=np.arange(1, count + 1, dtype=np.int16), z=ratios.T.astype(np.float32),
-            coloraxis="coloraxis", yaxis=f"y{axis}", meta={"role": "heat", "net": number}, name=net.label,
-            hovertemplate="step %{x:.0f}, block %{y}: 10^%{z:.1f}<extra>" + net.label + "</extra>",
+            coloraxis="coloraxis", yaxis=f"y{axis}", meta={"role": "heat", "net": number}, name=net.text,
+            hovertemplate="step %{x:.0f}, block %{y}: 10^%{z:.1f}<extra>" + net.text + "</extra>",
         )  # fmt: skip
         low = high - 1 / rows + (0.06 if row < rows - 1 else 0)
         drawing.axis(
-            f"yaxis{axis}", f"<b>{net.label}</b>, block", net.colour, domain=[low, high], showgrid=False, anchor="x",
+            f"yaxis{axis}", f"<b>{net.text}</b>, block", net.colour, domain=[low, high], showgrid=False, anchor="x",
             range=[0.5, count + 0.5], tickvals=[1, count],
         )  # fmt: skip
     last = max((r.steps for r in records), default=2)
@@ -56,8 +56,8 @@ def history(records: Sequence[Record], lecture: bool = False) -> Drawing:
         dtick=1 if last > 5000 else "D2", anchor=f"y{rows if rows > 1 else ''}",
     )  # fmt: skip
     drawing.layout["margin"] = {"l": 62, "r": 96, "t": 8, "b": 40}
-    words = [f"×10{superscript(-DECADES)}", "÷10", "×1", "×10", f"×10{superscript(DECADES)}"]
-    bar = {"thickness": 12, "outlinewidth": 0, "tickvals": [-DECADES, -1, 0, 1, DECADES], "ticktext": words, "x": 1.01}
+    names = [f"×10{superscript(-DECADES)}", "÷10", "×1", "×10", f"×10{superscript(DECADES)}"]
+    bar = {"thickness": 12, "outlinewidth": 0, "tickvals": [-DECADES, -1, 0, 1, DECADES], "ticktext": names, "x": 1.01}
     drawing.layout["coloraxis"] = {"colorscale": SCALE, "cmin": -DECADES, "cmax": DECADES, "colorbar": bar}
     return drawing
 
@@ -67,7 +67,7 @@ def engineer(records: Sequence[Record], lecture: bool = False) -> Drawing:
     hint = "Every layer, at the slider's step. Solid: with skips; dashed: plain."
     drawing = Drawing("What an engineer looks at", hint, lecture)
     drawing.layout["margin"] = {"l": 52, "r": 12, "t": 34, "b": 40}
-    for place, (metric, words) in enumerate(ENGINEER.items()):
+    for place, (metric, advice) in enumerate(ENGINEER.items()):
         axis = "" if place == 0 else str(place + 1)
         left, top = 0.545 * (place % 2), 1 - 0.57 * (place // 2)
         seen, length = [np.zeros(1)], 1
@@ -77,9 +77,9 @@ def engineer(records: Sequence[Record], lecture: bool = False) -> Drawing:
                 continue
             drawing.trace(
                 x=np.arange(1, logs.shape[1] + 1, dtype=np.int16), y=logs[-1].astype(np.float32), mode="lines",
-                line={"color": net.colour, "width": drawing.line - 1, "dash": net.dash}, name=net.label,
+                line={"color": net.colour, "width": drawing.line - 1, "dash": net.dash}, name=net.text,
                 xaxis=f"x{axis}", yaxis=f"y{axis}", meta={"role": "vector", "net": number, "metric": metric},
-                hovertemplate="%{x}: 10^%{y:.2f}<extra>" + net.label + "</extra>",
+                hovertemplate="%{x}: 10^%{y:.2f}<extra>" + net.text + "</extra>",
             )  # fmt: skip
             seen.append(logs[np.isfinite(logs) & (logs > -9)])
             length = max(length, logs.shape[1])
@@ -95,14 +95,6 @@ def engineer(records: Sequence[Record], lecture: bool = False) -> Drawing:
             f"yaxis{axis}", domain=[top - 0.43, top], anchor=f"x{axis}", range=[low - 0.05, high + 0.05], tickvals=ticks,
             ticktext=[f"10{superscript(t)}" for t in ticks],
         )  # fmt: skip
-        at = {
-            "x": left,
-            "y": top,
-            "xref": "paper",
-            "yref": "paper",
-            "xanchor": "left",
-            "yanchor": "bottom",
-            "yshift": 6,
-        }
-        drawing.note(words, **at)
+        corner = {"x": left, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
+        drawing.note(advice, yshift=6, **corner)
     return drawing

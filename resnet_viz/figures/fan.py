@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from resnet_viz.figures.numbers import log_ratio, loudness, superscript
-from resnet_viz.figures.strip import MANY, about, draw_boundaries, strip, ticks
+from resnet_viz.figures.strip import MANY, block_text, draw_boundaries, strip, ticks
 from resnet_viz.figures.style import BAND, SCALE, Drawing, Net, faint, nets
 from resnet_viz.runs.record import Record
 from resnet_viz.spec import arch
@@ -17,11 +17,11 @@ from resnet_viz.spec.model import block_count
 SPAN = 5  # decades on either side of 1
 
 
-def span(found: Sequence[Net]) -> int:
+def span(drawn: Sequence[Net]) -> int:
     """Decades that the axis shows on either side of 1: SPAN, more only where a run leaves it (at most 12)."""
     most = [
         np.nanmax(np.abs(r), initial=0)
-        for net in found
+        for net in drawn
         for r in [log_ratio(net.first, kept=True)[1]]
         if np.isfinite(r).any()
     ]
@@ -29,41 +29,43 @@ def span(found: Sequence[Net]) -> int:
 
 
 def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
-    """The nets' drawings and the gradient fan at the latest step.
+    """Chart A: the nets' drawings, a row each, and the gradient fan at the latest step.
 
     x: blocks 1 to B. Fan y: log10 of ‖∂L/∂h_b‖ over the last block's (0 there); boxes are filled with the same value.
     Traces that follow the scrubber carry ``meta`` {"role": "line" or "box", "net": n}.
     """
-    found = nets(records)
+    drawn = nets(records)
     hint = "It enters at the loss and travels left. Boxes: green is louder, purple fainter."
     drawing = Drawing("Gradient at each block, against the last block", hint, lecture)
-    count, limit = max((block_count(net.first.spec.model) for net in found), default=1), span(found)
-    rows = max(1, len(found))
+    count, limit = max((block_count(net.first.spec.model) for net in drawn), default=1), span(drawn)
+    rows = max(1, len(drawn))
     split = 1 - min(0.5, 0.06 + 0.15 * rows)  # the fan below, the drawings above
-    named = ticks(found[0].first.spec.model) if found else [1]
+    named = ticks(drawn[0].first.spec.model) if drawn else [1]
     drawing.axis(
         "xaxis", range=[0.5 - 0.15 * count, 0.5 + 1.12 * count], showgrid=False, anchor="y", tickvals=named,
         ticktext=[f"{'block ' if t == 1 else ''}{t}" for t in named],
     )  # fmt: skip
-    words = [f"×10{superscript(-limit)}", "×1", f"×10{superscript(limit)}"]
-    drawing.axis("yaxis", range=[-limit, limit], domain=[0, split - 0.03], tickvals=[-limit, 0, limit], ticktext=words)
+    factors = [f"×10{superscript(-limit)}", "×1", f"×10{superscript(limit)}"]
+    drawing.axis(
+        "yaxis", range=[-limit, limit], domain=[0, split - 0.03], tickvals=[-limit, 0, limit], ticktext=factors
+    )
     drawing.axis("yaxis2", range=[0.45 - rows, 0.75], domain=[split, 1], visible=False, fixedrange=True, anchor="x")
     drawing.layout["barmode"] = "overlay"
     band = {"fillcolor": BAND, "line": {"width": 0}, "layer": "below"}
     drawing.shape(type="rect", xref="x domain", x0=0, x1=1, y0=-1, y1=1, **band)
     drawing.note("arrives<br>intact", name="band", x=1, xref="x domain", y=0, xanchor="right")
-    if found:
-        draw_boundaries(drawing, found[0].first.spec.model)
-    for number, net in enumerate(found):
+    if drawn:
+        draw_boundaries(drawing, drawn[0].first.spec.model)
+    for number, net in enumerate(drawn):
         _strip_row(drawing, net, number)
-    recorded = [_fan(drawing, net, number, limit) for number, net in enumerate(found)]
-    if found and not any(recorded):
+    recorded = [_fan(drawing, net, number, limit) for number, net in enumerate(drawn)]
+    if drawn and not any(recorded):
         drawing.note("waiting for the first step", name="waiting", x=(1 + count) / 2, y=limit / 2)
     return drawing
 
 
 def _fan(drawing: Drawing, net: Net, number: int, limit: int) -> bool:
-    """The net's line, its thin ghost at the first step, and its label; False where nothing is recorded yet."""
+    """Add the net's line, its thin ghost at the first step, and its label; False where nothing is recorded yet."""
     steps, ratios = log_ratio(net.first, kept=True)
     blocks = np.arange(1, block_count(net.first.spec.model) + 1, dtype=np.int16)
     if len(steps) > 1:
@@ -74,21 +76,21 @@ def _fan(drawing: Drawing, net: Net, number: int, limit: int) -> bool:
     now = ratios[-1] if len(steps) else np.full(len(blocks), np.nan)
     size = drawing.size / 2 if len(blocks) <= 60 else 3
     drawing.trace(
-        x=blocks, y=np.clip(now, -limit, limit).astype(np.float32), mode="lines+markers", name=net.label,
+        x=blocks, y=np.clip(now, -limit, limit).astype(np.float32), mode="lines+markers", name=net.text,
         line={"color": net.colour, "width": drawing.line, "dash": net.dash},
         marker={"symbol": net.symbol, "size": size, "color": net.colour, "line": {"width": 1.5, "color": net.colour}},
         meta={"role": "line", "net": number}, customdata=now.astype(np.float32),
-        hovertemplate="block %{x}: 10^%{customdata:.2f}<extra>" + net.label + "</extra>",
+        hovertemplate="block %{x}: 10^%{customdata:.2f}<extra>" + net.text + "</extra>",
     )  # fmt: skip
     if not len(steps):
         return False
     y = float(np.clip(now[0], -limit, limit)) if np.isfinite(now[0]) else limit
-    drawing.end_label(net, number, 1, y, f"<b>{net.label}</b><br>{loudness(now[0])}", side="right")
+    drawing.end_label(net, number, 1, y, f"<b>{net.text}</b><br>{loudness(now[0])}", side="right")
     return True
 
 
 def _strip_row(drawing: Drawing, net: Net, number: int) -> None:
-    """One row: image, a box for each block, arcs where a block has its skip, loss."""
+    """Add one row: image, a box for each block, arcs where a block has its skip, loss."""
     spec = net.first.spec.model
     blocks = arch.blocks(spec)
     count = len(blocks)
@@ -96,12 +98,12 @@ def _strip_row(drawing: Drawing, net: Net, number: int) -> None:
     fill: dict[str, Any] = {"color": "rgba(128,128,128,0.25)"}
     if len(steps) and np.isfinite(ratios[-1]).any():
         fill = {"color": ratios[-1].astype(np.float32), "colorscale": SCALE, "cmin": -SPAN, "cmax": SPAN}
-    words: dict[str, Any] = {
-        "hovertext": [about(b) for b in blocks],
+    hover: dict[str, Any] = {
+        "hovertext": [block_text(b) for b in blocks],
         "hovertemplate": "%{hovertext}" + "<br>click: skip on or off" * net.skips + "<extra></extra>",
     }
     strip(
-        drawing, spec, net.colour, number, fill=fill, meta={"net": number}, name=net.label, **(words if count <= MANY else {})
+        drawing, spec, net.colour, number, fill=fill, meta={"net": number}, name=net.text, **(hover if count <= MANY else {})
     )  # fmt: skip
     if net.skips:  # a generous place to click: the room under the arc
         drawing.trace(
@@ -111,5 +113,5 @@ def _strip_row(drawing: Drawing, net: Net, number: int) -> None:
         )  # fmt: skip
     row = {"y": -number, "yref": "y2"}
     drawing.note("image", name="strip-right", x=0.35, xanchor="right", xshift=-4, **row)
-    loss, font = f"loss  <b>{net.label}</b>", {"color": net.colour}
-    drawing.note(loss, name="strip-left", x=count + 0.65, xanchor="left", xshift=4, font=font, **row)
+    end, font = f"loss  <b>{net.text}</b>", {"color": net.colour}
+    drawing.note(end, name="strip-left", x=count + 0.65, xanchor="left", xshift=4, font=font, **row)

@@ -15,16 +15,16 @@ from resnet_viz.spec.laws import BN_GROWTH
 
 
 def law(record: Record) -> tuple[float, str] | None:
-    """The factor a layer that theory gives for this network's gradient, and what it is called; None where it gives none."""
+    """The factor by which theory lets the gradient grow at each layer (`laws.BN_GROWTH`), and its name; None without a law."""
     model = record.spec.model
     if not model.residual and model.norm == "batch":
         return BN_GROWTH, f"law: ×{BN_GROWTH:.3f} a layer"
     return None
 
 
-def start(records: Sequence[Record], lecture: bool = False) -> Drawing:
-    """The fan of networks before their first step: with room for three, whose labels may lie close together."""
-    drawing = fan(records, lecture)
+def start(records: Sequence[Record]) -> Drawing:
+    """`fan` of networks before their first step, with room for three, whose labels may lie close together."""
+    drawing = fan(records)
     drawing.layout["margin"].update(l=56, r=56)
     limit = drawing.layout["yaxis"]["range"][1]
     below = -math.inf
@@ -37,22 +37,22 @@ def start(records: Sequence[Record], lecture: bool = False) -> Drawing:
     return drawing
 
 
-def norms(records: Sequence[Record], lecture: bool = False) -> Drawing:
+def norms(records: Sequence[Record]) -> Drawing:
     """Left: log10 of the gradient's norm at every layer's response, over the last layer's; right: log10 of that response's std.
 
     Laws are dotted and named. Traces carry ``meta`` {"role": "gradient", "std" or "law", "net": n}.
     """
-    found = nets(records)
-    hint = "Layer 1 is the one at the image." + " Dotted: the law." * any(law(net.first) for net in found)
-    drawing = Drawing("Every layer, before the first step", hint, lecture)
+    drawn = nets(records)
+    hint = "Layer 1 is the one at the image." + " Dotted: the law." * any(law(net.first) for net in drawn)
+    drawing = Drawing("Every layer, before the first step", hint)
     drawing.layout["margin"] = {"l": 52, "r": 8, "t": 34, "b": 40}
     count = max((r.get("grad_layer")[1].shape[1] for r in records if len(r.get("grad_layer")[0])), default=1)
     panels = (("grad_layer", "gradient", "", [0, 0.53]), ("activation_std", "std", "2", [0.6, 1]))
-    words = ("gradient at a layer, against the last layer's", "std before ReLU")
-    for (metric, role, axis, domain), title in zip(panels, words, strict=True):
+    titles = ("gradient at a layer, against the last layer's", "std before ReLU")
+    for (metric, role, axis, domain), title in zip(panels, titles, strict=True):
         seen = [np.array([-1.0, 1.0])]
         ends = []
-        for number, net in enumerate(found):
+        for number, net in enumerate(drawn):
             logs = log_values(net.first, metric)[1]
             if not len(logs):
                 continue
@@ -86,9 +86,9 @@ def norms(records: Sequence[Record], lecture: bool = False) -> Drawing:
 
 def _line(drawing: Drawing, net: Net, number: int, y: np.ndarray, axis: str, role: str) -> None:
     drawing.trace(
-        x=np.arange(1, len(y) + 1, dtype=np.int16), y=y.astype(np.float32), mode="lines", name=net.label,
+        x=np.arange(1, len(y) + 1, dtype=np.int16), y=y.astype(np.float32), mode="lines", name=net.text,
         line={"color": net.colour, "width": drawing.line, "dash": net.dash}, xaxis=f"x{axis}", yaxis=f"y{axis}",
-        meta={"role": role, "net": number}, hovertemplate="layer %{x}: 10^%{y:.2f}<extra>" + net.label + "</extra>",
+        meta={"role": role, "net": number}, hovertemplate="layer %{x}: 10^%{y:.2f}<extra>" + net.text + "</extra>",
     )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def _labels(drawing: Drawing, ends: Sequence[tuple[Net, int, np.ndarray]], role:
     for net, number, at, height in placed:
         x = 1 if left else len(ends[0][2])
         value = f"×{_short(at)}" if left else _short(at)
-        drawing.end_label(net, number, x, height, f"<b>{net.label}</b> {value}", side="right" if left else "left")
+        drawing.end_label(net, number, x, height, f"<b>{net.text}</b> {value}", side="right" if left else "left")
         drawing.layout["annotations"][-1].update(xref=f"x{axis}", yref=f"y{axis}")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from resnet_viz.figures.overlay import SCALES, coloured, rgb
-from resnet_viz.figures.style import QUIET, RESIDUAL, Drawing
+from resnet_viz.figures.style import QUIET, RESIDUAL, Drawing, literal
 
 CLEAR = "rgba(0,0,0,0)"
 # Streamlit fades what was not clicked; here a click only says where to go.
@@ -56,8 +56,14 @@ def _mosaic(drawing: Drawing, tiles: np.ndarray, columns: int, gap: int, under: 
     return corners
 
 
+def _caption(drawing: Drawing, caption: str, middle: float, under: float) -> None:
+    """Small text, plain, below a tile whose middle and lower edge these pixels are."""
+    small = {"size": 11, "color": QUIET}
+    drawing.note(literal(caption), x=middle - 0.5, y=under - 0.5, yanchor="top", font=small)
+
+
 def outline(drawing: Drawing, top: float, left: float, height: float, width: float, line: dict[str, Any]) -> None:
-    """A frame around the cells from ``top``, ``left`` on."""
+    """Add a frame around ``height`` × ``width`` cells, the first of them at row ``top`` and column ``left``."""
     drawing.shape(type="rect", x0=left - 0.5, x1=left + width - 0.5, y0=top - 0.5, y1=top + height - 0.5, line=line)
 
 
@@ -86,26 +92,20 @@ def channels(
     drawn = coloured(tiles / ends[:, None, None], scale).astype(np.uint8)
     corners = _mosaic(drawing, drawn, columns, gap, under)
     for channel, (top, left) in zip(order, corners, strict=True):
-        drawing.note(
-            str(channel),
-            x=left + width / 2 - 0.5,
-            y=top + height - 0.5,
-            yanchor="top",
-            font={"size": 11, "color": QUIET},
-        )
+        _caption(drawing, str(channel), left + width / 2, top + height)
         if channel == chosen:
             outline(drawing, top, left, height, width, {"color": RESIDUAL, "width": 3})
-    words = [f"channel {c}: mean |a| {strengths[c]:.3g}" for c in order]
+    hovers = [f"channel {c}: mean |a| {strengths[c]:.3g}" for c in order]
     drawing.trace(
         "bar", x=[left + (width - 1) / 2 for _, left in corners], y=[height] * len(corners), base=[t - 0.5 for t, _ in corners],
-        width=width, marker={"color": CLEAR, "line": {"width": 0}}, customdata=list(order), hovertext=words,
+        width=width, marker={"color": CLEAR, "line": {"width": 0}}, customdata=list(order), hovertext=hovers,
         hovertemplate="%{hovertext}<extra></extra>", meta={"role": "click"}, **STAY,
     )  # fmt: skip
     return drawing
 
 
 def pane(drawing: Drawing, values: np.ndarray, left: float, end: float, scale: str, **hover: Any) -> None:
-    """One map (H, W) as a heatmap whose first column stands at x = ``left``."""
+    """Add one map (H, W) as a heatmap on the scale ±``end``; its first column stands at x = ``left``."""
     drawing.trace(
         "heatmap", z=values.astype(np.float32), x0=left, dx=1, y0=0, dy=1, zmin=-end, zmax=end, colorscale=SCALES[scale],
         showscale=False, **hover,
@@ -113,7 +113,7 @@ def pane(drawing: Drawing, values: np.ndarray, left: float, end: float, scale: s
 
 
 def square(drawing: Drawing, width: float, height: float) -> None:
-    """Axes on which a cell is a square, row 0 at the top."""
+    """Set axes of ``width`` × ``height`` cells on which a cell is a square, row 0 at the top."""
     hidden: dict[str, Any] = {"visible": False, "fixedrange": True, "constrain": "domain"}
     drawing.axis("xaxis", range=[-0.5, width - 0.5], constraintoward="left", **hidden)
     drawing.axis("yaxis", range=[height - 0.5, -0.5], scaleanchor="x", constraintoward="top", **hidden)
@@ -129,16 +129,14 @@ def enlarged(values: np.ndarray, title: str, scale: str = next(iter(SCALES))) ->
     return drawing
 
 
-def row(maps: Sequence[np.ndarray], words: Sequence[str], title: str, scale: str = next(iter(SCALES))) -> Drawing:
-    """Maps (H, W) of one channel side by side, each on its own scale, with words below: a map at several moments."""
+def row(maps: Sequence[np.ndarray], captions: Sequence[str], title: str, scale: str = next(iter(SCALES))) -> Drawing:
+    """Maps (H, W) of one channel side by side, each on its own scale, a caption below each: a map at several moments."""
     drawing = Drawing(title, "Each on its own scale.")
     height, width = maps[0].shape
     tiles = np.stack([coloured(m / limit(m), scale).astype(np.uint8) for m in maps])
     corners = _mosaic(drawing, tiles, max(9, len(tiles)), max(1, width // 8), max(2, width // 2))
-    for text, (top, left) in zip(words, corners, strict=True):
-        drawing.note(
-            text, x=left + width / 2 - 0.5, y=top + height - 0.5, yanchor="top", font={"size": 11, "color": QUIET}
-        )
+    for caption, (top, left) in zip(captions, corners, strict=True):
+        _caption(drawing, caption, left + width / 2, top + height)
     return drawing
 
 
@@ -146,8 +144,8 @@ def kernels(weights: np.ndarray, scale: str = next(iter(SCALES))) -> Drawing:
     """The first convolution's kernels (Cout, C, k, k): three input channels as colours, grey being zero; else the first one."""
     end = limit(weights)
     in_colour = weights.shape[1] == 3
-    what = "red, green and blue as they weigh, grey is zero" if in_colour else "purple below zero, green above"
-    drawing = Drawing(f"The {len(weights)} kernels of the first convolution", f"{what}; ±{end:.2g}")
+    key = "red, green and blue as they weigh, grey is zero" if in_colour else "purple below zero, green above"
+    drawing = Drawing(f"The {len(weights)} kernels of the first convolution", f"{key}; ±{end:.2g}")
     if in_colour:
         tiles = np.round(127.5 + 127.5 * weights.transpose(0, 2, 3, 1) / end).astype(np.uint8)
     else:
@@ -157,23 +155,20 @@ def kernels(weights: np.ndarray, scale: str = next(iter(SCALES))) -> Drawing:
 
 
 def images(
-    found: np.ndarray,
-    words: Sequence[str],
+    pixels: np.ndarray,
+    captions: Sequence[str],
     cells: Sequence[tuple[int, int]],
     size: tuple[int, int],
     title: str,
     hint: str,
 ) -> Drawing:
-    """Images (k, S, S, C) uint8 with words below, and a frame in each around a cell (row, column) of maps of ``size`` cells."""
+    """Images (k, S, S, C) uint8 with a caption below each, and a frame around a cell (row, column) of maps of ``size`` cells."""
     drawing = Drawing(title, hint)
-    side = found.shape[1]
-    corners = _mosaic(
-        drawing, np.stack([rgb(p) for p in found]), max(9, len(found)), max(1, side // 10), max(3, side // 4)
-    )
+    side = pixels.shape[1]
+    tiles = np.stack([rgb(p) for p in pixels])
+    corners = _mosaic(drawing, tiles, max(9, len(tiles)), max(1, side // 10), max(3, side // 4))
     high, wide = side / size[0], side / size[1]
-    for (top, left), text, (down, across) in zip(corners, words, cells, strict=True):
-        drawing.note(
-            text, x=left + side / 2 - 0.5, y=top + side - 0.5, yanchor="top", font={"size": 11, "color": QUIET}
-        )
+    for (top, left), caption, (down, across) in zip(corners, captions, cells, strict=True):
+        _caption(drawing, caption, left + side / 2, top + side)
         outline(drawing, top + down * high, left + across * wide, high, wide, {"color": "#e6007e", "width": 2})
     return drawing

@@ -17,7 +17,7 @@ APART_STEPS = 5  # and for at least so many steps
 
 
 def log_ratio(record: Record, kept: bool = False) -> Series:
-    """log10 of ‖∂L/∂h_b‖ over the last block's, for steps (N,) and blocks (N, B); the last block's is 0.
+    """Steps (N,), and log10 of ‖∂L/∂h_b‖ over the last block's there, for blocks (N, B); the last block's is 0.
 
     Not a number where the last block's gradient is zero or not finite. ``kept``: only at the `moments` that are sent.
     """
@@ -26,7 +26,10 @@ def log_ratio(record: Record, kept: bool = False) -> Series:
 
 
 def log_values(record: Record, metric: str, limit: int | None = None) -> Series:
-    """log10 of a vector metric (N, K), at most ``limit`` steps of it; not a number where it is not finite, −30 at exactly 0."""
+    """Steps (N,), and log10 of a vector metric there (N, K): at most ``limit`` steps, or all of them.
+
+    Not a number where the metric is not finite, −30 where it is exactly 0.
+    """
     steps, values = record.get(metric)
     if not len(steps):
         return steps, values.reshape(0, 0)
@@ -43,14 +46,17 @@ def _log10(values: np.ndarray) -> np.ndarray:
 
 
 def finite(series: Series) -> Series:
-    """A scalar series up to its first value that is not finite."""
+    """A scalar series, steps (N,) and values (N,), up to its first value that is not finite."""
     steps, values = series
     bad = np.flatnonzero(~np.isfinite(values))
     return (steps[: bad[0]], values[: bad[0]]) if len(bad) else series
 
 
 def smooth(values: np.ndarray, planned: int) -> np.ndarray:
-    """Mean of the last few values (a fiftieth of the planned steps, at least 5): it never changes behind itself."""
+    """Mean of each value (N,) and those before it, a fiftieth of the ``planned`` steps, at least 5: float64 (N,).
+
+    The curve never changes behind itself, so it can be drawn while a run goes on.
+    """
     window = max(5, planned // 50)
     sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     end = np.arange(1, len(values) + 1)
@@ -59,7 +65,7 @@ def smooth(values: np.ndarray, planned: int) -> np.ndarray:
 
 
 def thin(x: np.ndarray, y: np.ndarray, limit: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """At most ``limit`` of the points, the extremes among them (MinMaxLTTB, van der Donckt 2023)."""
+    """At most ``limit`` of the points x (N,), y (N,), the extremes among them (MinMaxLTTB, van der Donckt 2023)."""
     if len(x) <= limit:
         return x, y
     keep = MinMaxLTTBDownsampler().downsample(np.ascontiguousarray(x), np.ascontiguousarray(y), n_out=limit)
@@ -67,7 +73,7 @@ def thin(x: np.ndarray, y: np.ndarray, limit: int = POINTS) -> tuple[np.ndarray,
 
 
 def moments(count: int, limit: int = MOMENTS) -> np.ndarray:
-    """Which of ``count`` recorded steps to keep: all, or at most ``limit``: half evenly, half evenly in the logarithm."""
+    """Indices (int64) of those of ``count`` steps to keep: at most ``limit``, half evenly, half evenly in the logarithm."""
     if count <= limit:
         return np.arange(count)
     half = limit // 2
@@ -92,15 +98,15 @@ def apart(a: Record, b: Record) -> int | None:
 
 
 def loudness(log10: float) -> str:
-    """A gradient's ratio in words, its logarithm given: "×2,600, too loud", "÷60,000, lost", "×4.1, intact"."""
+    """A gradient's ratio in words, given its log10: "×2,600, too loud", "÷60,000, lost", "×4.1, intact"."""
     if not math.isfinite(log10):
         return "not finite"
-    word = "intact" if abs(log10) < 1 else "too loud" if log10 > 0 else "lost"
+    verdict = "intact" if abs(log10) < 1 else "too loud" if log10 > 0 else "lost"
     sign = "×" if log10 >= 0 else "÷"
     size = 10 ** min(abs(log10), 300)
     if size >= 1e6:
-        return f"{sign}10{superscript(round(math.log10(size)))}, {word}"
-    return f"{sign}{float(f'{size:.2g}'):,.{0 if size >= 10 else 1}f}, {word}".replace(".0,", ",")
+        return f"{sign}10{superscript(round(math.log10(size)))}, {verdict}"
+    return f"{sign}{float(f'{size:.2g}'):,.{0 if size >= 10 else 1}f}, {verdict}".replace(".0,", ",")
 
 
 def superscript(number: int) -> str:

@@ -27,7 +27,7 @@ COLUMNS = 4
 
 @dataclass(frozen=True)
 class Look:
-    """How maps are laid over a image: a key of VIEWS, a key of SCALES, and the map's opacity from 0 to 1."""
+    """How maps are laid over an image: a key of VIEWS, a key of SCALES, and the map's opacity from 0 to 1."""
 
     view: str = "positive"
     scale: str = "purple–green"
@@ -48,9 +48,9 @@ def scaled(raw: np.ndarray, view: str) -> np.ndarray:
 
 
 def difference(a: np.ndarray, b: np.ndarray, view: str) -> np.ndarray:
-    """Scaled map a less scaled map b, −1 to 1: of signed maps half of it, for they may be 2 apart.
+    """Scaled map a (h, w) less scaled map b, −1 to 1: of signed maps half of it, for they may be 2 apart.
 
-    Maps of different cells are compared on the finer of both grids.
+    Square maps of different numbers of cells are compared on the finer of both grids.
     """
     a, b = scaled(a, view), scaled(b, view)
     size = max(len(a), len(b))
@@ -59,43 +59,43 @@ def difference(a: np.ndarray, b: np.ndarray, view: str) -> np.ndarray:
 
 
 def enlarged(values: np.ndarray, size: int) -> np.ndarray:
-    """The nearest value (h, w, ...) → (size, size, ...): cells and pixels stay visible."""
+    """(h, w, ...) → (size, size, ...), each the nearest value: cells and pixels stay visible."""
     rows, columns = (np.arange(size) * n // size for n in values.shape[:2])
     return values[rows][:, columns]
 
 
 def rgb(image: np.ndarray) -> np.ndarray:
-    """(H, W, 1) or (H, W, 3) uint8 → (H, W, 3) uint8."""
+    """A grey or coloured image, (H, W, 1) or (H, W, 3) uint8 → (H, W, 3) uint8."""
     return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
 
 
 def coloured(values: np.ndarray, scale: str) -> np.ndarray:
-    """Values −1 to 1 (h, w) → their colours (h, w, 3), 0 to 255."""
+    """Values (h, w) from −1 to 1 → their colours (h, w, 3) float64 from 0 to 255; ``scale``: a key of SCALES."""
     places = [2 * place - 1 for place, _ in SCALES[scale]]
     stops = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for _, colour in SCALES[scale]])
     return np.stack([np.interp(values, places, channel) for channel in stops.T], -1)
 
 
 def blend(image: np.ndarray, values: np.ndarray, look: Look, size: int = TILE) -> np.ndarray:
-    """Scaled values (h, w) over a image (H, W, 1 or 3) uint8, both enlarged to (size, size, 3) uint8."""
+    """Scaled values (h, w) over an image (H, W, 1 or 3) uint8, both enlarged to (size, size, 3) uint8."""
     below, above = enlarged(rgb(image), size), coloured(enlarged(values, size), look.scale)
     return np.round((1 - look.opacity) * below + look.opacity * above).astype(np.uint8)
 
 
-def sheet(tiles: Sequence[tuple[np.ndarray, Sequence[str]]], about: Mapping[str, str]) -> bytes:
-    """Images (TILE, TILE, 3) uint8, each with its lines beneath, as one PNG, COLUMNS a row; ``about`` goes into its text."""
-    columns, lines = min(COLUMNS, len(tiles)), max(len(words) for _, words in tiles)
+def sheet(tiles: Sequence[tuple[np.ndarray, Sequence[str]]], facts: Mapping[str, str]) -> bytes:
+    """Images (TILE, TILE, 3) uint8, each with its lines beneath, as one PNG, COLUMNS a row; ``facts`` become its text chunks."""
+    columns, lines = min(COLUMNS, len(tiles)), max(len(texts) for _, texts in tiles)
     rows = -(-len(tiles) // columns)
     wide, high = TILE + MARGIN, TILE + MARGIN + lines * (TEXT + 5)
     image = Image.new("RGB", (columns * wide + MARGIN, rows * high + MARGIN), "white")
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(TEXT)
-    for number, (tile, words) in enumerate(tiles):
+    for number, (tile, texts) in enumerate(tiles):
         x, y = MARGIN + number % columns * wide, MARGIN + number // columns * high
         image.paste(Image.fromarray(tile), (x, y))
-        for line, text in enumerate(words):
+        for line, text in enumerate(texts):
             draw.text((x, y + TILE + 4 + line * (TEXT + 5)), _cut(text, font), "#1f2630", font)
     info = PngImagePlugin.PngInfo()
-    for name, text in about.items():
+    for name, text in facts.items():
         info.add_itxt(name, text)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=info)
@@ -103,7 +103,7 @@ def sheet(tiles: Sequence[tuple[np.ndarray, Sequence[str]]], about: Mapping[str,
 
 
 def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """The text, shortened to a tile's width."""
+    """A text, shortened to a tile's width."""
     if font.getlength(text) <= TILE:
         return text
     while font.getlength(text + "…") > TILE:
@@ -111,8 +111,8 @@ def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
     return text + "…"
 
 
-def archive(arrays: Mapping[str, np.ndarray], about: Any) -> bytes:
-    """Arrays as a compressed .npz, and beside them "about": JSON that says what they are. Nothing in it is pickled."""
+def archive(arrays: Mapping[str, np.ndarray], facts: Any) -> bytes:
+    """Arrays as a compressed .npz, and beside them "about": ``facts`` as JSON, what they are. Nothing in it is pickled."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, about=np.array(json.dumps(about, ensure_ascii=False)), **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, about=np.array(json.dumps(facts, ensure_ascii=False)), **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()

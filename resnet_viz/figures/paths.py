@@ -8,12 +8,14 @@ from resnet_viz.figures.style import BAND, QUIET, RESIDUAL, Drawing, faint
 from resnet_viz.spec import laws
 
 
-def paths(count: np.ndarray, share: np.ndarray, lecture: bool = False) -> Drawing:
-    """Share of all paths (B + 1,) as a grey area, share of the gradient they carry (B + 1,) as blue bars, on one scale in %."""
+def paths(count: np.ndarray, share: np.ndarray) -> Drawing:
+    """Paths by the number of branches they pass, 0 to B, in % (Veit et al. 2016, figure 6).
+
+    ``count`` (B + 1,): share of all paths, the grey area. ``share`` (B + 1,): share of the gradient that they carry, blue bars.
+    """
     blocks = len(count) - 1
-    drawing = Drawing(
-        "Paths by how many branches they pass", "Grey: how many there are. Blue: the gradient that they carry.", lecture
-    )
+    hint = "Grey: how many there are. Blue: the gradient that they carry."
+    drawing = Drawing("Paths by how many branches they pass", hint)
     drawing.layout["margin"] = {"l": 52, "r": 24, "t": 14, "b": 40}
     lengths = np.arange(blocks + 1, dtype=np.int16)
     top = 100 * max(float(count.max()), float(share.max())) * 1.2
@@ -26,9 +28,9 @@ def paths(count: np.ndarray, share: np.ndarray, lecture: bool = False) -> Drawin
             type="rect", x0=low - 0.5, x1=high + 0.5, yref="paper", y0=0, y1=1, fillcolor=BAND, line={"width": 0},
             layer="below",
         )  # fmt: skip
-        words = f"Veit 2016: nearly all gradient<br>of a trained net, {low} to {high}"
+        source = f"Veit 2016: nearly all gradient<br>of a trained net, {low} to {high}"
         drawing.note(
-            words, name="veit", x=high + 0.5, y=1, yref="paper", xanchor="left", yanchor="top", align="left", xshift=6
+            source, name="veit", x=high + 0.5, y=1, yref="paper", xanchor="left", yanchor="top", align="left", xshift=6
         )
     drawing.trace(
         x=lengths, y=100 * count, mode="lines", fill="tozeroy", line={"color": QUIET, "width": 2, "shape": "spline"},
@@ -40,9 +42,9 @@ def paths(count: np.ndarray, share: np.ndarray, lecture: bool = False) -> Drawin
         marker={"color": faint(RESIDUAL, 0.75), "line": {"color": RESIDUAL, "width": 1}},
         hovertemplate="paths of %{x} branches carry %{y:.3g} % of the gradient<extra></extra>",
     )  # fmt: skip
-    for values, words, colour in ((count, "how many paths", QUIET), (share, "gradient carried", RESIDUAL)):
+    for values, name, colour in ((count, "how many paths", QUIET), (share, "gradient carried", RESIDUAL)):
         place = int(values.argmax())
         drawing.note(
-            f"<b>{words}</b>", x=place, y=100 * float(values[place]), yanchor="bottom", yshift=4, font={"color": colour}
+            f"<b>{name}</b>", x=place, y=100 * float(values[place]), yanchor="bottom", yshift=4, font={"color": colour}
         )
     return drawing

@@ -12,10 +12,13 @@ from resnet_viz.figures.style import QUIET, Drawing, Net, faint, nets
 from resnet_viz.runs.record import Record
 
 
-def range_test(records: Sequence[Record], lecture: bool = False) -> Drawing:
-    """Smoothed loss (thick) and loss (faint) against the rate on a log axis, for each net's range test; its suggestion marked."""
-    drawing = Drawing("Loss while the rate rises", "nats; thick: smoothed; ringed: falls fastest", lecture)
-    found = nets(records)
+def range_test(records: Sequence[Record]) -> Drawing:
+    """Smoothed loss (thick) and loss (faint), in nats, against log10 of the learning rate for each net's range test (Smith 2017).
+
+    The suggestion, where the loss falls fastest, is ringed and named.
+    """
+    drawing = Drawing("Loss while the rate rises", "nats; thick: smoothed; ringed: falls fastest")
+    drawn = nets(records)
     labs = [record.spec.lab for record in records if record.spec.lab]
     low, high = (math.log10(getattr(labs[0], end)) if labs else at for end, at in (("min_lr", -5.0), ("max_lr", 1.0)))
     ticks = range(math.ceil(low), math.floor(high) + 1)
@@ -27,7 +30,7 @@ def range_test(records: Sequence[Record], lecture: bool = False) -> Drawing:
     level = {"color": QUIET, "width": 1.5, "dash": "dot"}
     drawing.trace(x=[low, high], y=[guess, guess], mode="lines", line=level, hoverinfo="skip", meta={"role": "level"})
     drawing.note(f"guessing {guess:.2f}", x=high, y=guess, xanchor="right", yanchor="bottom")
-    for number, net in enumerate(found):
+    for number, net in enumerate(drawn):
         rates = np.log10(net.first.get("lr")[1].astype(float))
         for metric, width, colour in (
             ("loss", 1.2, faint(net.colour, 0.3)),
@@ -37,17 +40,18 @@ def range_test(records: Sequence[Record], lecture: bool = False) -> Drawing:
             x, y = thin(rates[: len(values)], values.astype(float))
             line = {"color": colour, "width": width, "dash": net.dash if metric == "smoothed_loss" else "solid"}
             drawing.trace(x=x, y=y, mode="lines", line=line, hoverinfo="skip", meta={"role": metric, "net": number})
-    # The lower rate's label stands left of its line, the higher one's right: they never meet.
-    suggested = sorted((rate, number) for number, net in enumerate(found) if (rate := net.first.result.get("lr")))
+    # The lower rate's label stands left of its line and the higher one's on the other side: they never meet.
+    suggested = sorted((rate, number) for number, net in enumerate(drawn) if (rate := net.first.result.get("lr")))
     for place, (rate, number) in enumerate(suggested):
-        net, at = found[number], math.log10(rate)
+        net, at = drawn[number], math.log10(rate)
         curve = np.log10(net.first.get("lr")[1].astype(float)), net.first.get("smoothed_loss")[1]
         side = "right" if place < len(suggested) - 1 else "left"
-        _mark(drawing, net, at, float(np.interp(at, *curve)), f"<b>{net.label}</b> {rate:.2g}", side)
+        _mark(drawing, net, at, float(np.interp(at, *curve)), f"<b>{net.text}</b> {rate:.2g}", side)
     return drawing
 
 
 def _mark(drawing: Drawing, net: Net, x: float, y: float, text: str, side: str) -> None:
+    """Ring the suggestion at log10 rate x and loss y, and name it above; ``side``: the side of the name that touches its line."""
     ring = net.symbol.removesuffix("-open") + "-open"
     drawing.trace(
         x=[x], y=[y], mode="markers", meta={"role": "suggestion"}, hoverinfo="skip",

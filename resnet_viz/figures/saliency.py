@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +13,14 @@ import numpy as np
 from PIL import Image
 
 from resnet_viz.figures.overlay import SCALES, Look, difference, rgb, scaled
-from resnet_viz.figures.style import GRID, PLAIN, QUIET, RESIDUAL, Drawing
+from resnet_viz.figures.style import GRID, PLAIN, QUIET, RESIDUAL, Drawing, literal
 
 BORDER = 0.03  # of a panel's side: the hatched border of a wrong guess
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One map and what is written around it.
+    """One map and what is written around it, plain text: "\n" in the title starts a new line.
 
     ``raw``: (h, w), signed and unscaled; None draws the image alone. ``residual``: whose colour and mark the title has; None
     is nobody's. ``wrong``: the net's guess is wrong. ``words``: why there is no map to see, "" where there is one.
@@ -54,7 +55,7 @@ def maps(
     drawing = Drawing(title, hint)
     rows = max(1, -(-len(panels) // columns))
     deepest = max((len(p.beneath) for p in panels), default=0)
-    tallest = max((p.title.count("<br>") for p in panels), default=0)
+    tallest = max((p.title.count("\n") for p in panels), default=0)
     drawing.layout["margin"] = {"l": 4, "r": 4, "t": 26 + 19 * tallest, "b": 8 + 19 * deepest}
     bar = {"thickness": 10, "outlinewidth": 0, "tickvals": [-1, 0, 1], "x": 1.0, "len": 0.8}
     drawing.layout["coloraxis"] = {"colorscale": SCALES[look.scale], "cmin": -1, "cmax": 1, "colorbar": bar}
@@ -91,7 +92,7 @@ def _panel(
         h, w = values.shape
         drawing.trace(
             "heatmap", z=values.astype(np.float32), x0=0.5 / w, dx=1 / w, y0=0.5 / h, dy=1 / h, opacity=look.opacity,
-            coloraxis="coloraxis", hovertemplate="%{z:.2f}<extra></extra>", name=panel.title.replace("<br>", " "),
+            coloraxis="coloraxis", hovertemplate="%{z:.2f}<extra></extra>", name=literal(panel.title.replace("\n", " ")),
             meta={"role": "map"}, **on,
         )  # fmt: skip
     if panel.wrong:
@@ -100,14 +101,14 @@ def _panel(
     mark = "" if panel.residual is None else "● " if panel.residual else "□ "
     at = {"xref": f"x{axis} domain", "yref": f"y{axis} domain", "x": 0, "xanchor": "left", "align": "left"}
     drawing.note(
-        f"<b>{mark}{panel.title}</b>", name="title", y=1, yanchor="bottom", yshift=2, font={"color": colour}, **at
-    )
+        f"<b>{mark}{literal(panel.title)}</b>", name="title", y=1, yanchor="bottom", yshift=2, font={"color": colour}, **at
+    )  # fmt: skip
     if panel.beneath:
-        drawing.note("<br>".join(panel.beneath), name="beneath", y=0, yanchor="top", yshift=-2, **at)
+        drawing.note(literal("\n".join(panel.beneath)), name="beneath", y=0, yanchor="top", yshift=-2, **at)
     if panel.words:
         middle = at | {"x": 0.5, "xanchor": "center", "align": "center"}
         box = {"bgcolor": "rgba(20,24,29,0.75)", "font": {"color": "#ffffff", "size": drawing.size - 2}}
-        drawing.note(_wrapped(panel.words, 26), name="words", y=0.5, yanchor="middle", **middle, **box)
+        drawing.note(literal(_wrapped(panel.words, 26)), name="words", y=0.5, yanchor="middle", **middle, **box)
 
 
 def _hatched(drawing: Drawing, on: dict[str, str]) -> None:
@@ -125,25 +126,20 @@ def _hatched(drawing: Drawing, on: dict[str, str]) -> None:
 
 
 def _png(image: np.ndarray) -> str:
-    """A image (H, W, 1 or 3) uint8 as a data URI: far shorter than its numbers in JSON."""
+    """An image (H, W, 1 or 3) uint8 as a data URI: far shorter than its numbers in JSON."""
     buffer = io.BytesIO()
     Image.fromarray(rgb(image)).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _wrapped(text: str, width: int) -> str:
-    """Words in lines of about ``width`` letters."""
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "<br>".join(lines)
+    """A text in lines of at most ``width`` letters, a longer word on a line of its own."""
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 @dataclass(frozen=True)
 class Line:
-    """One net's line of a chart: x (N,), y (N,), and what stands at its end."""
+    """One net's line of a chart: x (N,), y (N,), and what stands below its title at its end, plain text."""
 
     title: str
     residual: bool
@@ -168,7 +164,8 @@ def lines(
         axis = "" if number == 0 else str(number + 1)
         wide = 1 / count
         shares = {"tickformat": ".0%"} if percent else {}
-        named = {"tickvals": list(range(len(ticks))), "ticktext": list(ticks), "tickangle": 60} if ticks else {}
+        texts = [literal(tick) for tick in ticks]
+        named = {"tickvals": list(range(len(ticks))), "ticktext": texts, "tickangle": 60} if ticks else {}
         drawing.axis(
             f"xaxis{axis}", x, domain=[number * wide, (number + 1) * wide - labels], range=list(x_range),
             anchor=f"y{axis}", showgrid=False, **(named or shares),
@@ -176,7 +173,7 @@ def lines(
         drawing.axis(f"yaxis{axis}", range=list(y_range), anchor=f"x{axis}", nticks=5, **shares)
         on = {"xaxis": f"x{axis}", "yaxis": f"y{axis}"}
         at = {"xref": f"x{axis} domain", "yref": f"y{axis} domain", "x": 0, "y": 1, "xanchor": "left"}
-        drawing.note(f"<b>{heading}</b>", name="heading", yanchor="bottom", yshift=4, **at)
+        drawing.note(f"<b>{literal(heading)}</b>", name="heading", yanchor="bottom", yshift=4, **at)
         if y_range[0] < 0:
             zero = {"color": GRID, "width": 1.5}
             drawing.shape(
@@ -186,13 +183,16 @@ def lines(
         for line, end in zip(members, ends, strict=True):
             colour = RESIDUAL if line.residual else PLAIN
             drawing.trace(
-                x=line.x, y=line.y.astype(np.float32), mode="lines+markers" if ticks else "lines", name=line.title,
+                x=line.x, y=line.y.astype(np.float32), mode="lines+markers" if ticks else "lines", name=literal(line.title),
                 line={"color": colour, "width": drawing.line, "dash": "solid" if line.residual else "dash"},
                 marker={"symbol": "circle" if line.residual else "square-open", "size": 8, "color": colour},
-                meta={"role": "line"}, hovertemplate="%{y:.2f}<extra>" + line.title + "</extra>", **on,
+                meta={"role": "line"}, hovertemplate="%{y:.2f}<extra>" + literal(line.title) + "</extra>", **on,
             )  # fmt: skip
             where = {"x": 1, "xref": f"x{axis} domain", "y": end, "yref": f"y{axis}", "xanchor": "left", "xshift": 6}
-            drawing.note(line.end, name="end", font={"color": colour}, align="left", **where)
+            below = f"<br>{literal(line.end)}" if line.end else ""
+            drawing.note(
+                f"<b>{literal(line.title)}</b>{below}", name="end", font={"color": colour}, align="left", **where
+            )
     return drawing
 
 

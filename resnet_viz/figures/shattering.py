@@ -20,21 +20,20 @@ KINDS = {
 FLOOR = -4  # log10 of the smallest correlation drawn
 
 
-def curves(found: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray, float]], lecture: bool = False) -> Drawing:
-    """df/dx ÷ its std over a scalar input, ±3: rows residual and plain, a column a depth.
+def curves(measured: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray, float]]) -> Drawing:
+    """df/dx ÷ its std over a scalar input, ±3: a row a kind of KINDS, a column a depth (Balduzzi et al. 2017, figure 1).
 
-    ``found``: kind and depth → inputs (P,), gradients (P,) and the correlation r of neighbours.
+    ``measured``: kind and depth → inputs (P,), gradients (P,) and the correlation r of neighbours.
     """
-    depths = sorted({depth for _, depth in found})
-    drawing = Drawing(
-        "df/dx of fully connected nets at a scalar input, by layers", "r: how far neighbours agree.", lecture
-    )
+    depths = sorted({depth for _, depth in measured})
+    title = "df/dx of fully connected nets at a scalar input, by layers"
+    drawing = Drawing(title, "r: how far neighbours agree.")
     drawing.layout["margin"] = {"l": 8, "r": 8, "t": 4, "b": 8}
-    rows = [kind for kind in KINDS if any(k == kind for k, _ in found)]
+    rows = [kind for kind in KINDS if any(k == kind for k, _ in measured)]
     for row, kind in enumerate(rows):
         label, colour, _, _ = KINDS[kind]
         for column, depth in enumerate(depths):
-            x, gradient, r = found[kind, depth]
+            x, gradient, r = measured[kind, depth]
             number = row * len(depths) + column + 1
             name = "" if number == 1 else str(number)
             wide, high = 1 / len(depths), 1 / len(rows)
@@ -51,37 +50,30 @@ def curves(found: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray, float]]
                 line={"color": colour, "width": 1.6}, xaxis=f"x{name}", yaxis=f"y{name}", hoverinfo="skip",
                 meta={"role": "curve", "kind": kind, "depth": depth},
             )  # fmt: skip
-            at = {
-                "xref": "paper",
-                "yref": "paper",
-                "x": left,
-                "xanchor": "left",
-                "y": top - 0.82 * high,
-                "yanchor": "top",
-            }
-            words = f"{depth}: r = {r:.2f}".replace("-", "−")
-            drawing.note(f"<b>{label.split(',')[0]}</b> {words}", font={"color": colour}, **at)
+            corner = {"xref": "paper", "yref": "paper", "x": left, "xanchor": "left", "y": top - 0.82 * high}
+            value = f"{depth}: r = {r:.2f}".replace("-", "−")
+            drawing.note(f"<b>{label.split(',')[0]}</b> {value}", font={"color": colour}, yanchor="top", **corner)
     return drawing
 
 
 def correlation(
-    found: Mapping[str, tuple[Sequence[int], np.ndarray]], noise: float, with_laws: bool = True, lecture: bool = False
+    measured: Mapping[str, tuple[Sequence[int], np.ndarray]], noise: float, with_laws: bool = True
 ) -> Drawing:
     """Correlation of gradients between inputs against depth, log-log: means with 95 % bands, laws dotted, noise shaded.
 
-    ``found``: kind → depths (L,) and correlations (nets, L). A mean below ``noise`` cannot be told from 0; what the
-    axis does not reach is drawn at its bottom.
+    ``measured``: kind → depths (L,) and correlations (nets, L). A mean below ``noise`` cannot be told from 0; what the axis does
+    not reach is drawn at its bottom. Laws: `laws.shattering` (Balduzzi et al. 2017).
     """
     hint = "95 % bands over nets" + ("; dotted: laws." if with_laws else ".")
-    drawing = Drawing("Correlation of gradients between two inputs, by depth", hint, lecture)
+    drawing = Drawing("Correlation of gradients between two inputs, by depth", hint)
     drawing.layout["margin"] = {"l": 52, "r": 190, "t": 8, "b": 34}
-    deepest = max((max(depths) for depths, _ in found.values()), default=50)
-    first = min((min(depths) for depths, _ in found.values()), default=1)
-    right = math.log10(deepest)
+    deepest = max((max(depths) for depths, _ in measured.values()), default=50)
+    first = min((min(depths) for depths, _ in measured.values()), default=1)
+    end = math.log10(deepest)
     low = min(FLOOR, math.floor(math.log10(noise)))
-    ticks = sorted({d for depths, _ in found.values() for d in depths})
+    ticks = sorted({d for depths, _ in measured.values() for d in depths})
     drawing.axis(
-        "xaxis", "layers", range=[math.log10(first) - 0.06, right + 0.03], showgrid=False,
+        "xaxis", "layers", range=[math.log10(first) - 0.06, end + 0.03], showgrid=False,
         tickvals=[math.log10(t) for t in ticks], ticktext=[f"{t}" for t in ticks],
     )  # fmt: skip
     drawing.layout["xaxis"]["title"]["standoff"] = 14
@@ -93,11 +85,11 @@ def correlation(
     band = {"fillcolor": BAND, "line": {"width": 0}, "layer": "below"}
     drawing.shape(type="rect", xref="x domain", x0=0, x1=1, y0=low, y1=edge, **band)
     drawing.note("sampling noise", name="noise", x=0, xref="x domain", xanchor="left", xshift=6, y=edge, yanchor="top")
-    for kind in found:
+    for kind in measured:
         if with_laws:
-            _law(drawing, kind, low, right)
+            _law(drawing, kind, low, end)
     placed: list[float] = []
-    for kind, (depths, values) in found.items():
+    for kind, (depths, values) in measured.items():
         _dots(drawing, kind, np.asarray(depths), values, low, placed)
     return drawing
 
@@ -132,9 +124,9 @@ def _dots(drawing: Drawing, kind: str, depths: np.ndarray, values: np.ndarray, l
     )
 
 
-def _law(drawing: Drawing, kind: str, low: int, right: float) -> None:
+def _law(drawing: Drawing, kind: str, low: int, end: float) -> None:
     """A law's dotted line down to the axis, named where it leaves the chart."""
-    depths = np.arange(1, round(10**right) + 1)
+    depths = np.arange(1, round(10**end) + 1)
     y = np.log10(laws.shattering(kind, depths))
     inside = y >= low
     drawing.trace(

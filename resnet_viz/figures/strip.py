@@ -16,7 +16,7 @@ MANY = 60  # past so many blocks arcs are coarser and edges thinner
 
 
 def box_width(count: int) -> float:
-    """Width of a box where ``count`` blocks stand one step apart."""
+    """Width of a box, in x units, where ``count`` blocks stand 1 apart."""
     return 0.6 * min(1, (count + 4) / 16)
 
 
@@ -31,7 +31,7 @@ def strip(
     yaxis: str = "y2",
     **boxes: Any,
 ) -> None:
-    """Draw one net at y = −``row``: the wire, arcs (dotted where a skip is switched off) and boxes.
+    """Draw one net at y = −``row``, block b at x = b: the wire, arcs (dotted where a skip is switched off) and boxes.
 
     ``fill``: the boxes' marker colour (and scale); ``meta``: what else their traces carry beside {"role"}; ``boxes``: more
     properties of the boxes' trace.
@@ -46,10 +46,10 @@ def strip(
     level = np.full(dashes.size, -row, np.int16)
     drawing.trace(x=dashes.ravel().astype(np.float32), y=level, line={"color": colour, "width": 1.5}, **line)
     for on in (True, False):
-        mine = [b.number for b in blocks if b.has_skip == on]
-        if spec.residual and mine:
+        members = [b.number for b in blocks if b.has_skip == on]
+        if spec.residual and members:
             style = {"color": colour, "width": 1.8} if on else {"color": QUIET, "width": 1, "dash": "dot"}
-            arcs = _arcs(mine, -row, 9 if count <= MANY else 3)
+            arcs = _arcs(members, -row, 9 if count <= MANY else 3)
             drawing.trace(x=arcs[0], y=arcs[1], line=style, meta={"role": "arcs", **meta, "on": on}, **line)
     drawing.trace(
         "bar", x=np.arange(1, count + 1, dtype=np.int16), y=np.full(count, 0.44, np.float32), base=-row - 0.22, width=wide,
@@ -59,20 +59,20 @@ def strip(
 
 
 def _arcs(numbers: Sequence[int], base: float, points: int) -> tuple[np.ndarray, np.ndarray]:
-    """Half ellipses over the boxes of these blocks, one after the other, with gaps (NaN) between them."""
+    """x and y (N,) of half ellipses over the boxes of these blocks, one after the other, with gaps (NaN) between them."""
     turn = np.linspace(np.pi, 0, points)
     x = np.concatenate([np.append(n + 0.46 * np.cos(turn), np.nan) for n in numbers])
     y = np.concatenate([np.append(base + 0.5 * np.sin(turn), np.nan) for _ in numbers])
     return x.astype(np.float32), y.astype(np.float32)
 
 
-def about(block: arch.Block) -> str:
-    """What one reads when pointing at a block."""
+def block_text(block: arch.Block) -> str:
+    """What one reads when pointing at a block: its number, channels and size in cells."""
     return f"block {block.number}: {block.cout} channels, {block.size_out}×{block.size_out}"
 
 
 def boundaries(spec: ModelSpec) -> list[float]:
-    """Where a stage ends and the next begins, between two blocks."""
+    """The x between two blocks where a stage ends and the next begins."""
     return [b.number - 0.5 for a, b in pairwise(arch.blocks(spec)) if a.stage != b.stage]
 
 

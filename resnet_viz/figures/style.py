@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,8 +35,16 @@ LINE, LINE_LECTURE = 3.0, 5.0  # px
 TEXT, TEXT_LECTURE = 13, 20  # px
 
 
+def literal(name: str) -> str:
+    """A name, such as a class, a file or a run has, as text that Plotly shows letter for letter; "\n" starts a new line.
+
+    Plotly reads tags (<b>, <a href>), entities and, in hover templates, %{…} in every text it is given: none of them act.
+    """
+    return html.escape(name, quote=False).replace("%{", "&#37;{").replace("\n", "<br>")
+
+
 def shortened(name: str, most: int) -> str:
-    """A name that takes at most so many characters, its end an ellipsis where it is cut."""
+    """A name of at most ``most`` characters, its end an ellipsis where it is cut."""
     return name if len(name) <= most else name[: most - 1].rstrip() + "…"
 
 
@@ -43,18 +52,25 @@ def shortened(name: str, most: int) -> str:
 class Net:
     """One network of a chart: its runs (one a seed) and how it is called and drawn."""
 
-    label: str
-    colour: str
-    dash: str
-    symbol: str
+    label: str  # plain text; `text` is what Plotly gets
+    colour: str  # "#rrggbb"
+    dash: str  # of its line, as Plotly names it
+    symbol: str  # of its markers, as Plotly names it
     records: tuple[Record, ...]
 
     @property
+    def text(self) -> str:
+        """The label for annotations, trace names and hover templates."""
+        return literal(self.label)
+
+    @property
     def first(self) -> Record:
+        """The first seed's run, which stands for the net where one curve does."""
         return self.records[0]
 
     @property
     def skips(self) -> bool:
+        """Whether it is a residual network."""
         return self.first.spec.model.residual
 
 
@@ -76,14 +92,14 @@ def _traits(spec: RunSpec) -> tuple[str, ...]:
 
 
 def nets(records: Sequence[Record]) -> list[Net]:
-    """The networks among the records: runs that differ in their seed alone are one. Labels are short, and all differ.
+    """The networks among the records, in their order: runs that differ in their seed alone are one. Labels are short, and differ.
 
     The first residual net is blue, solid, ●; the first plain one vermilion, dashed, □; any other has its own colour.
     """
     groups: dict[RunSpec, list[Record]] = {}
     for record in records:
         groups.setdefault(_seedless(record.spec), []).append(record)
-    found: list[Net] = []
+    drawn: list[Net] = []
     spare = iter(OTHERS * (1 + len(groups) // len(OTHERS)))
     for spec, runs in groups.items():
         kind = called(spec)
@@ -93,17 +109,17 @@ def nets(records: Sequence[Record]) -> list[Net]:
         )
         if label.startswith(f"{kind}, ") and all(called(s) == kind for s in groups):
             label = label.removeprefix(f"{kind}, ")  # they are all of this kind: "rate 0.1" says enough
-        if taken := sum(net.label.split(" #")[0] == label for net in found):
+        if taken := sum(net.label.split(" #")[0] == label for net in drawn):
             label += f" #{taken + 1}"
-        first = not any(called(net.first.spec) == kind for net in found)
+        first = not any(called(net.first.spec) == kind for net in drawn)
         usual = (RESIDUAL, "circle") if spec.model.residual else (PLAIN, "square-open")
         colour, symbol = usual if first else next(spare)
-        found.append(Net(label, colour, "solid" if spec.model.residual else "dash", symbol, tuple(runs)))
-    return found
+        drawn.append(Net(label, colour, "solid" if spec.model.residual else "dash", symbol, tuple(runs)))
+    return drawn
 
 
 def faint(colour: str, alpha: float) -> str:
-    """The colour "#rrggbb" as rgba with this opacity."""
+    """The colour "#rrggbb" as rgba, ``alpha`` its opacity from 0 to 1."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"
 
@@ -131,13 +147,15 @@ class Drawing:
         }
 
     def trace(self, kind: str = "scatter", **properties: Any) -> None:
+        """Add a trace of Plotly's type ``kind``."""
         self.data.append({"type": kind, **properties})
 
     def shape(self, **properties: Any) -> None:
+        """Add a shape of Plotly's, such as a line at a step."""
         self.layout["shapes"].append(properties)
 
     def note(self, text: str, **properties: Any) -> None:
-        """A text without an arrow, quiet unless a font says otherwise."""
+        """Add a text without an arrow, quiet unless a font says otherwise; names in it went through `literal`."""
         self.layout["annotations"].append({"text": text, "showarrow": False, "font": {"color": QUIET}, **properties})
 
     def axis(self, name: str, title: str = "", colour: str | None = None, **properties: Any) -> None:
@@ -147,7 +165,7 @@ class Drawing:
         self.layout[name] = quiet | {"title": {"text": title, "standoff": 2, "font": font}} | properties
 
     def end_label(self, net: Net, number: int, x: float, y: float, text: str, side: str = "left") -> None:
-        """A label at a line's end, in its colour; ``side`` is the side of the label that touches the line."""
+        """Add a label at a line's end, in its colour; ``side`` is the side of the label that touches the line."""
         self.note(
             text, name=f"net-{number}", x=x, y=y, xanchor=side, yanchor="middle", align=side,
             xshift=9 if side == "left" else -9, font={"color": net.colour},

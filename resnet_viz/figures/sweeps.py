@@ -19,9 +19,9 @@ TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100)
 FLOOR = 0.3
 
 
-def sweep(kind: str, records: Sequence[Record], lecture: bool = False) -> Drawing:
-    """The drawing for a question of `sweeps.QUESTIONS`."""
-    return {"depth": depth, "shortcut": shortcuts, "overfitting": overfitting}[kind](records, lecture)
+def sweep(kind: str, records: Sequence[Record]) -> Drawing:
+    """The drawing for ``kind``, a question of `runs.sweeps.QUESTIONS`, of the records of one sweep; test errors in %."""
+    return {"depth": depth, "shortcut": shortcuts, "overfitting": overfitting}[kind](records)
 
 
 def _log(error: float | np.ndarray) -> np.ndarray:
@@ -41,21 +41,19 @@ def _error_axis(drawing: Drawing, name: str, errors: Sequence[float]) -> None:
     )
 
 
-def depth(records: Sequence[Record], lecture: bool = False) -> Drawing:
+def depth(records: Sequence[Record]) -> Drawing:
     """Test error (log) against depth: a line a shortcut, mean over the seeds that have finished, band from least to most.
 
     He et al. 2015's and Li et al. 2018's CIFAR-10 figures as crosses, up to the deepest net swept.
     """
-    drawing = Drawing(
-        "Test error against depth", "band: least to most of the seeds; ×: the papers, on CIFAR-10", lecture
-    )
+    drawing = Drawing("Test error against depth", "band: least to most of the seeds; ×: the papers, on CIFAR-10")
     deepest = max((r.spec.model.depth for r in records), default=56)
-    found = [cell for cell in cells(records) if len(cell.errors)]
+    measured = [cell for cell in cells(records) if len(cell.errors)]
     papers = [
         ({d: e for d, e in known.items() if d <= max(deepest, 56)}, colour, label)
         for known, colour, label in ((HE_2015, RESIDUAL, "residual, He 2015"), (LI_2018_PLAIN, PLAIN, "plain, Li 2018"))
     ]
-    every = [float(e) for cell in found for e in cell.errors] + [e for known, _, _ in papers for e in known.values()]
+    every = [float(e) for cell in measured for e in cell.errors] + [e for known, _, _ in papers for e in known.values()]
     _error_axis(drawing, "yaxis", every)
     depths = sorted({r.spec.model.depth for r in records})
     drawing.axis(
@@ -65,7 +63,7 @@ def depth(records: Sequence[Record], lecture: bool = False) -> Drawing:
     for known, colour, label in papers:
         _paper(drawing, known, colour, label)
     others = iter(OTHERS)
-    for shortcut, line in groupby(found, key=lambda cell: cell.key[0]):
+    for shortcut, line in groupby(measured, key=lambda cell: cell.key[0]):
         colour, symbol = {"identity": (RESIDUAL, "circle"), "none": (PLAIN, "square-open")}.get(shortcut) or next(
             others
         )
@@ -115,15 +113,15 @@ def _paper(drawing: Drawing, known: Mapping[int, float], colour: str, label: str
     drawing.note(label, x=x[-1], y=float(_log(y[-1])), xanchor="left", xshift=11, name=f"paper-{label}")
 
 
-def shortcuts(records: Sequence[Record], lecture: bool = False) -> Drawing:
+def shortcuts(records: Sequence[Record]) -> Drawing:
     """Test error (log) by kind of shortcut, best on top: mean over seeds, a small dot a seed; He et al. 2016's table 1 as ×."""
-    drawing = Drawing("Test error by kind of shortcut", "small: each seed; ×: He 2016, ResNet-110 on CIFAR-10", lecture)
-    found = sorted((cell for cell in cells(records) if len(cell.errors)), key=lambda cell: -cell.errors.mean())
-    names = [shortcut_name(cell.key[0]) for cell in found]
-    known = [HE_2016.get(cell.key[0]) for cell in found]
-    _error_axis(drawing, "xaxis", [float(e) for cell in found for e in cell.errors] + [k for k in known if k])
+    drawing = Drawing("Test error by kind of shortcut", "small: each seed; ×: He 2016, ResNet-110 on CIFAR-10")
+    measured = sorted((cell for cell in cells(records) if len(cell.errors)), key=lambda cell: -cell.errors.mean())
+    names = [shortcut_name(cell.key[0]) for cell in measured]
+    known = [HE_2016.get(cell.key[0]) for cell in measured]
+    _error_axis(drawing, "xaxis", [float(e) for cell in measured for e in cell.errors] + [k for k in known if k])
     _rows(drawing, names)
-    for row, (cell, paper) in enumerate(zip(found, known, strict=True)):
+    for row, (cell, paper) in enumerate(zip(measured, known, strict=True)):
         colour = PLAIN if cell.key[0] == "none" else RESIDUAL
         symbol = "square-open" if cell.key[0] == "none" else "circle"
         mean = float(cell.errors.mean())
@@ -153,18 +151,16 @@ def _rows(drawing: Drawing, names: Sequence[str]) -> None:
     drawing.layout["margin"] = {"l": 190, "r": 30, "t": 10, "b": 40}
 
 
-def overfitting(records: Sequence[Record], lecture: bool = False) -> Drawing:
+def overfitting(records: Sequence[Record]) -> Drawing:
     """Accuracy on training and on validation images for each remedy, the gap between them a line; best validation on top."""
-    drawing = Drawing(
-        "Accuracy on the images trained on ○ and on new ones ●", "mean over seeds; the line is the gap", lecture
-    )
-    found = [cell for cell in cells(records) if len(cell.values("fit_accuracy"))]
-    found.sort(key=lambda cell: cell.validation.mean())
-    _rows(drawing, [remedy_label(cell.key[0]) for cell in found])
-    pairs = [(100 * cell.values("fit_accuracy"), 100 * cell.validation) for cell in found]
+    drawing = Drawing("Accuracy on the images trained on ○ and on new ones ●", "mean over seeds; the line is the gap")
+    measured = [cell for cell in cells(records) if len(cell.values("fit_accuracy"))]
+    measured.sort(key=lambda cell: cell.validation.mean())
+    _rows(drawing, [remedy_label(cell.key[0]) for cell in measured])
+    pairs = [(100 * cell.values("fit_accuracy"), 100 * cell.validation) for cell in measured]
     low = min([float(v.min()) for pair in pairs for v in pair] or [0.0])
     drawing.axis("xaxis", "accuracy", range=[max(0, np.floor((low - 2) / 5) * 5), 100.8], ticksuffix=" %")
-    for row, (cell, (fit, held)) in enumerate(zip(found, pairs, strict=True)):
+    for row, (cell, (fit, held)) in enumerate(zip(measured, pairs, strict=True)):
         colour = RESIDUAL if cell.key[0] else QUIET
         drawing.trace(
             x=[held.mean(), fit.mean()], y=[row, row], mode="lines", line={"color": QUIET, "width": 2}, hoverinfo="skip",

@@ -9,8 +9,8 @@ import numpy as np
 
 from resnet_viz.figures.maps import CLEAR, STAY, limit, outline, pane, square
 from resnet_viz.figures.overlay import SCALES
-from resnet_viz.figures.strip import about, box_width, draw_boundaries, strip, ticks
-from resnet_viz.figures.style import PLAIN, QUIET, RESIDUAL, Drawing, faint, shortened
+from resnet_viz.figures.strip import block_text, box_width, draw_boundaries, strip, ticks
+from resnet_viz.figures.style import PLAIN, QUIET, RESIDUAL, Drawing, faint, literal, shortened
 from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.words.numbers import percent
@@ -48,9 +48,12 @@ def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: tuple[str, 
     drawing.layout |= {"barmode": "overlay", "margin": {"l": 64, "r": 124, "t": 4, "b": 34}}
     draw_boundaries(drawing, spec)
     fills = [faint(tint, 0.85) if n == chosen else "rgba(128,128,128,0.25)" for n in range(count + 1)]
-    words: dict[str, Any] = {"hovertext": [about(b) for b in blocks], "hovertemplate": "%{hovertext}<extra></extra>"}
+    hover: dict[str, Any] = {
+        "hovertext": [block_text(b) for b in blocks],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
     strip(
-        drawing, spec, tint, fill={"color": fills[1:]}, meta={}, customdata=[b.number for b in blocks], **STAY, **words
+        drawing, spec, tint, fill={"color": fills[1:]}, meta={}, customdata=[b.number for b in blocks], **STAY, **hover
     )  # fmt: skip
     drawing.trace(
         "bar", x=[0], y=[0.44], base=-0.22, width=box_width(count), yaxis="y2", customdata=[0], meta={"role": "box"},
@@ -59,15 +62,8 @@ def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: tuple[str, 
     )  # fmt: skip
     drawing.note("image", x=-0.35, xanchor="right", xshift=-4, y=0, yref="y2")
     name, p = guess
-    drawing.note(
-        f"<b>{shortened(name, 12)} {percent(p)}</b>",
-        x=count + 0.65,
-        xanchor="left",
-        xshift=4,
-        y=0,
-        yref="y2",
-        font={"color": tint},
-    )
+    answer = f"<b>{literal(shortened(name, 12))} {percent(p)}</b>"
+    drawing.note(answer, x=count + 0.65, xanchor="left", xshift=4, y=0, yref="y2", font={"color": tint})
     _shares(drawing, spec, shares, chosen)
     return drawing
 
@@ -83,13 +79,13 @@ def _shares(drawing: Drawing, spec: ModelSpec, shares: np.ndarray, chosen: int) 
     drawing.trace(
         "bar", x=number, y=known, width=wide, marker={"color": shade}, hoverinfo="skip", meta={"role": "share"}
     )
-    words = [
+    hovers = [
         f"block {n}: ‖F(x)‖ ÷ ‖x‖ = {s:.2f}" if np.isfinite(s) else f"block {n}: no skip"
         for n, s in enumerate(shares, 1)
     ]
     drawing.trace(
         "bar", x=np.append(0, number), y=np.full(len(shares) + 1, top), width=1, marker={"color": CLEAR}, meta={"role": "click"},
-        customdata=np.append(0, number), hovertext=["stem", *words], hovertemplate="%{hovertext}<extra></extra>", **STAY,
+        customdata=np.append(0, number), hovertext=["stem", *hovers], hovertemplate="%{hovertext}<extra></extra>", **STAY,
     )  # fmt: skip
     if spec.residual:
         line = {"color": QUIET, "width": 1, "dash": "dot"}
@@ -136,18 +132,18 @@ def triptych(
     names = ["x" if skip else "no skip", "F(x)", joined, "out"]
     known = np.zeros_like(branch) if x is None else x
     sums = np.stack([known, branch, total, out], -1).astype(np.float32)  # (H, W, 4)
-    minus = f"{alpha:g} × " if alpha != 1 else ""
-    says = f"{minus}(%{{customdata[1]:.2f}}) = %{{customdata[2]:.2f}}"
+    times = f"{alpha:g} × " if alpha != 1 else ""
+    hover = f"{times}(%{{customdata[1]:.2f}}) = %{{customdata[2]:.2f}}"
     if skip:
-        says = (
-            f"%{{customdata[0]:.2f}} + {says}"
+        hover = (
+            f"%{{customdata[0]:.2f}} + {hover}"
             if added
             else "x %{customdata[0]:.2f}, F(x) %{customdata[1]:.2f}: %{customdata[2]:.2f}"
         )
-    says += "<br>leaves as %{customdata[3]:.2f}<extra></extra>"
+    hover += "<br>leaves as %{customdata[3]:.2f}<extra></extra>"
     for number, (values, name) in enumerate(zip(panes, names, strict=True)):
         if values is not None:
-            pane(drawing, values, number * step, end, scale, customdata=sums, hovertemplate=says, meta={"role": name})
+            pane(drawing, values, number * step, end, scale, customdata=sums, hovertemplate=hover, meta={"role": name})
         middle = number * step + (width - 1) / 2
         drawing.note(f"<b>{name}</b>", x=middle, y=-0.5, yanchor="bottom", font={"size": drawing.size + 1})
     signs = [
@@ -179,7 +175,7 @@ def guesses(now: Sequence[tuple[str, float]], untouched: Sequence[float], tint: 
         hoverinfo="skip", meta={"role": "guesses"},
     )  # fmt: skip
     for place, ((name, p), before) in enumerate(zip(now, untouched, strict=True)):
-        drawing.note(shortened(name, 12), x=0, xanchor="right", xshift=-6, y=place)
+        drawing.note(literal(shortened(name, 12)), x=0, xanchor="right", xshift=-6, y=place)
         drawing.note(f"<b>{percent(p)}</b>", x=max(p, before), xanchor="left", xshift=5, y=place)
         if moved[place]:
             line = {"color": QUIET, "width": 3}

@@ -102,4 +102,4 @@ def _net(net: Net, blob: _Blob, tabs: Collection[str]) -> dict[str, Any]:
         steps, logs = log_values(net.first, metric, ENGINEER_MOMENTS)
         if len(steps):
             vectors[metric] = blob.add(steps, logs)
-    return {"label": net.label, "words": words, "vectors": vectors}
+    return {"label": net.text, "words": words, "vectors": vectors}

@@ -147,8 +147,8 @@ def in_and_out(case: Case, tested: dict[tuple[str, str], Tested]) -> None:
         row = []
         for v in case.views:
             curve = getattr(tested[case.lead, v.name], heading)
-            words = f"<b>{v.name}</b><br>area {curve.areas[0]:.2f}"
-            row.append(Line(v.name, v.source.spec.residual, curve.shares, curve.probabilities[0], words))
+            area = f"area {curve.areas[0]:.2f}"
+            row.append(Line(v.name, v.source.spec.residual, curve.shares, curve.probabilities[0], area))
         charts.append((f"{heading}: the {better} the area, the better", row))
     label, name = methods()[case.lead].label, case.classes[case.question.target]
     title = f"Probability of {name} while pixels come or go, {label}'s highest first"
@@ -165,7 +165,7 @@ def forgetting(case: Case, forgot: dict[str, Any]) -> None:
         row = []
         for v in case.views:
             values = getattr(forgot[v.name], measure)[:, 0]
-            row.append(Line(v.name, v.source.spec.residual, np.arange(len(values)), values, f"<b>{v.name}</b>"))
+            row.append(Line(v.name, v.source.spec.residual, np.arange(len(values)), values))
         charts.append((heading, row))
     title = f"{methods()[case.lead].label} while the net forgets, from its classifier down"
     hint = "Random up to the part named; a map that stays explains the image, not what was learned (Adebayo 2018)."

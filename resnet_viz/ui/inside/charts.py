@@ -141,7 +141,7 @@ def draw_over_training(
     for n in keep:
         with contextlib.suppress(NetworkError):  # weights that are no longer there, or not finite
             views[found[n].step] = inside.look(found[n], image)
-    words = [f"step {step:,}<br>{v.says()}" for step, v in views.items()]
+    words = [f"step {step:,}\n{v.says()}" for step, v in views.items()]
     title = f"Channel {channel} while {view.source.spec.called} was trained"
     chart(
         maps.row([layer(v, number, part)[channel] for v in views.values()], words, title, scale), "over training", 160
