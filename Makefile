@@ -2,8 +2,9 @@
 PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -q
 # A process a core, so one thread a process.
-PARALLEL := OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto
+PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n auto
 
 .PHONY: app install check test lint reference clean
 
@@ -28,7 +29,7 @@ check: lint  ## style, types and the fast tests: a minute and a half on two core
 
 test: lint  ## everything, browser tests included where a chromium is found
 	$(PARALLEL) -m "not browser"
-	$(BIN)/pytest -q -m browser
+	$(PYTEST) -m browser
 
 reference: install  ## train the twins that ship in assets/ again (two hours on two cores)
 	$(BIN)/python -m resnet_viz reference

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests import real
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +26,8 @@ def own_home(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def shared() -> Path:
-    """The folder with real data; the test is skipped where it is absent."""
-    if not SHARED.is_dir():
-        pytest.skip("the real data is not beside this checkout (../shared/data)")
-    return SHARED
+    """The folder with real data; see `real.data` for where it is absent."""
+    return real.data()
 
 
 @pytest.fixture

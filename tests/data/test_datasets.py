@@ -27,7 +27,6 @@ from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.run import RunSpec, SpecError
 from resnet_viz.spec.train import TrainSpec
 
-MNIST = Path(__file__).parents[2] / "../shared/data/MNIST/raw"
 RNG = np.random.default_rng(0)
 
 
@@ -134,12 +133,11 @@ def test_without_a_network_the_way_on_is_said(name, home) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not MNIST.is_dir(), reason="needs the MNIST files of ../shared/data")
 @pytest.mark.parametrize("packed", [True, False])
-def test_mnist_is_found_offline_and_read_as_torchvision_reads_it(packed, home) -> None:
+def test_mnist_is_found_offline_and_read_as_torchvision_reads_it(packed, home, shared) -> None:
     raw = home / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    for path in MNIST.glob("*.gz"):
+    for path in (shared / "MNIST" / "raw").glob("*.gz"):
         if packed:
             shutil.copy(path, raw)
         else:

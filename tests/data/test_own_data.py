@@ -20,7 +20,6 @@ from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
 
-CIFAR = Path(__file__).parents[2] / "../shared/data/cifar10"
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 256, (20, 8, 8, 3), np.uint8)
 Y = np.arange(20) % 2
@@ -411,9 +410,8 @@ def test_progress_is_told() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not CIFAR.is_dir(), reason="needs the CIFAR-10 arrays of ../shared/data")
-def test_cifar10_comes_in_whole_from_a_folder_of_npz() -> None:
-    spec = import_own(CIFAR)
+def test_cifar10_comes_in_whole_from_a_folder_of_npz(shared) -> None:
+    spec = import_own(shared / "cifar10")
     about = catalogue.facts(spec)
     assert (about.channels, about.size, about.train, about.test) == (3, 32, 50_000, 10_000)
     assert about.classes == catalogue.BUILT_IN["cifar10"].classes

@@ -44,7 +44,6 @@ def events(spec: RunSpec) -> tuple[list[Point], Result]:
     return [p for p in points if isinstance(p, Point)], result
 
 
-@pytest.mark.filterwarnings("ignore")  # torch-lr-finder's own, about notebooks and schedulers
 @pytest.mark.parametrize("model", [SPEC.model, SPEC.model.twin()], ids=["residual", "plain"])
 def test_torch_lr_finder_finds_the_same(model) -> None:
     import matplotlib

@@ -21,10 +21,7 @@ from tests.apps import headline, unrun
 
 ROOT = Path(__file__).parents[2]
 TABS = ["Every block", "Over training", "Can you trust it?", "Guesses", "Many images"]
-pytestmark = [
-    pytest.mark.usefixtures("no_workers"),
-    pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
-]
+pytestmark = pytest.mark.usefixtures("no_workers")
 
 
 def page(**state) -> AppTest:

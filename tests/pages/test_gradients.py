@@ -5,8 +5,6 @@ from streamlit.testing.v1 import AppTest
 
 from tests.apps import headline, unrun
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
-
 
 def page(**state) -> AppTest:
     return unrun("gradients", **{"depth": 8} | state).run()

@@ -11,10 +11,7 @@ from resnet_viz.ui import choose
 from tests.apps import headline, unrun
 
 DIGITS = "shipped:digits-residual-20"
-pytestmark = [
-    pytest.mark.usefixtures("no_workers"),
-    pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
-]
+pytestmark = pytest.mark.usefixtures("no_workers")
 
 
 def inside(**state) -> AppTest:

@@ -21,7 +21,6 @@ from resnet_viz.workers import engine
 from tests.apps import headline, unrun
 
 REFS = ("shipped:digits-residual-20", "shipped:digits-plain-20")
-page_tests = pytest.mark.filterwarnings("ignore")  # Streamlit's own, about running without a server
 
 
 @pytest.fixture
@@ -29,7 +28,6 @@ def page(no_workers) -> AppTest:
     return unrun("landscape")
 
 
-@page_tests
 def test_it_opens_on_a_recorded_landscape(page) -> None:
     page.run()
     assert not page.exception
@@ -37,7 +35,6 @@ def test_it_opens_on_a_recorded_landscape(page) -> None:
     assert "Recorded" in headline(page)
 
 
-@page_tests
 def test_choosing_a_network_shows_what_is_recorded_of_it(page) -> None:
     page.run()
     before = headline(page)
@@ -49,7 +46,6 @@ def test_choosing_a_network_shows_what_is_recorded_of_it(page) -> None:
     assert headline(page) == before, "what is chosen there stays"
 
 
-@page_tests
 @pytest.mark.parametrize("view", ["Surface", "Profile"])
 def test_every_view_draws(page, view) -> None:
     page.session_state["landscape_view"] = view
@@ -58,7 +54,6 @@ def test_every_view_draws(page, view) -> None:
     assert len(page.get("plotly_chart")) == 1
 
 
-@page_tests
 def test_a_click_queues_the_job_of_the_form_for_both_twins(page) -> None:
     page.session_state["landscape_size"] = 9
     page.run()
@@ -71,7 +66,6 @@ def test_a_click_queues_the_job_of_the_form_for_both_twins(page) -> None:
     assert "Waiting for the first point" in headline(page)
 
 
-@page_tests
 def test_a_half_finished_one_shows_what_it_has(page) -> None:
     store = Store()
     lab = LandscapeSpec(REFS, size=9)
@@ -102,7 +96,6 @@ def test_a_half_finished_one_shows_what_it_has(page) -> None:
     assert "25 points, 512 training images" in headline(page)
 
 
-@page_tests
 def test_a_deleted_run_gets_a_sentence_and_the_recording(page) -> None:
     page.query_params["landscape"] = "nosuchrun"
     page.run()

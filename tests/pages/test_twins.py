@@ -17,10 +17,7 @@ from resnet_viz.workers import engine
 from tests.apps import unrun
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [
-    pytest.mark.usefixtures("no_workers"),
-    pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
-]
+pytestmark = pytest.mark.usefixtures("no_workers")
 
 
 def texts(at: AppTest) -> str:

@@ -1,7 +1,6 @@
 """Choosing networks and images, in a page of this test's own."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,11 +14,7 @@ from resnet_viz.runs.store import Store
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.ui import choose
 
-pytestmark = [
-    pytest.mark.usefixtures("no_workers"),
-    pytest.mark.filterwarnings("ignore"),  # Streamlit's own, about running without a server
-]
-TEST = Path(__file__).parents[3] / "shared" / "data" / "cifar10" / "test.npz"
+pytestmark = pytest.mark.usefixtures("no_workers")
 
 
 def script() -> None:
