@@ -97,7 +97,7 @@ def draw_paths(spec, seed: int, images: str) -> None:
 
 VIEWS = {"Fan": draw_fan, "Norms": draw_norms, "Shattering": draw_shattering, "Paths": draw_paths}
 
-st.session_state.setdefault("off", st.query_params.get("off", ""))
+st.session_state.setdefault("no_skip", st.query_params.get("no_skip", ""))
 left, right = st.columns([0.77, 0.23], gap="medium")
 with left:
     answer = st.container()  # unlike an empty place, it keeps the old sentence until there is a new one

@@ -5,6 +5,7 @@ import streamlit as st
 from resnet_viz import figures
 from resnet_viz.publish import export, handout
 from resnet_viz.runs.store import Run, StoreError, disk_cap
+from resnet_viz.spec.values import values_of
 from resnet_viz.ui import controls, live
 from resnet_viz.ui.frame import chart, frame
 from resnet_viz.ui.labs import shown as lab
@@ -99,7 +100,7 @@ def page() -> None:
             if st.button(f"Open on {lab.place(first)[0]}", icon=":material/open_in_new:"):
                 lab.open_run(first)
             if len(picked) == 1 and trained and st.button("Train again, with changes", icon=":material/replay:"):
-                controls.apply(controls.values_of(picked[0].spec))
+                controls.apply(values_of(picked[0].spec))
                 to_twins()
             st.download_button("CSV", lambda: export.csv([store.record(r.id) for r in picked]), "runs.csv", "text/csv")
             st.download_button(

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from resnet_viz import labs
 from resnet_viz.cli import start, training
+from resnet_viz.cli.options import add_fields, fields_of
 from resnet_viz.nets import refs
 from resnet_viz.runs import record
 from resnet_viz.runs.events import Event, Point, Result, Status
@@ -34,18 +35,8 @@ class Lab:
     events: Callable[[argparse.Namespace], Iterable[Event]]
 
 
-def spec_options(parser: argparse.ArgumentParser, cls: type[LabSpec]) -> None:
-    """An option for every field of a lab's spec but its networks, its default the field's."""
-    for field in fields(cls):
-        if field.init and field.name != "networks":
-            kind, default = type(field.default), field.default
-            parser.add_argument(
-                f"--{field.name.replace('_', '-')}", type=kind, default=default, help=f"default: {default}"
-            )
-
-
 def network_options(parser: argparse.ArgumentParser, cls: type[LabSpec]) -> None:
-    """The same, and which trained networks; one and the same device and number of threads for all."""
+    """An option for every field of a lab's spec, and which trained networks; one device and number of threads for all."""
     parser.add_argument(
         "--networks", nargs="+", metavar="REF", default=["shipped:digits-residual-20", "shipped:digits-plain-20"],
         help="shipped:NAME, run:ID or file:HASH; default: %(default)s",
@@ -53,7 +44,7 @@ def network_options(parser: argparse.ArgumentParser, cls: type[LabSpec]) -> None
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep what was measured, as pages read it (.npz)")
-    spec_options(parser, cls)
+    add_fields(parser, cls, leave_out=("networks",))
 
 
 def on_networks(options: argparse.Namespace, cls: type[Any]) -> Iterator[Event]:
@@ -64,10 +55,7 @@ def on_networks(options: argparse.Namespace, cls: type[Any]) -> Iterator[Event]:
     from resnet_viz.train import job
 
     store = Store()
-    lab = cls(
-        tuple(options.networks),
-        **{f.name: getattr(options, f.name) for f in fields(cls) if hasattr(options, f.name) and f.name != "networks"},
-    )
+    lab = cls(**fields_of(cls, options))
     spec = job.resolve(labs.run_of(lab, store, TrainSpec(threads=options.threads, device=options.device)))
     torch.set_num_threads(spec.train.threads)
     nets = [weights.load(refs.find(ref, store)) for ref in lab.networks]

@@ -1,66 +1,71 @@
-"""The options of the command line that describe a run: one for every field of its specs."""
+"""Command-line options that describe specs: one for every row of the table of controls (`spec.fields`)."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import MISSING, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from resnet_viz.data import catalogue
 from resnet_viz.spec.data import DataSpec
-from resnet_viz.spec.model import FAMILIES, INITS, NORMS, ORDERS, SHORTCUTS, ModelSpec
+from resnet_viz.spec.fields import Row, default_of, item_type, rows, types
 from resnet_viz.spec.run import RunSpec
-from resnet_viz.spec.train import DEVICES, DTYPES, OPTIMIZERS, SCHEDULES, TrainSpec
-
-_CHOICES: dict[str, Any] = {
-    "family": FAMILIES,
-    "shortcut": SHORTCUTS,
-    "order": ORDERS,
-    "norm": NORMS,
-    "init": INITS,
-    "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "device": DEVICES,
-    "dtype": DTYPES,
-}
-# Set from the data, or said by --data.
-_NOT_OPTIONS = {"channels", "classes", "size", "name", "hash", "label"}
+from resnet_viz.spec.values import FROM_DATA, PARTS
 
 
 def add_spec_options(parser: argparse.ArgumentParser) -> None:
-    """--data, and an option for every field of the specs, its default the field's."""
+    """--data, and an option for every field of a run's specs, its default the field's."""
     parser.add_argument(
         "--data", default="digits", help=f"{', '.join(catalogue.BUILT_IN)}, or a .npz, a .zip or a folder of yours"
     )
-    for cls in (ModelSpec, DataSpec, TrainSpec):
-        group = parser.add_argument_group(cls.__name__.removesuffix("Spec").lower())
-        for field in fields(cls):
-            if field.name in _NOT_OPTIONS:
-                continue
-            option = f"--{field.name.replace('_', '-')}"
-            default = field.default if field.default is not MISSING else None
-            shown = f"default: {default}"
-            if isinstance(default, bool):
-                group.add_argument(option, action=argparse.BooleanOptionalAction, default=default)
-            elif isinstance(default, tuple) or field.name == "augment":
-                kind = {"no_skip": int, "milestones": float}.get(field.name, str)
-                group.add_argument(option, nargs="*", type=kind, default=default, help=shown)
-            else:
-                group.add_argument(
-                    option, type=type(default), default=default, choices=_CHOICES.get(field.name), help=shown
-                )
+    for part, cls in PARTS.items():
+        add_fields(parser.add_argument_group(part), cls, leave_out=FROM_DATA)
+
+
+def add_fields(parser: Any, cls: type, leave_out: tuple[str, ...] = ()) -> None:
+    """An option for every row of a spec but those left out, with its label, help, default and choices."""
+    for name, entry in rows(cls).items():
+        if name in leave_out:
+            continue
+        option, default = f"--{name.replace('_', '-')}", default_of(cls, name)
+        options: dict[str, Any] = {"default": default, "help": _help(entry, default)}
+        item = item_type(types(cls)[name])
+        if isinstance(default, bool):
+            parser.add_argument(option, action=argparse.BooleanOptionalAction, **options)
+        elif item is not None:
+            words = entry.label.split()[0].upper()
+            parser.add_argument(option, nargs="*", type=item, choices=entry.choices, metavar=words, **options)
+        else:
+            metavar = None if entry.choices else type(default).__name__.upper()
+            parser.add_argument(option, type=type(default), choices=entry.choices, metavar=metavar, **options)
+
+
+def _help(entry: Row, default: Any) -> str:
+    shown = " ".join(map(str, default)) or "none" if isinstance(default, tuple) else default
+    usual = "the data set's usual" if default is None else shown
+    return " ".join(filter(None, (f"{entry.label}.", entry.help, f"Default: {usual}"))).replace("%", "%%")
+
+
+def fields_of(cls: type, options: argparse.Namespace) -> dict[str, Any]:
+    """The fields of a spec that the options name."""
+    given = vars(options)
+    return {
+        f.name: tuple(given[f.name]) if isinstance(given[f.name], list) else given[f.name]
+        for f in fields(cls)
+        if f.init and f.name in given
+    }
 
 
 def spec_of(options: argparse.Namespace) -> RunSpec:
     """The run that the options describe. Raises DataError where --data names nothing."""
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(options).items()}
-
-    def part(cls: type) -> dict[str, Any]:
-        return {f.name: given[f.name] for f in fields(cls) if f.name in given}
-
     data = DataSpec(options.data) if options.data in catalogue.BUILT_IN else _own(options.data)
-    return RunSpec(ModelSpec(**part(ModelSpec)), replace(data, **part(DataSpec)), TrainSpec(**part(TrainSpec)))
+    parts = {part: fields_of(cls, options) for part, cls in PARTS.items()}
+    return RunSpec(
+        model=PARTS["model"](**parts["model"]),
+        data=replace(data, **parts["data"]),
+        train=PARTS["train"](**parts["train"]),
+    )
 
 
 def _own(path: str) -> DataSpec:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from resnet_viz.cli.options import add_spec_options, spec_of
+from resnet_viz.cli.options import add_fields, add_spec_options, fields_of, spec_of
 from resnet_viz.data import catalogue
 from resnet_viz.labs import grids
 from resnet_viz.runs import record, sweeps
@@ -26,11 +26,7 @@ SLIM = ("loss", "val_loss", "val_accuracy")
 
 def range_options(parser: argparse.ArgumentParser) -> None:
     """The net, and the rates to test."""
-    parser.add_argument("--min-lr", type=float, default=RangeSpec.min_lr, help="first rate; default: %(default)s")
-    parser.add_argument("--max-lr", type=float, default=RangeSpec.max_lr, help="last rate; default: %(default)s")
-    parser.add_argument(
-        "--num-steps", type=int, default=RangeSpec.num_steps, help="how many, a step each; default: %(default)s"
-    )
+    add_fields(parser, RangeSpec, leave_out=("networks",))
     add_spec_options(parser)
 
 
@@ -41,7 +37,7 @@ def lr_range(options: argparse.Namespace) -> Iterator[Event]:
     from resnet_viz.labs import lr_range
     from resnet_viz.train import job
 
-    lab = RangeSpec(min_lr=options.min_lr, max_lr=options.max_lr, num_steps=options.num_steps)
+    lab = RangeSpec(**fields_of(RangeSpec, options))
     spec = job.resolve(catalogue.fill(replace(spec_of(options), lab=lab)))
     torch.set_num_threads(spec.train.threads)
     yield Status(lab.title, 0, lab.num_steps)

@@ -51,16 +51,11 @@ def remedy(spec: RunSpec, least: int) -> str:
     return next((name for name, true in has.items() if true), "")
 
 
-def _settled(spec: RunSpec) -> RunSpec:
-    """Without the seed, and without what a machine decides for itself."""
-    return replace(spec, train=replace(spec.train, seed=0, threads=0, device="auto", dtype="auto"))
-
-
 def question(specs: Sequence[RunSpec]) -> str:
     """Which of QUESTIONS these runs answer together; "lr" where they differ in that alone; "" where they are no sweep."""
     if any(spec.lab for spec in specs):
         return ""
-    settled = [_settled(spec) for spec in specs]
+    settled = [spec.settled() for spec in specs]
     if len({s.train.lr for s in settled}) > 1 and len({replace(s, train=replace(s.train, lr=1)) for s in settled}) == 1:
         return "lr"
     if len(specs) < 3:

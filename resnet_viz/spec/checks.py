@@ -11,6 +11,12 @@ class SpecError(UserError):
     """What is wrong with a spec, in one sentence a user can act on."""
 
 
+def quote(value: object, most: int = 60) -> str:
+    """A value as a sentence quotes it, cut to ``most`` characters."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def require(condition: bool, sentence: str) -> None:
     """Raise SpecError with this sentence unless the condition holds."""
     if not condition:
@@ -19,4 +25,4 @@ def require(condition: bool, sentence: str) -> None:
 
 def choice(value: str, choices: Any, what: str) -> None:
     """Raise SpecError unless the value is one of the choices."""
-    require(value in choices, f"{what} {value!r} is not known; choose one of {', '.join(choices)}.")
+    require(value in choices, f"{what} {quote(value)} is not known; choose one of {', '.join(choices)}.")

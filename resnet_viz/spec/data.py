@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from resnet_viz.spec.checks import choice as _choice
-from resnet_viz.spec.checks import require as _require
+from resnet_viz.spec.checks import require
+from resnet_viz.spec.fields import WHOLE, check, row
 
 DATASETS = ("digits", "mnist", "fashion", "cifar10", "cifar100", "own")
-
-
 AUGMENTATIONS = ("flip", "crop", "cutout")
 
 
@@ -22,18 +20,20 @@ class DataSpec:
     None asks for the data set's own default.
     """
 
-    name: str = "digits"
-    hash: str = ""
-    label: str = ""
-    limit: int = 0
-    validation: float = 0.1
-    split_seed: int = 0
-    augment: tuple[str, ...] | None = None
+    name: str = row("digits", "Data", "↓: downloaded when first used.", choices=dict.fromkeys(DATASETS, ""))
+    hash: str = row("", "Hash of your own data")
+    label: str = row("", "Name of your own data")
+    limit: int = row(0, "Training images at most", "0: all.", low=0, high=10**9, step=500, tab="data")
+    validation: float = row(
+        0.1, "Validation share", "Of the training images, held back.", above=0, high=0.5, step=0.05, tab="data"
+    )
+    split_seed: int = row(0, "Seed of the split", low=0, high=WHOLE, tab="data")
+    augment: tuple[str, ...] | None = row(
+        None, "Augmentation", choices=dict(zip(AUGMENTATIONS, AUGMENTATIONS, strict=True)), separator="+", empty="none",
+        usual="flip+crop", tab="data",
+    )  # fmt: skip
 
     def validate(self) -> None:
-        _choice(self.name, DATASETS, "Data set")
-        _require(self.name != "own" or bool(self.hash), "Your own data needs its hash: import the file first.")
-        _require(self.limit >= 0, f"A limit of {self.limit} training images is below 0 (0 means all).")
-        _require(0 < self.validation <= 0.5, f"A validation share of {self.validation} is outside 0 to 0.5.")
-        for name in self.augment or ():
-            _choice(name, AUGMENTATIONS, "Augmentation")
+        """Raise SpecError with one sentence for the first thing that is wrong."""
+        check(self)
+        require(self.name != "own" or bool(self.hash), "Your own data needs its hash: import the file first.")

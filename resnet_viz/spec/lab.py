@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from resnet_viz.spec.checks import choice, require
+from resnet_viz.spec.checks import require
+from resnet_viz.spec.fields import WHOLE, check, row
 
 
 @dataclass(frozen=True)
@@ -20,18 +21,17 @@ class LesionSpec:
     blocks, drawn from ``seed``.
     """
 
-    networks: tuple[str, ...] = ()
-    images: int = 1000
-    repeats: int = 10
-    seed: int = 0
+    networks: tuple[str, ...] = row((), "Networks")
+    images: int = row(1000, "Test images", "0: all of them.", low=0, high=10**9, step=100)
+    repeats: int = row(10, "Draws", "Random draws for each number of blocks.", low=1, high=50)
+    seed: int = row(0, "Seed", "Of the draws.", low=0, high=WHOLE)
     kind: str = field(default="lesion", init=False)
     title: ClassVar[str] = "lesions"
 
     def validate(self) -> None:
+        """Raise SpecError with one sentence for the first thing that is wrong."""
+        check(self)
         require(1 <= len(self.networks) <= 4, f"Lesions compare 1 to 4 networks, not {len(self.networks)}.")
-        require(self.images >= 0, f"{self.images} images are below 0 (0 means all of the test split).")
-        require(1 <= self.repeats <= 50, f"{self.repeats} random draws are outside 1 to 50; 10 are usual.")
-        require(0 <= self.seed < 2**63, f"Seed {self.seed} is not a whole number from 0 up.")
 
 
 @dataclass(frozen=True)
@@ -42,34 +42,26 @@ class LandscapeSpec:
     axes of each network's training path, as far as that goes. ``images``: the first so many of ``split`` (0: all).
     """
 
-    networks: tuple[str, ...] = ()
-    directions: str = "random"
-    dimensions: int = 2
-    size: int = 17
-    reach: float = 1.0
-    images: int = 512
-    split: str = "train"
-    seed: int = 0
-    kind: str = field(default="landscape", init=False)
-    title: ClassVar[str] = "loss landscape"
-
     # Each halves the distance between the points of the one before.
     SIZES: ClassVar[tuple[int, ...]] = (5, 9, 17, 33, 65, 129)
     DIRECTIONS: ClassVar[dict[str, str]] = {"random": "random, filter-normalised", "path": "of the training path"}
+    SPLITS: ClassVar[dict[str, str]] = {"train": "training", "validation": "validation", "test": "test"}
+
+    networks: tuple[str, ...] = row((), "Networks")
+    directions: str = row("random", "Directions", choices=DIRECTIONS)
+    dimensions: int = row(2, "Dimensions", choices={1: "a line", 2: "a plane"})
+    size: int = row(17, "Points a side", choices={size: str(size) for size in (5, 9, 17, 33, 65, 129)})
+    reach: float = row(1.0, "Reach on each side", "In filter-normalised units.", above=0, high=10, step=0.25)
+    images: int = row(512, "Images", "0: all of them.", low=0, high=10**9, step=128)
+    split: str = row("train", "Split", choices=SPLITS)
+    seed: int = row(0, "Seed of the directions", low=0, high=WHOLE)
+    kind: str = field(default="landscape", init=False)
+    title: ClassVar[str] = "loss landscape"
 
     def validate(self) -> None:
+        """Raise SpecError with one sentence for the first thing that is wrong."""
+        check(self)
         require(1 <= len(self.networks) <= 4, f"Landscapes compare 1 to 4 networks, not {len(self.networks)}.")
-        choice(self.directions, self.DIRECTIONS, "Direction")
-        require(self.dimensions in (1, 2), f"A landscape has 1 or 2 dimensions, not {self.dimensions}.")
-        require(
-            self.size in self.SIZES,
-            f"A grid of {self.size:,} points a side, {self.size**self.dimensions:,} in all, is too fine, or not one that can be "
-            f"refined; choose one of {', '.join(map(str, self.SIZES))}.",
-        )
-        require(0 < self.reach <= 10, f"A reach of {self.reach:g} is outside 0 to 10; 1 is usual.")
-        require(self.images >= 0, f"{self.images} images are below 0 (0 means all).")
-        choice(self.split, ("train", "validation", "test"), "Split")
-        require(0 <= self.seed < 2**63, f"Seed {self.seed} is not a whole number from 0 up.")
 
 
 @dataclass(frozen=True)
@@ -79,19 +71,21 @@ class RangeSpec:
     ``num_steps``: so many, one a step, each the same factor above the one before.
     """
 
-    networks: tuple[str, ...] = ()
-    min_lr: float = 1e-5
-    max_lr: float = 10.0
-    num_steps: int = 100
+    networks: tuple[str, ...] = row((), "Networks")
+    min_lr: float = row(1e-5, "First learning rate", above=0)
+    max_lr: float = row(10.0, "Last learning rate", above=0)
+    num_steps: int = row(100, "Steps", "A learning rate each.", low=20, high=10_000)
     kind: str = field(default="lr_range", init=False)
     title: ClassVar[str] = "learning-rate range test"
 
     def validate(self) -> None:
+        """Raise SpecError with one sentence for the first thing that is wrong."""
+        check(self)
         require(not self.networks, "A range test trains the run's own network from its start: name no trained one.")
         require(
-            0 < self.min_lr < self.max_lr, f"Rates from {self.min_lr:g} to {self.max_lr:g} do not rise from above 0."
+            self.min_lr < self.max_lr,
+            f"Learning rates from {self.min_lr:g} to {self.max_lr:g} do not rise from above 0.",
         )
-        require(20 <= self.num_steps <= 10_000, f"{self.num_steps} rates are outside 20 to 10,000; 100 are usual.")
 
 
 LabSpec = LesionSpec | LandscapeSpec | RangeSpec

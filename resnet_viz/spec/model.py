@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from resnet_viz.spec.checks import choice as _choice
-from resnet_viz.spec.checks import require as _require
+from resnet_viz.spec.checks import require
+from resnet_viz.spec.fields import check, row
 
-FAMILIES = ("cifar", "imagenet", "article")
+FAMILIES = {"cifar": "CIFAR (6n+2)", "imagenet": "ImageNet (18–152)", "article": "the article's"}
 
 
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152)
@@ -65,91 +64,90 @@ class ModelSpec:
     ``init`` and ``stochastic_depth`` act only on blocks that have a skip; plain blocks always start from He.
     """
 
-    family: str = "cifar"
-    depth: int = 56
-    shortcut: str = "identity"
-    order: str = "original"
-    norm: str = "batch"
-    init: str = "he"
-    stochastic_depth: float = 0.0
-    width: float = 1.0
-    gate_bias: float = -6.0
-    no_skip: tuple[int, ...] = ()
-    channels: int = 3
-    classes: int = 10
-    size: int = 32
+    family: str = row("cifar", "Family", choices=FAMILIES, tab="network")
+    depth: int = row(
+        56, "Depth", "Layers with weights: 6n+2, 18 to 152 (ImageNet), or blocks + 2 (the article's).", tab="main"
+    )
+    shortcut: str = row("identity", "Shortcut", choices=SHORTCUTS, tab="network")
+    order: str = row("original", "Block order", choices=ORDERS, tab="network")
+    norm: str = row(
+        "batch", "Norm", "BatchNorm keeps norms healthy; without it plain gradients vanish.", choices=NORMS, tab="main"
+    )
+    init: str = row(
+        "he", "Start of residual branches", "Plain blocks always start from He.", choices=INITS, tab="network"
+    )
+    stochastic_depth: float = row(
+        0.0, "Stochastic depth",
+        "Chance that the last block's branch is dropped in a step, 1 − p_L (Huang 2016). Residual blocks alone.",
+        low=0, below=1, step=0.05, usual="0.5", tab="network",
+    )  # fmt: skip
+    width: float = row(1.0, "Width factor", "Times the usual channels.", low=0.125, high=16, step=0.5, tab="network")
+    gate_bias: float = row(
+        -6.0, "Gate bias", "Of gated shortcuts at the start (He 2016).", low=-100, high=100, tab="network"
+    )
+    no_skip: tuple[int, ...] = row((), "Skips off", "Blocks whose skip is off.", separator=".", usual="3.9")
+    channels: int = row(3, "Input channels", low=1, high=64)
+    classes: int = row(10, "Classes", low=2, high=10_000)
+    size: int = row(32, "Input size", "In pixels.", low=4, high=1024)
 
     def validate(self) -> None:
         """Raise SpecError for a combination that means nothing."""
-        _choice(self.family, FAMILIES, "Network family")
-        _choice(self.shortcut, SHORTCUTS, "Shortcut")
-        _choice(self.order, ORDERS, "Block order")
-        _choice(self.norm, NORMS, "Norm")
-        _choice(self.init, INITS, "Initialisation")
+        check(self)
         if self.family == "cifar":
             below, above = nearest_cifar_depths(self.depth)
-            _require(
+            require(
                 8 <= self.depth <= 1202 and self.depth % 6 == 2,
                 f"Depth {self.depth} is not 6n+2 between 8 and 1202; the nearest are {below} and {above}.",
             )
         elif self.family == "imagenet":
-            _require(
+            require(
                 self.depth in IMAGENET_DEPTHS,
                 f"Depth {self.depth} is not an ImageNet depth; choose one of {', '.join(map(str, IMAGENET_DEPTHS))}.",
             )
         else:
-            _require(3 <= self.depth <= 102, f"Depth {self.depth} is outside 3 to 102 for the article's network.")
+            require(3 <= self.depth <= 102, f"Depth {self.depth} is outside 3 to 102 for the article's network.")
         article = self.family == "article"
-        _require(
+        require(
             (self.order == "article") == article,
             f"Block order {self.order!r} does not fit family {self.family!r}: the article's block and its network go together.",
         )
-        _require(
+        require(
             self.shortcut in ("none", "maxpool") if article else self.shortcut != "maxpool",
             f"Shortcut {self.shortcut!r} does not fit family {self.family!r}: max-pooling belongs to the article's network, "
             "which knows only it and none.",
         )
-        _require(
+        require(
             self.family != "imagenet" or self.order == "original",
             f"Block order {self.order!r} is for the CIFAR family; the ImageNet family is torchvision's, order 'original'.",
         )
-        _require(
+        require(
             self.init != "zero_gamma" or (self.norm != "none" and self.order == "original"),
             "Zero-gamma needs a norm at the end of the branch: order 'original' with norm 'batch' or 'group'.",
         )
-        _require(
+        require(
             self.init != "fixup" or (self.norm == "none" and not article),
             f"Fixup replaces the norm: set norm to 'none', not {self.norm!r} (and not in the article's block).",
         )
         skipless = self.shortcut == "none"
-        _require(
+        require(
             not skipless or (self.init == "he" and self.stochastic_depth == 0),
             "A plain network starts from He without stochastic depth: other starts act only on blocks that have a skip.",
         )
-        _require(
+        require(
             self.shortcut not in ("concat", "scaling", "gate_exclusive") or self.init != "fixup",
             f"Fixup is defined for an added branch, not for shortcut {self.shortcut!r}.",
         )
-        _require(
+        require(
             self.stochastic_depth == 0 or self.shortcut != "concat",
             "Stochastic depth drops an added branch; a concatenating shortcut has none.",
         )
-        _require(
-            0 <= self.stochastic_depth < 1,
-            f"Stochastic depth {self.stochastic_depth} is outside 0 to 1 (it is 1 − p_L; 0.5 is usual).",
-        )
-        _require(0.125 <= self.width <= 16, f"Width factor {self.width} is outside 0.125 to 16.")
-        _require(math.isfinite(self.gate_bias), f"Gate bias {self.gate_bias} is not a number.")
-        _require(1 <= self.channels <= 64, f"{self.channels} input channels are outside 1 to 64.")
-        _require(2 <= self.classes <= 10_000, f"{self.classes} classes are outside 2 to 10,000.")
-        _require(4 <= self.size <= 1024, f"Input size {self.size} is outside 4 to 1024 pixels.")
         count = block_count(self)
         bad = [b for b in self.no_skip if not 1 <= b <= count]
-        _require(
+        require(
             not bad,
             f"Block {bad[0] if bad else 0} has no skip to switch off: this network has blocks 1 to {count}.",
         )
-        _require(
+        require(
             not skipless or not self.no_skip,
             "A plain network has no skips to switch off; leave the mask of skips empty.",
         )

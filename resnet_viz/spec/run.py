@@ -7,17 +7,19 @@ says "auto" is resolved once, when the run is created (`train.resolve`), and sto
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from resnet_viz.spec.checks import SpecError
-from resnet_viz.spec.checks import choice as _choice
-from resnet_viz.spec.checks import require as _require
+import cattrs
+
+from resnet_viz.spec.checks import SpecError, choice, quote, require
 from resnet_viz.spec.data import DataSpec
+from resnet_viz.spec.fields import KINDS, default_of, types
 from resnet_viz.spec.lab import LABS, LabSpec
 from resnet_viz.spec.model import ModelSpec
-from resnet_viz.spec.train import TrainSpec
+from resnet_viz.spec.train import MACHINE, TrainSpec
 from resnet_viz.spec.upgrade import SPEC_VERSION, upgraded
 
 
@@ -47,6 +49,11 @@ class RunSpec:
         """What is carried out: "train", or the kind of its lab."""
         return self.lab.kind if self.lab else "train"
 
+    def settled(self) -> RunSpec:
+        """Without the seed, and without what a machine decides for itself: equal for runs that say the same of a network."""
+        usual = {name: default_of(TrainSpec, name) for name in (*MACHINE, "seed")}
+        return replace(self, train=replace(self.train, **usual))
+
     def twin(self) -> RunSpec:
         """The run of the plain twin: everything else, seed and data order included, is the same."""
         return replace(self, model=self.model.twin())
@@ -58,41 +65,78 @@ def to_json(spec: Any) -> str:
     return json.dumps(asdict(spec) | version, sort_keys=True)
 
 
+def _strict(value: Any, kind: type) -> Any:
+    """A number, text, yes or no as it stands: nothing is turned into something else, but a whole number is a number too."""
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        raise SpecError(f"{quote(value)} stands where {KINDS[kind]} is wanted")
+    return value
+
+
+_CONVERTER = cattrs.Converter(detailed_validation=False)
+for _kind in (int, float, str, bool):
+    _CONVERTER.register_structure_hook(_kind, _strict)
+
+
 def _part(part: str, cls: type, values: Mapping[str, Any]) -> Any:
     values = upgraded(part, values)
-    known = {f.name for f in fields(cls)}
-    unknown = sorted(set(values) - known)
-    _require(
+    unknown = sorted(set(values) - {f.name for f in fields(cls)})
+    require(
         not unknown,
-        f"{cls.__name__} has no field {unknown[0] if unknown else ''!r}; this file may be from a newer version.",
+        f"{cls.__name__} has no field {quote(unknown[0]) if unknown else ''}; this file may be from a newer version.",
     )
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    converted = {}
+    for name, value in values.items():
+        try:
+            converted[name] = _CONVERTER.structure(value, types(cls)[name])
+        except (SpecError, TypeError, ValueError) as error:
+            raise SpecError(f"{cls.__name__}.{name}: {error}") from error
+    return cls(**converted)
 
 
 def part_from_json(cls: type, text: str) -> Any:
     """The ModelSpec, DataSpec or TrainSpec (``cls``) that ``to_json`` wrote. Raises SpecError for text that is not one."""
-    try:
+    with _said(f"This is not a {cls.__name__}"):
         return _part(cls.__name__.removesuffix("Spec").lower(), cls, json.loads(text))
-    except (json.JSONDecodeError, TypeError, AttributeError) as error:
-        raise SpecError(f"This is not a {cls.__name__}: {error}.") from error
+
+
+@contextmanager
+def _said(what: str) -> Iterator[None]:
+    """Whatever a text that is no description raises, as a sentence."""
+    try:
+        yield
+    except (
+        json.JSONDecodeError,
+        RecursionError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        SpecError,
+    ) as error:
+        raise SpecError(f"{what}: {str(error)[:200].rstrip('.')}.") from error
 
 
 def _lab(values: Mapping[str, Any] | None) -> LabSpec | None:
     if values is None:
         return None
-    _choice(values["kind"], LABS, "Lab")
+    choice(values["kind"], LABS, "Lab")
     return _part("lab", LABS[values["kind"]], {name: value for name, value in values.items() if name != "kind"})
 
 
 def from_json(text: str) -> RunSpec:
     """The RunSpec that ``to_json`` wrote, today or in an older version. Raises SpecError for text that is not one."""
-    try:
+    with _said("This is not the description of a run"):
         values = json.loads(text)
+        version = values.get("version", 1)
+        require(
+            type(version) is int and version <= SPEC_VERSION,
+            f"its version is {quote(version)}, and this app knows up to {SPEC_VERSION}; update it",
+        )
         return RunSpec(
             model=_part("model", ModelSpec, values["model"]),
             data=_part("data", DataSpec, values["data"]),
             train=_part("train", TrainSpec, values["train"]),
             lab=_lab(values.get("lab")),
         )
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise SpecError(f"This is not the description of a run: {error}.") from error

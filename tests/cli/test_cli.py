@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
     [
         (["--depth", "55"], "nearest are 50 and 56"),
         (["--batch-size", "5000"], "larger than the 1,350 training images"),
-        (["--lr", "-1"], "learning rate of -1"),
+        (["--lr", "-1"], "Learning rate -1"),
         (["--data", "nowhere.npz"], "nowhere.npz"),
         (["--resume", "abc"], "no run abc"),
         (["--no-skip", "28"], "blocks 1 to 27"),

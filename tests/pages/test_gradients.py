@@ -59,7 +59,7 @@ def test_the_fan_opens_as_the_nets_get_deeper() -> None:
 
 def test_a_click_switches_a_skip_off_and_a_third_net_is_measured() -> None:
     at = page()
-    at.session_state["off"] = "2"
+    at.session_state["no_skip"] = "2"
     at.run()
     assert not at.exception
     assert "skip 2 off" in headline(at)

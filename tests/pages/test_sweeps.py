@@ -55,9 +55,9 @@ def test_too_many_runs_get_a_sentence_and_no_start() -> None:
     ("state", "words"),
     [
         ({"question": "depth", "depth_depths": []}, "at least one depth"),
-        ({"question": "depth", "depth_lr": 0.0}, "learning rate of 0"),
-        ({"question": "overfitting", "overfitting_images": 1000}, "start from fewer"),
-        ({"question": "overfitting", "overfitting_images": 32}, "A batch of 64"),
+        ({"question": "depth", "depth_lr": 0.0}, "Learning rate 0"),
+        ({"question": "overfitting", "overfitting_limit": 1000}, "start from fewer"),
+        ({"question": "overfitting", "overfitting_limit": 32}, "A batch of 64"),
     ],
 )
 def test_bad_input_gets_one_sentence(state, words) -> None:

@@ -12,6 +12,7 @@ from resnet_viz.runs.store import Store
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
+from resnet_viz.spec.values import DEFAULTS
 from resnet_viz.ui import controls
 from resnet_viz.workers import engine
 from tests.apps import unrun
@@ -58,7 +59,7 @@ def test_every_preset_sets_the_controls_and_trains(name) -> None:
     at = unrun("twins").run()
     at.get("button_group")[0].set_value([name]) if at.get("button_group") else None
     at.session_state["preset"] = name
-    for key, value in (controls.DEFAULTS | controls.PRESETS[name][1]).items():
+    for key, value in (DEFAULTS | controls.PRESETS[name][1]).items():
         at.session_state[key] = value
     at.run()
     assert not at.exception
@@ -71,9 +72,9 @@ def test_every_preset_sets_the_controls_and_trains(name) -> None:
     ("changes", "words"),
     [
         ({"batch_size": 4096}, "4,096"),
-        ({"lr": 0.0}, "learning rate of 0"),
+        ({"lr": 0.0}, "Learning rate 0"),
         ({"norm": "none", "init": "zero_gamma"}, "Zero-gamma"),
-        ({"off": "99"}, "Block 99"),
+        ({"no_skip": "99"}, "Block 99"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_no_start(changes, words) -> None:

@@ -6,7 +6,8 @@ from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
-from resnet_viz.ui.controls import DEFAULTS, PRESETS, chosen, residual_spec, values_of
+from resnet_viz.spec.values import DEFAULTS, residual_spec, values_of
+from resnet_viz.ui.controls import PRESETS, chosen
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -13,6 +13,7 @@ from resnet_viz.files import ROOT
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.model import GREY, INITS, NORMS, ModelSpec
 from resnet_viz.spec.run import SpecError
+from resnet_viz.spec.values import DEFAULTS, residual_spec
 from resnet_viz.ui import controls
 from resnet_viz.words.gradients import says_norms
 
@@ -29,7 +30,7 @@ CONV_DEPTHS = (8, 14, 20, 32)
 
 def model() -> ModelSpec:
     """The residual network that the Twins form describes, for grey images of 8×8 pixels; raises SpecError."""
-    spec = replace(controls.residual_spec(controls.current()).model, **GREY)
+    spec = replace(residual_spec(controls.current()).model, **GREY)
     spec.validate()
     return spec
 
@@ -51,7 +52,7 @@ def draw_controls() -> None:
     if controls.current()["depth"] not in DEPTHS:
         st.session_state["depth"] = min(DEPTHS, key=lambda d: abs(d - controls.current()["depth"]))
     bound: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
-    st.select_slider("Depth", DEPTHS, controls.DEFAULTS["depth"], key="depth", **bound)
+    st.select_slider("Depth", DEPTHS, DEFAULTS["depth"], key="depth", **bound)
     left, right = st.columns(2)
     left.selectbox("Norm", list(NORMS), 0, NORMS.__getitem__, key="norm", **bound)
     right.selectbox(
@@ -59,7 +60,7 @@ def draw_controls() -> None:
         **bound,
     )  # fmt: skip
     left.selectbox("Images", list(IMAGES), 0, IMAGES.__getitem__, key="images", **bound)
-    right.number_input("Seed", 0, None, controls.DEFAULTS["seed"], 1, key="seed", **bound)
+    right.number_input("Seed", 0, None, DEFAULTS["seed"], 1, key="seed", **bound)
 
 
 @st.cache_data(show_spinner=False, max_entries=200)

@@ -19,23 +19,25 @@ from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import SHORTCUTS, ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
-from resnet_viz.ui.controls import DEPTHS, data_names
+from resnet_viz.spec.values import data_of
+from resnet_viz.ui.controls import DEPTHS, draw, draw_data
 from resnet_viz.ui.live import duration
 from resnet_viz.words import sweeps as sweep_words
 from resnet_viz.workers import engine
 
+USUAL = {name: getattr(TrainSpec(), name) for name in ("lr", "epochs", "batch_size")}
 # Defaults of each question's form. Twelve epochs of the digits are the app's own demo; few images and many epochs overfit.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "depth": {"data": "digits", "depths": [8, 20, 32, 44, 56], "shortcuts": ["identity", "none"], "seeds": 2, "epochs": 12},
+    "depth": {"data": "digits", "depths": [8, 20, 32, 44, 56], "shortcuts": ["identity", "none"], "seeds": 2, **USUAL},
     "shortcut": {
-        "data": "digits", "depths": [20], "seeds": 2, "epochs": 12,
+        "data": "digits", "depths": [20], "seeds": 2, **USUAL,
         "shortcuts": ["identity", "none", "projection_all", "scaling", "gate_exclusive", "gate_shortcut", "concat"],
     },
     "overfitting": {
-        "data": "digits", "depths": [20], "seeds": 2, "epochs": 30, "images": 256, "remedies": list(sweeps.REMEDIES),
+        "data": "digits", "depths": [20], "seeds": 2, **USUAL, "epochs": 30, "batch_size": 64, "limit": 256,
+        "remedies": list(sweeps.REMEDIES),
     },
 }  # fmt: skip
-RATE, BATCH = 0.05, {"depth": 128, "shortcut": 128, "overfitting": 64}
 
 
 @st.cache_data(show_spinner=False)
@@ -67,36 +69,35 @@ def form(kind: str) -> list[RunSpec]:
     def bound(name: str) -> dict[str, Any]:
         return {"key": f"{kind}_{name}", "persist_state": "session"}
 
-    names = data_names()
+    def asked(cls: type, name: str, **options: Any) -> Any:
+        return draw(cls, name, defaults[name], **bound(name), **options)
+
     left, right = st.columns(2)
-    data = left.selectbox("Data", list(names), format_func=names.__getitem__, **bound("data"))
-    seeds = right.number_input("Seeds", 1, 20, defaults["seeds"], **bound("seeds"))
+    with left:
+        data = data_of(draw_data(**bound("data")))
+        seeds = st.number_input("Seeds", 1, 20, defaults["seeds"], **bound("seeds"))
+        if kind != "depth":
+            depths = [st.selectbox("Depth", DEPTHS, DEPTHS.index(defaults["depths"][0]), **bound("depth"))]
+    with right:
+        train = TrainSpec(**{name: asked(TrainSpec, name) for name in ("lr", "epochs", "batch_size")})
     if kind == "depth":
         depths = st.multiselect("Depths", DEPTHS, defaults["depths"], **bound("depths"))
-    else:
-        depths = [left.selectbox("Depth", DEPTHS, DEPTHS.index(defaults["depths"][0]), **bound("depth"))]
-    epochs = left.number_input("Epochs", 1, 1000, defaults["epochs"], **bound("epochs"))
-    rate = right.number_input("Rate", 0.0, None, RATE, 0.01, "%g", **bound("lr"))
-    base = RunSpec(ModelSpec(), _data(data), TrainSpec(lr=rate, epochs=int(epochs), batch_size=BATCH[kind]))
+    base = RunSpec(ModelSpec(), data, train)
     if kind != "overfitting":
         shortcuts = st.multiselect(
             "Shortcuts", list(SHORTCUTS)[:-1], defaults["shortcuts"], _name, **bound("shortcuts")
         )
         return grids.depth_grid(base, depths, shortcuts, int(seeds))
-    images = right.number_input("Images", 32, None, defaults["images"], 32, help="Trained on.", **bound("images"))
+    with left:
+        limit = asked(DataSpec, "limit", label="Images trained on", help=None, min_value=32, step=32)
     remedies = st.multiselect(
         "Remedies", list(sweeps.REMEDIES), defaults["remedies"], sweep_words.remedy_label, **bound("remedies")
     )
     # More images are held back than usual, for one of 150 would be 0.7 points.
-    limited = replace(base.data, limit=int(images), validation=0.3)
+    limited = replace(base.data, limit=int(limit), validation=0.3)
     return grids.remedy_grid(
         replace(base, model=replace(base.model, depth=depths[0]), data=limited), remedies, int(seeds)
     )
-
-
-def _data(name: str) -> DataSpec:
-    own, _, hash_ = name.partition(":")
-    return DataSpec(own, hash=hash_)
 
 
 def _name(shortcut: str) -> str:

@@ -13,6 +13,7 @@ from resnet_viz.runs.record import Record
 from resnet_viz.runs.store import Run
 from resnet_viz.spec.lab import RangeSpec
 from resnet_viz.spec.run import RunSpec, SpecError
+from resnet_viz.spec.values import DEFAULTS
 from resnet_viz.ui import controls, live
 from resnet_viz.ui.frame import chart
 from resnet_viz.words.twins import called
@@ -28,7 +29,7 @@ ABOUT = (
 
 def _nets(lab: RangeSpec | None = None) -> list[RunSpec]:
     """The nets of the form, whatever its rate. Raises SpecError or DataError."""
-    return [replace(spec, lab=lab) for spec in controls.chosen(controls.current() | {"lr": controls.DEFAULTS["lr"]})]
+    return [replace(spec, lab=lab) for spec in controls.chosen(controls.current() | {"lr": DEFAULTS["lr"]})]
 
 
 def find_rate() -> None:
@@ -115,7 +116,7 @@ def _stop(runs: Sequence[Run]) -> None:
 
 def _several(found: dict[str, float]) -> None:
     """Whole runs of one net of the form at several rates, as one group on the stage."""
-    middle = found.get("residual") or next(iter(found.values()), controls.DEFAULTS["lr"])
+    middle = found.get("residual") or next(iter(found.values()), DEFAULTS["lr"])
     usual = ", ".join(f"{float(f'{middle * factor:.1g}'):g}" for factor in (0.1, 0.3, 1, 3))
     left, middle_, right = st.columns([2, 5, 3], vertical_alignment="bottom")
     names = {called(spec): spec for spec in _nets()}
