@@ -148,4 +148,4 @@ def test_the_command_line_ends_in_the_result(capsys) -> None:
 
 def test_a_range_of_rates_that_does_not_rise_is_said(capsys) -> None:
     assert main.main(["lab", "lr-range", "--min-lr", "1", "--max-lr", "0.1"]) == 2
-    assert "Rates from 1 to 0.1 do not rise" in capsys.readouterr().err
+    assert "Learning rates from 1 to 0.1 do not rise" in capsys.readouterr().err
