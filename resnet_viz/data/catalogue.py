@@ -1,7 +1,11 @@
 """Which data sets there are, how large they are, and how they are split: without torch, for pages need it.
 
 Built in: scikit-learn's digits. By download, found again offline: MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100, read by
-torchvision. The user's own: kept by `own_data.import_own`, found and read here.
+torchvision. The user's own: kept by `own.import_own`, found here, read by `splits`.
+
+To add one: a row in BUILT_IN, its name in `spec.data.DATASETS`, and its images as `train*.npz` and `test.npz` (x: uint8
+(N, H, W, C), y: (N,)) in a folder of its name below `home()`. Where torchvision has it, a row in `download.FILES` fetches it
+instead. The controls, the command line and every page take it from there.
 """
 
 from __future__ import annotations
@@ -81,7 +85,7 @@ def facts(spec: DataSpec) -> Facts:
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in read.items()}
         return Facts(**values)
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise _lost(spec) from error
+        raise lost(spec) from error
 
 
 def own_file(spec: DataSpec, suffix: str) -> Path:
@@ -101,7 +105,8 @@ def own_data() -> list[DataSpec]:
     return specs
 
 
-def _lost(spec: DataSpec) -> DataError:
+def lost(spec: DataSpec) -> DataError:
+    """What to say where the files of a user's data set are gone or damaged."""
     name = spec.label or spec.hash[:8]
     return DataError(f"Your data set {name!r} is no longer whole in {home() / 'own'}; bring its file or folder again.")
 
@@ -112,9 +117,9 @@ def split_sizes(spec: DataSpec) -> tuple[int, int, int]:
     Without a test split of its own a data set gives 16.5 % for it (297 of the 1,797 digits); ``validation`` is
     a share of what is left.
     """
-    about = facts(spec)
-    test = about.test or round(about.train * 0.165)
-    rest = about.train if about.test else about.train - test
+    meta = facts(spec)
+    test = meta.test or round(meta.train * 0.165)
+    rest = meta.train if meta.test else meta.train - test
     validation = max(1, round(rest * spec.validation))
     train = rest - validation
     return min(train, spec.limit) if spec.limit else train, validation, test
@@ -134,12 +139,12 @@ def total_steps(spec: RunSpec) -> int:
 def fill(spec: RunSpec) -> RunSpec:
     """The run with channels, classes and size taken from its data, and validated. Raises SpecError or DataError."""
     spec.data.validate()
-    about = facts(spec.data)
-    augment = about.augment if spec.data.augment is None else spec.data.augment
+    meta = facts(spec.data)
+    augment = meta.augment if spec.data.augment is None else spec.data.augment
     spec = replace(
         spec,
-        model=replace(spec.model, channels=about.channels, classes=len(about.classes), size=about.size),
-        data=replace(spec.data, augment=augment, label=about.label if spec.data.name == "own" else ""),
+        model=replace(spec.model, channels=meta.channels, classes=len(meta.classes), size=meta.size),
+        data=replace(spec.data, augment=augment, label=meta.label if spec.data.name == "own" else ""),
     )
     spec.validate()
     train = split_sizes(spec.data)[0]

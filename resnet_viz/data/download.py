@@ -1,15 +1,13 @@
-"""Data sets that are fetched once: torchvision's, checked, whole or not at all."""
+"""Data sets that are fetched once, by pooch: torchvision's, checked by their hashes, whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import gzip
-import http.client
 import shutil
 import tarfile
-import urllib.request
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,11 @@ from resnet_viz.data.catalogue import BUILT_IN, DataError, home
 Progress = Callable[[str, int, int], None]
 
 
-# What says that a data set is there, below home(): torchvision's files, or the archive they come in.
+def quiet(text: str, done: int, total: int) -> None:
+    """A progress that nobody sees."""
+
+
+# What is fetched from torchvision, and what says that it is there, below home(): its files, or the archive they come in.
 FILES = {
     "mnist": ("MNIST/raw/train-images-idx3-ubyte", "MNIST/raw/train-images-idx3-ubyte.gz"),
     "fashion": ("FashionMNIST/raw/train-images-idx3-ubyte", "FashionMNIST/raw/train-images-idx3-ubyte.gz"),
@@ -30,7 +32,8 @@ FILES = {
 
 def available(name: str) -> bool:
     """Whether a data set can be used without a network, as far as a look at its files can tell."""
-    return name not in FILES or any((home() / file).exists() for file in (*FILES[name], f"{name}/test.npz"))
+    ready = (*FILES.get(name, ()), f"{name}/test.npz")
+    return name in ("digits", "own") or any((home() / file).exists() for file in ready)
 
 
 def torchvision_sets(name: str, progress: Progress) -> list[Any]:
@@ -56,11 +59,10 @@ def torchvision_sets(name: str, progress: Progress) -> list[Any]:
     except (gzip.BadGzipFile, zlib.error, tarfile.TarError, EOFError, AssertionError, ValueError) as error:
         # What unpackers and torchvision's readers make of a file that was cut short.
         raise DataError(f"The files of {label} in {root} are damaged; delete them and start again.") from error
-    except (OSError, RuntimeError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
+    except (OSError, RuntimeError) as error:
         raise DataError(
-            f"{label} is not on this machine and could not be downloaded ({reason}); train on the built-in digits or your own "
-            f".npz, which need no network, or put its archives, such as {FILES[name][1]}, into {root}."
+            f"{label} is not on this machine and could not be downloaded ({reason(error)}); train on the built-in digits or "
+            f"your own .npz, which need no network, or put its archives, such as {FILES[name][1]}, into {root}."
         ) from error
 
 
@@ -83,23 +85,17 @@ def alone(path: Path, wait: Callable[[], None]) -> Iterator[None]:
 
 def _fetch(kind: Any, label: str, progress: Progress) -> None:
     """Fetch the archives of one of torchvision's data sets to where it looks for them, and unpack them there."""
-    from torchvision.datasets.utils import check_integrity, extract_archive
+    from torchvision.datasets.utils import extract_archive
 
     if hasattr(kind, "mirrors"):
         folder = home() / kind.__name__ / "raw"
         files = [(name, md5, [mirror + name for mirror in kind.mirrors]) for name, md5 in kind.resources]
     else:
         folder, files = home(), [(kind.filename, kind.tgz_md5, [kind.url])]
-    folder.mkdir(parents=True, exist_ok=True)
     for name, md5, addresses in files:
         target = folder / name
-        if not target.exists():  # else it was checked below, or the user put it there
-            part = target.with_name(f"{name}.part")
-            download(addresses, part, label, progress)
-            if not check_integrity(part, md5):
-                part.unlink()
-                raise OSError(f"{name} arrived damaged")
-            part.replace(target)  # whole or not at all
+        if not target.exists():  # else it came whole before, or the user put it there
+            download(addresses, target, f"md5:{md5}", label, progress)
         progress(f"Unpacking {label}", 0, 0)
         if name.endswith(".tar.gz"):
             extract_archive(target, folder)  # torchvision checks the files inside by their md5 when it reads them
@@ -110,16 +106,47 @@ def _fetch(kind: Any, label: str, progress: Progress) -> None:
             part.replace(target.with_suffix(""))
 
 
-def download(addresses: list[str], part: Path, label: str, progress: Progress) -> None:
-    """Fetch a file from the first of its addresses that answers. Raises OSError, the last one's."""
+class _Bar:
+    """What pooch counts bytes with: passes them on as ``progress(text, done, total)``."""
+
+    def __init__(self, text: str, progress: Progress) -> None:
+        self.text, self.progress, self.total, self.done = text, progress, 0, 0
+
+    def update(self, count: int) -> None:
+        self.done += count
+        self.progress(self.text, min(self.done, self.total) if self.total else self.done, self.total)
+
+    def reset(self) -> None:
+        self.done = 0
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+def download(addresses: Sequence[str], target: Path, known_hash: str | None, label: str, progress: Progress) -> None:
+    """Fetch a file from the first of its addresses that gives it whole: afterwards it is there and right, or not there.
+
+    ``known_hash``: as pooch takes it, "md5:..." or a SHA-256; None: the caller checks. Raises OSError, the last address's.
+    """
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")  # what it does is said by ``progress``
     for number, address in enumerate(addresses, 1):
+        bar = _Bar(f"Downloading {label}", progress)
+        downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 18, timeout=15)
         try:
-            with urllib.request.urlopen(address, timeout=15) as source, part.open("wb") as sink:
-                total = int(source.headers.get("Content-Length") or 0)
-                while chunk := source.read(1 << 18):
-                    sink.write(chunk)
-                    progress(f"Downloading {label}", sink.tell(), total)
+            try:
+                pooch.retrieve(address, known_hash, target.name, target.parent, downloader=downloader)
+            except ValueError:  # which is how pooch says that the hash is another
+                raise OSError(f"{target.name} arrived damaged") from None
             return
-        except (OSError, http.client.HTTPException):
+        except OSError:  # those of requests are of this kind
             if number == len(addresses):
                 raise
+
+
+def reason(error: BaseException) -> str:
+    """Why a download failed, in the words of the first of the errors that requests has wrapped in each other."""
+    while error.__context__ and not error.__suppress_context__:
+        error = error.__context__
+    return getattr(error, "strerror", None) or str(error)

@@ -1,22 +1,19 @@
 """Class folders of images, in an archive or on disk, into arrays of one size.
 
-The files are untrusted: a image's size is checked before its pixels are read, and one that is broken is left out and counted.
+The files are untrusted: an image's size is checked before its pixels are read, and one that is broken is left out and counted.
 """
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from resnet_viz.data import images
+from resnet_viz.data.archives import ImageFile
+from resnet_viz.data.arrays import LabelledImages
 from resnet_viz.data.catalogue import DataError
 from resnet_viz.data.download import Progress
 from resnet_viz.data.images import FORMATS
@@ -27,34 +24,7 @@ SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "tes
 SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
 
 
-@dataclass(frozen=True)
-class Pile:
-    """Images (N, H, W, C) uint8 and labels (N,), as found; the test split may be empty."""
-
-    x: np.ndarray
-    y: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
-    classes: tuple[str, ...] | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Item:
-    """A image's file: where it lies, its size in bytes, and how to open it."""
-
-    parts: tuple[str, ...]
-    bytes: int
-    open: Callable[[], Any]
-
-    @contextlib.contextmanager
-    def image(self) -> Iterator[Image.Image]:
-        """The image, its pixels not yet read. Raises what `images.opened` does."""
-        with self.open() as file, images.opened(file, self.bytes) as image:
-            yield image
-
-
-def read_class_folders(name: str, items: list[Item], progress: Progress) -> Pile:
+def read_class_folders(name: str, items: list[ImageFile], progress: Progress) -> LabelledImages:
     """The images of all class folders, square, of one size and of one or three channels; ``name`` is what errors call it.
 
     Their order, and so the content's hash, depends on their paths below the class folders alone. Raises DataError.
@@ -115,15 +85,15 @@ def read_class_folders(name: str, items: list[Item], progress: Progress) -> Pile
     test, labels = np.array([t for t, _ in kept]), np.array([label for _, label in kept], np.int64)
     x = x[: len(kept)]
     if not test.any():
-        return Pile(x, labels, x[:0], labels[:0], classes, tuple(notes))
-    return Pile(x[~test], labels[~test], x[test], labels[test], classes, tuple(notes))
+        return LabelledImages(x, labels, x[:0], labels[:0], classes, tuple(notes))
+    return LabelledImages(x[~test], labels[~test], x[test], labels[test], classes, tuple(notes))
 
 
 def _hidden(parts: tuple[str, ...]) -> bool:
     return any(part.startswith((".", "__MACOSX")) for part in parts)
 
 
-def _placed(items: list[Item]) -> tuple[list[tuple[str, str, Item]], int, list[str]]:
+def _placed(items: list[ImageFile]) -> tuple[list[tuple[str, str, ImageFile]], int, list[str]]:
     """(split, class, item) of each image in a class folder, in the order of their paths; how many are in none; notes."""
     places = [(item.parts, item) for item in sorted(items, key=lambda item: item.parts)]
     # Folders that hold all the rest are wrapping, as long as folders are left below them.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from resnet_viz.data.catalogue import BUILT_IN, DataError, _lost, facts, home, own_file, split_sizes
-from resnet_viz.data.download import FILES, Progress, torchvision_sets
+from resnet_viz.data.catalogue import BUILT_IN, DataError, facts, home, lost, own_file, split_sizes
+from resnet_viz.data.download import FILES, Progress, quiet, torchvision_sets
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.train import seed_from
 
@@ -24,21 +24,20 @@ class Splits:
     classes: tuple[str, ...]
 
 
-def load_splits(spec: DataSpec, progress: Progress | None = None) -> Splits:
+def load_splits(spec: DataSpec, progress: Progress = quiet) -> Splits:
     """The images of a spec, split. Downloads what is not there yet. Raises DataError."""
-    progress = progress or (lambda text, done, total: None)
     x, y, test_x, test_y = _read(spec, progress)
-    about = facts(spec)
+    meta = facts(spec)
     train, validation, test = split_sizes(spec)
     order = np.random.default_rng(seed_from(spec.split_seed, "split", spec.name, spec.hash)).permutation(len(x))
-    if not about.test:
+    if not meta.test:
         chosen, order = order[:test], order[test:]
         test_x, test_y = x[chosen], y[chosen]
     parts = {"validation": order[:validation], "train": order[validation : validation + train]}
     return Splits(
         {name: x[rows] for name, rows in parts.items()} | {"test": test_x},
         {name: y[rows] for name, rows in parts.items()} | {"test": test_y},
-        about.classes,
+        meta.classes,
     )
 
 
@@ -50,7 +49,7 @@ def _read(spec: DataSpec, progress: Progress) -> tuple[np.ndarray, np.ndarray, n
             with np.load(path, allow_pickle=False) as file:
                 return file["x"], file["y"], file["x_test"], file["y_test"]
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise _lost(spec) from error
+            raise lost(spec) from error
     if spec.name == "digits":
         from sklearn.datasets import load_digits
 
@@ -60,6 +59,9 @@ def _read(spec: DataSpec, progress: Progress) -> tuple[np.ndarray, np.ndarray, n
         return x, y.astype(np.int64), x[:0], y[:0].astype(np.int64)
     if (home() / spec.name / "test.npz").exists():
         return _from_parts(home() / spec.name, BUILT_IN[spec.name].label)
+    if spec.name not in FILES:
+        label = BUILT_IN[spec.name].label
+        raise DataError(f"{label} is not on this machine; put train.npz and test.npz (x, y) into {home() / spec.name}.")
     both = []
     for data in torchvision_sets(spec.name, progress):
         x = np.asarray(data.data)
@@ -86,7 +88,7 @@ def load_test(spec: DataSpec) -> tuple[np.ndarray, np.ndarray]:
     Where it lies in a file of its own, the rest is not read: CIFAR-10's is a sixth of it.
     """
     alone_in = home() / spec.name / "test.npz"
-    if spec.name in FILES and alone_in.exists():
+    if spec.name in BUILT_IN and alone_in.exists():
         return _joined([alone_in], BUILT_IN[spec.name].label)
     splits = load_splits(spec)
     return splits.images["test"], splits.labels["test"]

@@ -60,6 +60,14 @@ def _load(source: Source, stamp: float) -> Network:
     return weights.load(source)
 
 
+def class_names(source: Source) -> tuple[str, ...]:
+    """What a network tells apart, as its own file has it, for its data set may be gone; numbers where the file can't be read."""
+    try:
+        return network(source.ref).classes
+    except NetworkError:  # which is said where the network is drawn
+        return tuple(map(str, range(source.spec.classes)))
+
+
 def unique(sources: Sequence[Source]) -> dict[str, str]:
     """ref → a label that no other has."""
     many = Counter(source.label for source in sources)
@@ -133,7 +141,7 @@ def _sample(key: str, source: Source) -> Chosen:
         st.session_state[key] = names[0]
     name = st.selectbox("Sample", names, format_func=str.capitalize, key=key, persist_state="session")
     link(key, name, names[0])
-    classes = catalogue.facts(source.data).classes if source.data else ()
+    classes = class_names(source) if source.data else ()
     return Chosen(_shipped(name), name, classes.index(name) if name in classes else None)
 
 
@@ -150,16 +158,15 @@ def _from_data(key: str, source: Source) -> Chosen | None:
         st.info(f"{error} Until then, a sample:")
         return None
     st.session_state[key] = min(max(linked(key, 0, int), 0), len(x) - 1)
-    about = catalogue.facts(source.data) if source.data else None
-    assert about
-    number = st.number_input(
-        f"Test image of {about.label}, 0 to {len(x) - 1:,}", 0, len(x) - 1, step=1, key=key, persist_state="session"
-    )
+    assert source.data
+    classes = class_names(source)
+    asked = f"Test image of {catalogue.facts(source.data).label}, 0 to {len(x) - 1:,}"
+    number = st.number_input(asked, 0, len(x) - 1, step=1, key=key, persist_state="session")
     link(key, str(number), "0")
     label = int(y[number])
-    st.caption(f"It shows: {about.classes[label]}")
+    st.caption(f"It shows: {classes[label]}")
     image = np.repeat(x[number], 3, 2) if x.shape[3] == 1 else x[number]
-    return Chosen(image, f"test image {number}, {about.classes[label]}", label)
+    return Chosen(image, f"test image {number}, {classes[label]}", label)
 
 
 def _own(key: str, kind: str) -> Chosen | None:
@@ -217,9 +224,9 @@ def pool(source: Source, most: int = 1000) -> Pool:
     spec = source.spec
     try:
         x, y = test_images(source)
-        about = catalogue.facts(source.data) if source.data else None
-        assert about
-        return Pool(x[:most], y[:most], f"the first {min(most, len(x)):,} test images of {about.label}")
+        assert source.data
+        label = catalogue.facts(source.data).label
+        return Pool(x[:most], y[:most], f"the first {min(most, len(x)):,} test images of {label}")
     except catalogue.DataError:
         found = _parts(spec.size, spec.channels, min(most, 300 if spec.size <= 64 else 60))
         return Pool(

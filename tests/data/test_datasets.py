@@ -5,12 +5,11 @@ import hashlib
 import io
 import pickle
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
 import threading
-import urllib.error
-import urllib.request
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -39,9 +38,9 @@ def home(tmp_path, monkeypatch) -> Path:
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch) -> None:
     def refuse(*_a, **_k):
-        raise urllib.error.URLError("no route to host")
+        raise OSError(113, "no route to host")
 
-    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 ARCHIVES = {"cifar10": "cifar-10-python.tar.gz", "fashion": "FashionMNIST/raw/train-images-idx3-ubyte.gz"}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet_viz.data import catalogue, images, own
+from resnet_viz.data import archives, catalogue, images
 from resnet_viz.data import folders as class_folders
 from resnet_viz.data.catalogue import DataError
 from resnet_viz.data.own import import_own
@@ -353,7 +353,7 @@ def test_memory_follows_what_is_kept_not_what_is_unpacked() -> None:
 
 
 def test_limits_hold_for_what_is_many_or_large(monkeypatch, home, tmp_path) -> None:
-    monkeypatch.setattr(own, "ENTRIES", 19)
+    monkeypatch.setattr(archives, "ENTRIES", 19)
     refused(("pets.zip", archive(folders())), "more than 19 files", home)
     (tmp_path / "many").mkdir()
     for i in range(20):

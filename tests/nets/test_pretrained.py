@@ -96,7 +96,7 @@ def test_without_a_network_one_sentence_says_so(monkeypatch) -> None:
     def unplugged(*args: object, **options: object) -> None:
         raise OSError("Network is unreachable")
 
-    monkeypatch.setattr("urllib.request.urlopen", unplugged)
+    monkeypatch.setattr("socket.getaddrinfo", unplugged)
     with pytest.raises(NetworkError) as caught:
         pretrained.fetch_torchvision(50)
     sentence = str(caught.value)

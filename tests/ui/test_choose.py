@@ -11,8 +11,10 @@ from resnet_viz.data import catalogue, images
 from resnet_viz.data.splits import load_test
 from resnet_viz.nets import refs
 from resnet_viz.runs.store import Store
+from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.ui import choose
+from tests.apps import headline, unrun
 
 pytestmark = pytest.mark.usefixtures("no_workers")
 
@@ -190,7 +192,7 @@ def test_torchvisions_networks_are_offered_and_without_a_network_a_sentence_says
     def unplugged(*args: object, **options: object) -> None:
         raise OSError("Network is unreachable")
 
-    monkeypatch.setattr("urllib.request.urlopen", unplugged)
+    monkeypatch.setattr("socket.getaddrinfo", unplugged)
     at = page(net="torchvision:18")
     assert found(at)[0] == refs.shipped()[0]
     at.button(key="fetch torchvision:18").click().run()
@@ -220,3 +222,41 @@ def test_a_network_is_loaded_once_and_again_when_its_file_has_changed() -> None:
 def test_imagenets_nets_see_what_torchvisions_transform_leaves() -> None:
     assert refs.torchvision(50).resize == 256  # and 224 cut from it: test_images holds that to torchvision
     assert {source.resize for source in refs.shipped()} == {0}
+
+
+@pytest.fixture
+def own_run() -> tuple[DataSpec, bytes]:
+    """A data set of somebody's own, kept and gone again, and the last checkpoint of a net trained on it."""
+    from resnet_viz.data.own import import_own
+    from resnet_viz.runs.events import Checkpoint
+    from resnet_viz.spec.run import RunSpec
+    from resnet_viz.spec.train import TrainSpec
+    from resnet_viz.train.job import run
+
+    file = io.BytesIO()
+    x = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), np.uint8)
+    np.savez(file, x=x, y=np.arange(40) % 2, classes=["ant", "bee"])
+    data = import_own(("insects.npz", file.getvalue()))
+    spec = catalogue.fill(RunSpec(ModelSpec(depth=8, width=0.25), data, TrainSpec(steps=2, batch_size=8, threads=1)))
+    saved = [event for event in run(spec) if isinstance(event, Checkpoint)]
+    for suffix in (".json", ".npz"):
+        catalogue.own_file(data, suffix).unlink()
+    return spec.data, saved[-1].data
+
+
+@pytest.mark.parametrize("name", ["inside", "explain", "lesions"])
+def test_a_page_draws_a_net_whose_own_data_set_is_gone(name, own_run) -> None:
+    """The names of the classes come with the weights."""
+    from resnet_viz.nets.bring import import_checkpoint
+
+    data, content = own_run
+    source = import_checkpoint("insects.pt", content)
+    assert source.data == data
+    state = {"lesion_net": source.ref} if name == "lesions" else {"net": source.ref, "methods": ["gradcam"]}
+    at = unrun(name, **state).run()
+    assert not at.exception
+    if name != "lesions":
+        assert at.selectbox(key="net").value == source.ref
+        assert "ant" in headline(at) or "bee" in headline(at)
+        assert kind(at, "data").exception == []
+        assert any("no longer whole" in info.value for info in at.info)

@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from resnet_viz.data import catalogue
 from resnet_viz.figures.overlay import SCALES, VIEWS, Look
 from resnet_viz.nets.refs import Source
+from resnet_viz.ui import choose
 from resnet_viz.ui.explain.view import Question, Values, View, methods
 
 USUAL = "as published"
@@ -17,10 +17,10 @@ USUAL = "as published"
 
 def name_classes(source: Source) -> None:
     """What the net can say at all, before anybody brings a image of something else."""
-    classes = catalogue.facts(source.data).classes if source.data else ()
     if source.data is None:
         words = f"It tells {source.spec.classes:,} classes apart."
     else:
+        classes = choose.class_names(source)
         words = f"It knows {len(classes)} classes: {', '.join(classes[:12])}{' …' * (len(classes) > 12)}."
     st.caption(f"{words} Whatever you show it, it will say one of them.")
 
