@@ -210,6 +210,38 @@ def test_the_sentence(given, maps, words) -> None:
 
 
 @pytest.mark.parametrize(
+    ("correlation", "words"),
+    [
+        (0.75, "agree:"),
+        (0.65, "agree in part:"),
+        (0.35, "agree in part:"),
+        (0.25, "have little in common:"),
+        (0.1, "have little in common:"),
+        (-0.25, "have little in common:"),
+        (-0.35, "contradict each other:"),
+    ],
+)
+def test_maps_agree_in_words_as_far_as_in_numbers(correlation, words) -> None:
+    """Spearman's correlation of a permutation without ties is 1 − 6 Σd² / (n³ − n)."""
+    ranks = np.arange(400)
+    other, n = ranks.copy(), len(ranks)
+    rng = np.random.default_rng(0)
+    # Swaps of random pairs bring it down from 1; reversed, up from −1.
+    if correlation < 0:
+        other = other[::-1].copy()
+
+    def measured() -> float:
+        return 1 - 6 * ((ranks - other) ** 2).sum() / (n**3 - n)
+
+    while abs(measured()) > abs(correlation):
+        a, b = rng.integers(0, n, 2)
+        other[[a, b]] = other[[b, a]]
+    assert measured() == pytest.approx(correlation, abs=0.03)
+    said = explain.sentence(case(), tuple(r.reshape(20, 20).astype(np.float32) for r in (ranks, other)))
+    assert f"maps {words} rank correlation" in said
+
+
+@pytest.mark.parametrize(
     ("raw", "words"),
     [
         (-np.abs(RAW) - 1, "Nothing in layer3.2 speaks for cat"),
