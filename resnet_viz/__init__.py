@@ -1,3 +1,38 @@
-"""ResNet Viz: see why residual networks work."""
+"""ResNet Viz: see why residual networks work. What Python programs use; each name is imported when it is asked for.
+
+import resnet_viz as rv
+for event in rv.run(rv.RunSpec(rv.ModelSpec(depth=20), train=rv.TrainSpec(epochs=2))): ...
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from resnet_viz.nets.models import build as build
+    from resnet_viz.spec.data import DataSpec as DataSpec
+    from resnet_viz.spec.model import ModelSpec as ModelSpec
+    from resnet_viz.spec.run import RunSpec as RunSpec
+    from resnet_viz.spec.train import TrainSpec as TrainSpec
+    from resnet_viz.train.job import run as run
 
 __version__ = "0.2.0"
+
+_FACE = {
+    "build": "nets.models",
+    "run": "train.job",
+    "DataSpec": "spec.data",
+    "ModelSpec": "spec.model",
+    "RunSpec": "spec.run",
+    "TrainSpec": "spec.train",
+}
+__all__ = ["DataSpec", "ModelSpec", "RunSpec", "TrainSpec", "build", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FACE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_FACE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_FACE]

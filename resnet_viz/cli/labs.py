@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,15 +13,16 @@ import numpy as np
 from tqdm import tqdm
 
 from resnet_viz import labs
-from resnet_viz.cli import start, training
+from resnet_viz.cli import quick, sweep
 from resnet_viz.cli.options import add_fields, fields_of
+from resnet_viz.cli.output import print_json, writable
 from resnet_viz.nets import refs
 from resnet_viz.runs import record
 from resnet_viz.runs.events import Event, Point, Result, Status
 from resnet_viz.runs.record import Record, Series
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.lab import LabSpec, LandscapeSpec, LesionSpec
-from resnet_viz.spec.train import TrainSpec
+from resnet_viz.spec.train import DEVICES, TrainSpec
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,10 @@ def network_options(parser: argparse.ArgumentParser, cls: type[LabSpec]) -> None
     """An option for every field of a lab's spec, and which trained networks; one device and number of threads for all."""
     parser.add_argument(
         "--networks", nargs="+", metavar="REF", default=["shipped:digits-residual-20", "shipped:digits-plain-20"],
-        help="shipped:NAME, run:ID or file:HASH; default: %(default)s",
+        help="as `networks` lists them; default: the digits twins that ship",
     )  # fmt: skip
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
+    parser.add_argument("--device", default="auto", choices=DEVICES, help="default: auto")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep what was measured, as pages read it (.npz)")
     add_fields(parser, cls, leave_out=("networks",))
 
@@ -100,27 +99,27 @@ LABS: dict[str, Lab] = {
         lambda options: on_networks(options, LandscapeSpec),
     ),
     "lr-range": Lab(
-        "the learning rate at which a net's loss falls fastest (Smith 2017)", training.range_options, training.lr_range
+        "the learning rate at which a net's loss falls fastest (Smith 2017)", sweep.range_options, sweep.lr_range
     ),
     "sweep": Lab(
         "train a grid of depths, shortcuts or remedies against overfitting, and seeds",
-        training.sweep_options,
-        training.sweep,
+        sweep.sweep_options,
+        sweep.sweep,
     ),
     "gradients": Lab(
         "gradient and activation norms of a network and its plain twin before the first step",
-        start.network_options,
-        start.gradients,
+        quick.network_options,
+        quick.gradients,
     ),
     "shattering": Lab(
         "correlation of gradients between inputs in deep fully connected nets (Balduzzi 2017)",
-        start.seed_option,
-        start.shattering,
+        quick.seed_option,
+        quick.shattering,
     ),
     "paths": Lab(
         "the gradient that paths of each length carry before the first step (Veit 2016)",
-        start.network_options,
-        start.paths,
+        quick.network_options,
+        quick.paths,
     ),
 }
 
@@ -137,12 +136,13 @@ def add_parsers(commands: Any) -> None:
 
 
 def _call(options: argparse.Namespace) -> int:
+    writable(getattr(options, "save", None))
     status = "failed"
     with tqdm(disable=options.json, delay=0.5, unit="step") as bar:
         for event in options.lab.events(options):
             if options.json:
                 if line := _line(event):
-                    print(json.dumps(_plain(line), allow_nan=False), flush=True)
+                    print_json(line)
             elif isinstance(event, Status):
                 bar.set_description_str(event.text, refresh=False)
                 bar.total = bar.total or event.total  # the lab's own comes first; what is inside a step counts apart
@@ -166,14 +166,3 @@ def _line(event: Event) -> dict[str, Any] | None:
         case Result():
             return {"event": "result", "status": event.status, "message": event.message, **event.values}
     return None
-
-
-def _plain(value: Any) -> Any:
-    """The same for JSON, which has no arrays, NaN or infinity: lists and nulls."""
-    if isinstance(value, dict):
-        return {name: _plain(v) for name, v in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,17 +1,22 @@
-"""The twins that ship with the app: trained by this project's own trainer, and written into assets/."""
+"""`reference`: the twins that ship with the app, trained by this project's own trainer and written into assets/."""
 
 from __future__ import annotations
 
+import argparse
 import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from resnet_viz.cli.output import FileError
+from resnet_viz.cli.train import follow
 from resnet_viz.figures.numbers import moments
-from resnet_viz.nets import refs, weights
+from resnet_viz.nets import refs
 from resnet_viz.runs import record
 from resnet_viz.runs.record import Record, Series
 from resnet_viz.runs.store import Run, Store
+from resnet_viz.spec.checks import choice
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
@@ -40,6 +45,28 @@ def specs(what: str) -> list[RunSpec]:
     seeds = range(SEEDS if what == "digits-56" else 1)
     pairs = [RunSpec(ModelSpec(depth=int(depth)), DataSpec(data), replace(settings, seed=seed)) for seed in seeds]
     return [spec for pair in pairs for spec in (pair, pair.twin())]
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command ``reference``."""
+    command = commands.add_parser("reference", help="train the twins that ship with the app again (hours)")
+    command.add_argument("what", nargs="*", metavar="SET", help=f"{', '.join(SETS)}; default: all")
+    command.add_argument("--to", type=Path, default=ASSETS, metavar="FOLDER", help="default: assets/twins")
+    command.set_defaults(call=reference)
+
+
+def reference(options: argparse.Namespace) -> int:
+    """Train what ships with the app, on this machine, and write it. Raises SpecError for a set that is none."""
+    for what in options.what:
+        choice(what, SETS, "Set of twins")
+    if not options.to.is_dir():
+        raise FileError(f"There is no folder {str(options.to)!r}; make it, or name another.")
+    store = Store()
+    for what in options.what or SETS:
+        ids = train(store, what, lambda ids: follow(store, ids))
+        for path in write(store, what, ids, options.to):
+            print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
+    return 0
 
 
 def train(store: Store, what: str, follow: Callable[[Sequence[str]], None]) -> list[str]:
@@ -83,6 +110,8 @@ def _drawn(series: Series) -> Series:
 
 
 def _weights(store: Store, run: Run, to: Path) -> list[Path]:
+    from resnet_viz.nets import weights  # and torch with it
+
     spec = run.spec
     name = f"{spec.data.name}-{spec.model.called}"
     per_epoch = run.steps // spec.train.epochs

@@ -1,5 +1,6 @@
 """The command line: what it prints for programs, and one sentence for mistakes."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from resnet_viz.cli import main
 from resnet_viz.cli.options import spec_of
+from resnet_viz.nets import refs
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.run import RunSpec, from_json
 
@@ -83,6 +85,81 @@ def test_a_home_that_cannot_be_written_gets_one_sentence(tmp_path, monkeypatch, 
     monkeypatch.setenv("RESNET_VIZ_HOME", str(tmp_path / "file"))
     assert main.main(["runs"]) == 2
     assert "set RESNET_VIZ_HOME" in capsys.readouterr().err
+
+
+NOWHERE = "/nowhere/at/all/x"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["export", "RUN", "--csv", NOWHERE], "no folder '/nowhere/at/all'"),
+        (["export", "RUN", "--html", NOWHERE], "no folder '/nowhere/at/all'"),
+        (["export", "RUN", "--html", "/"], "is a folder"),
+        (["lab", "lesion", "--save", NOWHERE], "no folder"),
+        (["lab", "sweep", "--save", NOWHERE], "no folder"),
+        (["reference", "bogus"], "Set of twins 'bogus' is not known; choose one of digits-56,"),
+        (["reference", "--to", NOWHERE], "no folder"),
+        (["train", "--resume", "RUN", "--lr", "0.1", "--epochs", "3"], "leave --lr, --epochs out"),
+        (["train", "--resume", "RUN", "--twins"], "leave --twins out"),
+    ],
+)
+def test_what_can_not_be_done_is_said_before_any_work(arguments, words, capsys) -> None:
+    store = Store()
+    run = store.create([(RunSpec(), 1)])[0]
+    assert main.main([run if word == "RUN" else word for word in arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert len(error.strip().splitlines()) == 1
+    assert [r.id for r in store.runs()] == [run]
+
+
+def test_export_writes_every_file_that_is_asked_for(tmp_path, capsys) -> None:
+    run = Store().create([(RunSpec(), 1)])[0]
+    csv, html = tmp_path / "a.csv", tmp_path / "b.html"
+    assert main.main(["export", run, "--csv", str(csv), "--html", str(html)]) == 0
+    assert csv.read_text().startswith("run,name,metric")
+    assert html.read_text().startswith("<!DOCTYPE html>")
+    said = capsys.readouterr().out
+    assert str(csv) in said
+    assert str(html) in said
+
+
+def test_a_run_is_deleted_with_a_word(capsys) -> None:
+    store = Store()
+    run = store.create([(RunSpec(), 1)])[0]
+    assert main.main(["runs", "--delete", run]) == 0
+    assert f"Deleted {run}, residual-56 on digits" in capsys.readouterr().out
+    assert store.runs() == []
+
+
+def test_networks_lists_what_labs_take(capsys) -> None:
+    assert main.main(["networks"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert {"shipped:digits-residual-20", "shipped:digits-plain-20"} <= set(listed)
+    for ref in listed:
+        assert refs.find(ref, Store()).ref == ref
+
+
+def test_a_reader_that_leaves_early_meets_no_traceback() -> None:
+    store = Store()
+    store.create([(RunSpec(), 1)] * 2000)
+    command = f"{sys.executable} -m resnet_viz runs | head -1"
+    answer = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)
+    assert "residual-56 on digits" in answer.stdout
+    assert answer.stderr == ""
+
+
+def test_every_option_has_its_help() -> None:
+    def walk(parser):
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for name, inner in action.choices.items():
+                    yield from ((f"{name} {option}", text) for option, text in walk(inner))
+            elif action.option_strings:
+                yield action.option_strings[0], action.help
+
+    assert [option for option, text in walk(main.parser()) if not text] == []
 
 
 @pytest.mark.slow

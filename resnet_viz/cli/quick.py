@@ -16,14 +16,14 @@ from resnet_viz.words.gradients import says_norms, says_paths, says_shattering
 def network_options(parser: argparse.ArgumentParser) -> None:
     """Which network."""
     parser.add_argument("--depth", type=int, default=56, help="6n+2; default: %(default)s")
-    parser.add_argument("--norm", choices=NORMS, default="batch")
-    parser.add_argument("--init", choices=INITS, default="he")
-    parser.add_argument("--images", choices=("noise", "digits"), default="noise")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--norm", choices=NORMS, default="batch", help="default: batch")
+    parser.add_argument("--init", choices=INITS, default="he", help="of residual branches; default: he")
+    parser.add_argument("--images", choices=("noise", "digits"), default="noise", help="default: noise")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
 
 
 def seed_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
 
 
 def _model(options: argparse.Namespace) -> ModelSpec:

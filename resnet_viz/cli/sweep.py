@@ -48,7 +48,14 @@ def sweep_options(parser: argparse.ArgumentParser) -> None:
     """The grid: depths and shortcuts, or remedies; and what its runs have in common."""
     grid = parser.add_argument_group("grid")
     grid.add_argument("--depths", nargs="+", type=int, help="default: --depth alone")
-    grid.add_argument("--shortcuts", nargs="+", choices=SHORTCUTS, default=["identity", "none"], metavar="KIND")
+    grid.add_argument(
+        "--shortcuts",
+        nargs="+",
+        choices=SHORTCUTS,
+        default=["identity", "none"],
+        metavar="KIND",
+        help=f"of {', '.join(SHORTCUTS)}; default: identity none",
+    )
     grid.add_argument("--seeds", type=int, default=2, help="0 to so many less one; default: %(default)s")
     grid.add_argument(
         "--remedies", nargs="*", choices=sweeps.REMEDIES, metavar="REMEDY",

@@ -1,0 +1,57 @@
+"""What commands print and write: JSON for programs, files where they were asked for."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resnet_viz.errors import UserError
+
+
+class FileError(UserError):
+    """Why nothing can be written to a file."""
+
+
+def print_json(values: Any, indent: int | None = None) -> None:
+    """Print a value as JSON, on one line unless indented."""
+    print(json.dumps(plain(values), allow_nan=False, indent=indent), flush=True)
+
+
+def plain(value: Any) -> Any:
+    """The same for JSON, which has no arrays, NaN or infinity: lists and nulls."""
+    if isinstance(value, dict):
+        return {name: plain(v) for name, v in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def writable(path: Path | None) -> Path | None:
+    """The path of a file that is to be written later, checked before the work begins. Raises FileError."""
+    if path is None:
+        return None
+    if path.is_dir():
+        raise FileError(f"{str(path)!r} is a folder; name a file.")
+    if not path.parent.is_dir():
+        raise FileError(
+            f"There is no folder {str(path.parent)!r} to write {path.name!r} into; make it, or name another."
+        )
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise FileError(f"{str(path)!r} can't be written to; look at its rights, or name another file.")
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file and say so. Raises FileError."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"{str(path)!r} could not be written ({error.strerror}); name another file.") from error
+    print(f"{path}: {len(text.encode()) / 1e3:,.0f} kB")

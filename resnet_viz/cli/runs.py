@@ -1,0 +1,103 @@
+"""`runs`, `export`, `prune`, `networks`: what there is, taking it along, and making room."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from resnet_viz.cli.output import print_json, writable, write_text
+from resnet_viz.cli.train import result_line
+from resnet_viz.nets import refs
+from resnet_viz.runs.store import Store, disk_cap
+
+
+def add_parsers(commands: Any) -> None:
+    """Add the commands."""
+    command = commands.add_parser("runs", help="list the runs, show one, or delete one")
+    command.add_argument("run", nargs="?", metavar="RUN", help="show all that is known of this one")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    command.add_argument("--delete", metavar="RUN", help="delete this one with its curves and checkpoints, for good")
+    command.set_defaults(call=runs)
+
+    command = commands.add_parser("export", help="write runs as CSV, or as one offline HTML page, or both")
+    command.add_argument("runs", nargs="+", metavar="RUN", help="ids of runs, as `runs` lists them")
+    command.add_argument(
+        "--csv", type=Path, metavar="FILE", help="every value; without --html it goes to standard output"
+    )
+    command.add_argument("--html", type=Path, metavar="FILE", help="one page with its charts, which needs no network")
+    command.set_defaults(call=export)
+
+    command = commands.add_parser("prune", help="delete old checkpoints until they fit")
+    command.add_argument(
+        "--cap", type=float, metavar="GB", help="what may stay, in GB; default: RESNET_VIZ_DISK_GB, else 5"
+    )
+    command.set_defaults(call=prune)
+
+    command = commands.add_parser("networks", help="list the trained networks that labs take")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    command.set_defaults(call=networks)
+
+
+def runs(options: argparse.Namespace) -> int:
+    """A line a run; all of one; or delete one."""
+    store = Store()
+    if options.delete:
+        run = store.run(options.delete)
+        store.delete(run.id)
+        print(f"Deleted {run.id}, {run.name}: its curves and {run.bytes / 1e6:.1f} MB of checkpoints.")
+        return 0
+    for run in [store.run(options.run)] if options.run else store.runs():
+        more = {"event": "run", "name": run.name, "group": run.group, "created": run.created}
+        if options.run:
+            more |= {"note": run.note, "versions": run.versions, "spec": asdict(run.spec)}
+        if options.json or options.run:
+            print_json(result_line(run) | more, indent=None if options.json else 2)
+        else:
+            accuracy = run.result.get("test_accuracy")
+            tail = f"{100 * accuracy:5.1f} %" if accuracy is not None else "      –"
+            print(
+                f"{run.id}  {run.status:9} {run.step:>6}/{run.steps:<6} {tail}  {run.bytes / 1e6:6.1f} MB  {run.name}"
+            )
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """CSV and HTML, each where it is asked for."""
+    for path in (options.csv, options.html):
+        writable(path)
+    # Plotly takes a second to import.
+    from resnet_viz.publish.export import csv
+    from resnet_viz.publish.handout import handout
+
+    store = Store()
+    records = [store.record(run) for run in options.runs]
+    if options.html:
+        write_text(options.html, handout(records))
+    if options.csv:
+        write_text(options.csv, csv(records))
+    elif not options.html:
+        sys.stdout.write(csv(records))
+    return 0
+
+
+def prune(options: argparse.Namespace) -> int:
+    """Delete what is over the cap, and say how much that was."""
+    store = Store()
+    freed = store.prune(disk_cap() if options.cap is None else options.cap * 1e9)
+    print(f"{freed / 1e6:.1f} MB freed; {store.disk_use() / 1e6:.1f} MB in use below {store.home}.")
+    return 0
+
+
+def networks(options: argparse.Namespace) -> int:
+    """A line a network: how labs' --networks names it, and what it is."""
+    for source in refs.available(Store()):
+        if options.json:
+            here = source.path is not None
+            print_json({"network": source.ref, "label": source.label, "about": source.about, "here": here})
+        else:
+            note = "" if source.path else " (to be downloaded: on the page Inside)"
+            print(f"{source.ref:32} {source.label}{note}")
+    return 0
