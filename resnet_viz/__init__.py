@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from resnet_viz.nets.models import build as build
+    from resnet_viz.runs.events import Point as Point
+    from resnet_viz.runs.events import Result as Result
     from resnet_viz.spec.data import DataSpec as DataSpec
     from resnet_viz.spec.model import ModelSpec as ModelSpec
     from resnet_viz.spec.run import RunSpec as RunSpec
@@ -22,10 +24,12 @@ _FACE = {
     "run": "train.job",
     "DataSpec": "spec.data",
     "ModelSpec": "spec.model",
+    "Point": "runs.events",
+    "Result": "runs.events",
     "RunSpec": "spec.run",
     "TrainSpec": "spec.train",
 }
-__all__ = ["DataSpec", "ModelSpec", "RunSpec", "TrainSpec", "build", "run"]
+__all__ = ["DataSpec", "ModelSpec", "Point", "Result", "RunSpec", "TrainSpec", "build", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,6 @@
 """The public face: every name is there, and importing it imports no torch."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,8 +29,15 @@ def test_every_name_is_there_and_no_package_bears_it() -> None:
         rv.nothing  # noqa: B018
 
 
-def test_a_run_from_python_ends_in_a_result() -> None:
-    spec = rv.RunSpec(rv.ModelSpec(depth=8), rv.DataSpec(limit=64), rv.TrainSpec(epochs=1, batch_size=32, threads=1))
-    *_, last = rv.run(spec)
-    assert last.status == "finished"
-    assert rv.build(spec.model)(__import__("torch").zeros(2, 3, 32, 32)).shape == (2, 10)
+def test_readmes_lines_from_python_run_and_say_what_a_person_reads(capsys) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    exec(code, {})
+    *epochs, last = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in epochs] == ["step 11", "step 22"]
+    assert re.fullmatch(r"finished: \d+\.\d% test accuracy", last)
+
+
+def test_a_network_from_python_maps_images_to_logits() -> None:
+    import torch
+
+    assert rv.build(rv.ModelSpec(depth=8))(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
