@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec
@@ -25,8 +26,16 @@ def _norm(kind: str, channels: int) -> nn.Module:
     return nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(math.gcd(8, channels), channels)
 
 
+# `skip_init`: their constructors would draw from torch's global generator, which attribution seeds and shares (`methods.seeded`);
+# `start` gives every weight and bias its value.
+
+
 def _conv(conv: arch.Conv) -> nn.Conv2d:
-    return nn.Conv2d(conv.cin, conv.cout, conv.kernel, conv.stride, conv.kernel // 2, bias=conv.bias)
+    return skip_init(nn.Conv2d, conv.cin, conv.cout, conv.kernel, conv.stride, conv.kernel // 2, bias=conv.bias)
+
+
+def _linear(head: arch.Conv) -> nn.Linear:
+    return skip_init(nn.Linear, head.cin, head.cout)
 
 
 class Block(nn.Module):
@@ -166,7 +175,7 @@ class CifarNet(nn.Module):
             stages.append(name)
         if spec.order != "article":
             self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(head.cin, head.cout)
+        self.fc = _linear(head)
         self.path = {
             "original": ("conv1", *norm, "relu", *stages, "avgpool"),
             "preact": ("conv1", *stages, *norm, "relu", "avgpool"),
@@ -184,13 +193,13 @@ def _imagenet(spec: ModelSpec) -> nn.Module:
     """torchvision's own ResNet and its forward, with our blocks in it."""
     from torchvision.models.resnet import BasicBlock, ResNet
 
-    with torch.device("meta"):  # all of its weights are replaced here
+    with torch.device("meta"):  # all of its weights are replaced here; on "meta" nothing is drawn
         net = ResNet(BasicBlock, [1, 1, 1, 1])
     stem, head = arch.stem(spec), arch.head(spec)
     net.conv1 = _conv(stem)
     net.bn1 = _norm(spec.norm, stem.cout) if stem.norm else nn.Identity()
     net.relu = nn.ReLU()
-    net.fc = nn.Linear(head.cin, head.cout)
+    net.fc = _linear(head)
     for name, blocks in _stages(spec):
         setattr(net, name, blocks)
     return net
@@ -202,8 +211,7 @@ def build(spec: ModelSpec, seed: int = 0) -> nn.Module:
     Maps (B, channels, size, size) float to logits (B, classes). Raises SpecError.
     """
     spec.validate()
-    with torch.random.fork_rng(devices=[]):  # what the constructors draw is overwritten below, and disturbs nobody
-        model = _imagenet(spec) if spec.family == "imagenet" else CifarNet(spec)
+    model = _imagenet(spec) if spec.family == "imagenet" else CifarNet(spec)
     model.spec = spec  # type: ignore[assignment]
     start(model, spec, seed)
     return model

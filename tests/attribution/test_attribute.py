@@ -306,7 +306,7 @@ def test_long_passes_are_cut_and_give_the_same(monkeypatch: pytest.MonkeyPatch) 
     settings = {m: {p.name: p.low for p in METHODS[m].parameters if p.name in ("steps", "samples")} for m in METHODS}
     whole = {m: attribute(model, x, method=m, target=1, **settings[m]) for m in METHODS if m != "gradient_shap"}
     strip = gradcam_strip(model, x, target=1)
-    monkeypatch.setattr(attribute, "MEMORY", 1)
+    monkeypatch.setattr("resnet_viz.attribution.attribute.MEMORY", 1)
     for method, maps in whole.items():
         if "samples" not in settings[method]:  # another cut draws another noise
             cut = attribute(model, x, method=method, target=1, **settings[method])
@@ -406,6 +406,24 @@ def test_four_threads_on_one_model_get_right_maps(method: str) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_maps_are_the_same_bit_for_bit_while_another_thread_builds_nets() -> None:
+    model, x = _model(SMALL), _images(SMALL, 1)
+    expected, done = attribute(model, x, method="smoothgrad", target=1), threading.Event()
+
+    def build() -> None:
+        while not done.is_set():
+            models.build(SMALL)
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    try:
+        changed = [not torch.equal(attribute(model, x, method="smoothgrad", target=1), expected) for _ in range(40)]
+    finally:
+        done.set()
+        thread.join()
+    assert sum(changed) == 0
 
 
 def test_captums_announcements_are_not_the_users() -> None:

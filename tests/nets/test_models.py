@@ -212,14 +212,27 @@ def test_twins_share_every_tensor_they_have_in_common(base: ModelSpec, shortcut:
 
 def test_a_tensor_depends_on_seed_and_name_alone() -> None:
     torch.manual_seed(1)
-    state = torch.get_rng_state()
     shallow = models.build(ModelSpec(depth=20)).state_dict()
-    assert torch.equal(torch.get_rng_state(), state)  # and building disturbs no one else's draws
     torch.manual_seed(2)
     deep = models.build(ModelSpec(depth=56)).state_dict()
     for name in set(shallow) & set(deep):
         assert torch.equal(shallow[name], deep[name]), name
     assert not torch.equal(deep["layer1.1.conv1.weight"], deep["layer1.2.conv1.weight"])
+
+
+@pytest.mark.parametrize("base", BASES, ids=lambda spec: f"{spec.family}{spec.depth}")
+def test_building_never_touches_the_global_generator(base, monkeypatch) -> None:
+    """Neither draws from it nor puts it back: another thread may be drawing from it (`attribution.methods.seeded`)."""
+
+    def fail(*_args: object) -> None:
+        raise AssertionError("the global generator was set")
+
+    state = torch.get_rng_state()
+    for name in ("set_rng_state", "manual_seed"):
+        monkeypatch.setattr(torch, name, fail)
+        monkeypatch.setattr(torch.random, name, fail)
+    models.build(next(_valid(base)), 3)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_convolutions_start_from_he_and_the_classifier_within_its_bound() -> None:
