@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 import torch
 import torch.nn.functional as F
+from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
 from resnet_viz.data import catalogue
@@ -26,6 +27,7 @@ from resnet_viz.spec.train import TrainSpec
 
 INPUTS = 32  # images: twice as many move the ratios below by a few per cent
 IMAGES = {"noise": "random (Gaussian)", "digits": "digits"}
+_POOLS = ThreadpoolController()
 
 
 def run_spec(model: ModelSpec, seed: int = 0, images: str = "noise", inputs: int = INPUTS) -> RunSpec:
@@ -48,13 +50,14 @@ def batch(spec: RunSpec, images: str = "noise") -> tuple[Tensor, Tensor]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch on one thread: these nets are so small that two wait for each other, for seconds where a training runs beside."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    """Run torch on one thread: these nets are so small that two wait for each other, for seconds where a training runs beside.
+
+    Only the calling thread is limited. `torch.set_num_threads` would set the number for every thread that starts later, and calls
+    that overlap would leave it at 1.
+    """
+    torch.get_num_threads()  # torch sets a thread's number at its first question; that is to come before the limit
+    with _POOLS.limit(limits=1, user_api="openmp"):
         yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def measure(net: nn.Module, x: Tensor, y: Tensor) -> dict[str, np.ndarray]:

@@ -1,12 +1,15 @@
 """Networks before their first step: against a training's first step, and against batch norm's law."""
 
 import math
+import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 from resnet_viz.figures.gradients import norms
-from resnet_viz.labs.gradients import at_start, growth, run_spec
+from resnet_viz.labs.gradients import at_start, growth, one_thread, run_spec
 from resnet_viz.runs.events import Point
 from resnet_viz.spec.laws import BN_GROWTH
 from resnet_viz.spec.model import ModelSpec, block_count
@@ -73,3 +76,41 @@ def test_norms_are_drawn_against_the_last_layer_with_the_law_over_them(norm, law
     assert len(traces("law")) == laws
     if norm == "batch":
         assert 10 ** -np.diff(traces("law")[0].y) == pytest.approx(BN_GROWTH, rel=1e-4)
+
+
+def in_a_thread(ask: Callable[[], int]) -> int:
+    answers: list[int] = []
+    thread = threading.Thread(target=lambda: answers.append(ask()))
+    thread.start()
+    thread.join()
+    return answers[0]
+
+
+def test_calls_that_overlap_leave_torch_as_many_threads_as_before() -> None:
+    """One begins, another begins, the first ends, the other ends: as two people do who open the page together."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        second_in, first_out = threading.Event(), threading.Event()
+        inside: list[int] = []
+
+        def second() -> None:
+            with one_thread():
+                inside.append(torch.get_num_threads())
+                second_in.set()
+                first_out.wait(60)
+
+        other = threading.Thread(target=second)
+        with one_thread():
+            inside.append(torch.get_num_threads())
+            other.start()
+            assert second_in.wait(60)
+            meanwhile = in_a_thread(torch.get_num_threads)
+        first_out.set()
+        other.join()
+        assert inside == [1, 1]
+        assert meanwhile == 3  # others, such as a page that explains a image, keep theirs
+        assert torch.get_num_threads() == 3
+        assert in_a_thread(torch.get_num_threads) == 3
+    finally:
+        torch.set_num_threads(before)
