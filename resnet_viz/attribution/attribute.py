@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from resnet_viz.attribution.methods import METHODS, Method, Question, cams
+from resnet_viz.attribution.methods import METHODS, Method, Question, gradcams
 from resnet_viz.errors import UserError
 from resnet_viz.nets.probes import alone
 from resnet_viz.spec import arch
@@ -107,7 +107,7 @@ def gradcam_strip(
     with evaluating(model):
         net, prefix = (model, "") if minus is None else (Less(model, minus), "model.")
         parts = [
-            cams(net, part, classes, [prefix + name for name in names])
+            gradcams(net, part, classes, [prefix + name for name in names])
             for part, classes in zip(*(t.split(pass_rows(model, x)) for t in (x.detach(), targets)), strict=True)
         ]
     return {name: torch.cat([part[prefix + name] for part in parts]) for name in names}

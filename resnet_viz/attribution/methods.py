@@ -5,11 +5,13 @@ What a method is called, takes and costs has its one place here; `attribution.at
 
 from __future__ import annotations
 
+import inspect
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import captum.attr
 import numpy as np
@@ -72,32 +74,31 @@ def enlarge(maps: Tensor, size: Sequence[int]) -> Tensor:
     return captum.attr.LayerAttribution.interpolate(maps[:, None], tuple(size), "bilinear")[:, 0]
 
 
-def cams(model: nn.Module, x: Tensor, target: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-    """Grad-CAM (Selvaraju 2017, equations 1 and 2, without its ReLU) at several blocks: name → (B, h, w).
-
-    captum's LayerGradCam takes one layer a pass. Nothing is differentiated below the first of them.
-    """
-    found: dict[str, Tensor] = {}
-
-    def keep(name: str, output: Tensor) -> None:
-        found[name] = output.requires_grad_()
-
-    handles = [
-        model.get_submodule(name).register_forward_hook(lambda _m, _i, out, name=name: keep(name, out))
-        for name in names
-    ]
+def _one_pass() -> Callable[..., Any] | None:
+    """captum's gradients and outputs of a list of modules from one pass. Private, so None where it isn't as in captum 0.9."""
     try:
-        logits = model(x)
-    finally:
-        for handle in handles:
-            handle.remove()
-    score = logits.gather(1, target[:, None]).sum()
-    activations = list(found.values())
-    gradients = torch.autograd.grad(score, activations)
-    return {
-        name: (g.mean((2, 3), keepdim=True) * a).sum(1).detach()
-        for name, a, g in zip(found, activations, gradients, strict=True)
-    }
+        from captum._utils.gradient import compute_layer_gradients_and_eval as function
+    except ImportError:
+        return None
+    takes = tuple(inspect.signature(function).parameters)
+    return function if takes[:4] == ("forward_fn", "layer", "inputs", "target_ind") else None
+
+
+ONE_PASS = _one_pass()
+
+
+def gradcams(model: nn.Module, x: Tensor, target: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+    """Grad-CAM (Selvaraju 2017, equations 1 and 2, before the ReLU) at several modules: name → (B, h, w).
+
+    ``x``: (B, C, H, W); ``target``: (B,) classes. One pass for all of them; without captum's `ONE_PASS` a pass each.
+    """
+    layers = [model.get_submodule(name) for name in names]
+    if ONE_PASS is None:
+        maps = [captum.attr.LayerGradCam(model, layer).attribute(x, target)[:, 0].detach() for layer in layers]
+    else:
+        gradients, outputs = ONE_PASS(model, layers, x, target)  # of each layer a tuple of one, (B, C', h, w)
+        maps = [(g.mean((2, 3), keepdim=True) * a.detach()).sum(1) for (g,), (a,) in zip(gradients, outputs, strict=True)]
+    return dict(zip(names, maps, strict=True))
 
 
 _DRAWS = threading.Lock()
@@ -195,12 +196,13 @@ def _occlusion_passes(values: Mapping[str, float], size: int) -> int:
 
 
 def _gradcam(q: Question) -> Tensor:
-    return cams(q.model, q.x, q.target, [q.layer])[q.layer][:, None]
+    return captum.attr.LayerGradCam(q.model, q.model.get_submodule(q.layer)).attribute(q.x, q.target)
 
 
 def _guided_gradcam(q: Question) -> Tensor:
-    cam = enlarge(cams(q.model, q.x, q.target, [q.layer])[q.layer].relu(), q.x.shape[-2:])
-    return cam[:, None] * _guided_backprop(q)
+    return captum.attr.GuidedGradCam(q.model, q.model.get_submodule(q.layer)).attribute(
+        q.x, q.target, interpolate_mode="bilinear"
+    )
 
 
 STEPS = Parameter("steps", "Steps", 128, 8, 512, 8)

@@ -1,4 +1,4 @@
-"""attribution.py against captum called by hand, two other Grad-CAM packages, and the laws its methods obey."""
+"""attribution/ against the papers' equations, two other Grad-CAM packages, and the laws its methods obey."""
 
 import threading
 import warnings
@@ -9,8 +9,10 @@ import captum.attr
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from resnet_viz.attribution import methods
 from resnet_viz.attribution.attribute import METHODS, AttributionError, attribute, default_layer, gradcam_strip, layers
 from resnet_viz.attribution.methods import enlarge
 from resnet_viz.nets import models
@@ -84,17 +86,68 @@ def _scaled(maps: Tensor) -> Tensor:
 # Grad-CAM
 
 
+def _by_hand(model: nn.Module, x: Tensor, target: Tensor, name: str) -> Tensor:
+    """Selvaraju 2017, equations 1 and 2, the ReLU left out: (B, h, w)."""
+    kept: list[Tensor] = []
+    with model.get_submodule(name).register_forward_hook(lambda _m, _i, out: kept.append(out.requires_grad_())):
+        logits = model(x)
+    (gradient,) = torch.autograd.grad(logits[torch.arange(len(x)), target].sum(), kept)
+    weights = gradient.flatten(2).mean(2)  # (B, C')
+    return torch.einsum("bc,bchw->bhw", weights, kept[0].detach())
+
+
 @pytest.mark.parametrize("spec", NETS, ids=_name)
 @pytest.mark.parametrize("frozen", [True, False])
-def test_gradcam_at_every_block_is_captums(spec: ModelSpec, frozen: bool) -> None:
+def test_gradcam_is_the_papers_at_every_block(spec: ModelSpec, frozen: bool) -> None:
     model, x, target = _model(spec).requires_grad_(not frozen), _images(spec), torch.tensor([3, 1])
     strip = gradcam_strip(model, x, target=target)
     assert {name: maps.shape[-1] for name, maps in strip.items()} == layers(spec)
     for name, maps in strip.items():
-        by_hand = captum.attr.LayerGradCam(model, model.get_submodule(name)).attribute(x, target)[:, 0].detach()
-        torch.testing.assert_close(maps, by_hand, rtol=1e-4, atol=1e-5 * float(by_hand.abs().max()))
+        by_hand = _by_hand(model, x, target, name)
+        close = {"rtol": 1e-4, "atol": 1e-5 * float(by_hand.abs().max())}
+        torch.testing.assert_close(maps, by_hand, **close)
+        torch.testing.assert_close(attribute(model, x, method="gradcam", target=target, layer=name), by_hand, **close)
+        assert not maps.requires_grad
     alone = attribute(model, x, method="gradcam", target=target)
     torch.testing.assert_close(alone, strip[default_layer(spec)])
+
+
+@pytest.mark.parametrize("minus", [None, 0])
+def test_the_strip_takes_one_pass_as_long_as_captums_private_function_is_the_one_we_know(
+    minus: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, x, passes = _model(SMALL), _images(SMALL), []
+    assert methods.ONE_PASS is not None, "captum's compute_layer_gradients_and_eval is gone or takes something else: see methods"
+    with model.register_forward_hook(lambda *_: passes.append(1)):
+        strip = gradcam_strip(model, x, target=1, minus=minus)
+        assert len(passes) == 1
+        # And where it isn't, each block takes a pass, and the maps are the same.
+        monkeypatch.setattr(methods, "ONE_PASS", None)
+        slow = gradcam_strip(model, x, target=1, minus=minus)
+        assert len(passes) == 1 + len(strip)
+    torch.testing.assert_close(slow, strip, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("change", ["gone", "other arguments"])
+def test_another_private_function_of_captums_is_not_used(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from captum._utils import gradient
+
+    name = "compute_layer_gradients_and_eval"
+    if change == "gone":
+        monkeypatch.delattr(gradient, name)
+    else:
+        monkeypatch.setattr(gradient, name, lambda model, inputs, layer, target_ind: None)
+    assert methods._one_pass() is None
+
+
+def test_gradcam_asks_captum(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, own = [], captum.attr.LayerGradCam.attribute
+    monkeypatch.setattr(
+        captum.attr.LayerGradCam, "attribute", lambda self, *a, **k: asked.append(self.layer) or own(self, *a, **k)
+    )
+    model = _model(SMALL)
+    attribute(model, _images(SMALL), method="gradcam", target=1, layer="layer2.0")
+    assert asked == [model.layer2[0]]
 
 
 @pytest.mark.parametrize("spec", NETS, ids=_name)
@@ -122,12 +175,16 @@ def test_gradcam_correlates_with_that_of_the_grad_cam_package(spec: ModelSpec) -
     assert np.corrcoef(mine.ravel(), theirs.ravel())[0, 1] > 0.999
 
 
-def test_guided_gradcam_is_captums() -> None:
+@pytest.mark.parametrize("minus", [None, 0])
+def test_guided_gradcam_is_the_product_of_its_parts(minus: int | None) -> None:
+    """Selvaraju 2017, section 3.2: Guided Backprop times the positive Grad-CAM at the image's size."""
     spec = NETS[2]
-    model, x, layer = _model(spec), _images(spec), "layer3.0"
-    by_hand = captum.attr.GuidedGradCam(model, model.get_submodule(layer)).attribute(x, 1, interpolate_mode="bilinear")
-    mine = attribute(model, x, method="guided_gradcam", target=1, layer=layer)
-    torch.testing.assert_close(mine, by_hand.sum(1).detach())
+    model, x, asked = _model(spec), _images(spec), {"target": 1, "minus": minus}
+    cells = attribute(model, x, method="gradcam", layer="layer3.0", **asked).relu()
+    large = F.interpolate(cells[:, None], x.shape[-2:], mode="bilinear")[:, 0]
+    product = large * attribute(model, x, method="guided_backprop", **asked)
+    mine = attribute(model, x, method="guided_gradcam", layer="layer3.0", **asked)
+    torch.testing.assert_close(mine, product, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(
