@@ -97,7 +97,9 @@ def gradcams(model: nn.Module, x: Tensor, target: Tensor, names: Sequence[str]) 
         maps = [captum.attr.LayerGradCam(model, layer).attribute(x, target)[:, 0].detach() for layer in layers]
     else:
         gradients, outputs = ONE_PASS(model, layers, x, target)  # of each layer a tuple of one, (B, C', h, w)
-        maps = [(g.mean((2, 3), keepdim=True) * a.detach()).sum(1) for (g,), (a,) in zip(gradients, outputs, strict=True)]
+        maps = [
+            (g.mean((2, 3), keepdim=True) * a.detach()).sum(1) for (g,), (a,) in zip(gradients, outputs, strict=True)
+        ]
     return dict(zip(names, maps, strict=True))
 
 

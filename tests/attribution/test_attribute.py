@@ -117,7 +117,9 @@ def test_the_strip_takes_one_pass_as_long_as_captums_private_function_is_the_one
     minus: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, x, passes = _model(SMALL), _images(SMALL), []
-    assert methods.ONE_PASS is not None, "captum's compute_layer_gradients_and_eval is gone or takes something else: see methods"
+    assert methods.ONE_PASS is not None, (
+        "captum's compute_layer_gradients_and_eval is gone or takes something else: see methods"
+    )
     with model.register_forward_hook(lambda *_: passes.append(1)):
         strip = gradcam_strip(model, x, target=1, minus=minus)
         assert len(passes) == 1

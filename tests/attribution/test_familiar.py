@@ -20,6 +20,22 @@ def test_the_image_that_batchnorm_remembers_is_not_strange() -> None:
     assert strangeness(model, 3 * x + 2).item() > 0.5
 
 
+@pytest.mark.parametrize("dead", [slice(0, 1), slice(None)], ids=["one channel", "a whole layer"])
+def test_channels_that_never_varied_make_no_image_infinitely_strange(dead) -> None:
+    model = models.build(ModelSpec(depth=8))
+    x = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    for norm in model.modules():
+        if isinstance(norm, torch.nn.BatchNorm2d):
+            norm.momentum = 1.0
+    with torch.no_grad():
+        model.layer2[0].conv1.weight[dead] = 0
+    model.train()(x)
+    model.eval()
+    assert (model.layer2[0].bn1.running_var[dead] == 0).all()
+    assert strangeness(model, x).max().item() < 0.1
+    assert strangeness(model, 3 * x + 2).min().item() > 0.5
+
+
 @pytest.mark.parametrize("kind", ["residual", "plain"])
 def test_photos_are_familiar_to_shipped_nets_and_noise_and_blanks_are_not(kind) -> None:
     network = weights.load(next(s for s in refs.shipped() if s.ref == f"shipped:cifar10-{kind}-20"))
