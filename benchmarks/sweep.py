@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from resnet_viz.labs import grids
+from resnet_viz.runs import presence
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
@@ -20,7 +21,7 @@ def main() -> float:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         engine.supervise(store, spares=engine.cap())
-        while len(store.workers()) < engine.cap():
+        while len(presence.workers(store)) < engine.cap():
             time.sleep(0.2)
         base = RunSpec(train=TrainSpec(epochs=3))
         ids = engine.start(store, grids.depth_grid(base, (8, 14, 20), ("identity", "none"), 4))

@@ -4,7 +4,8 @@ import streamlit as st
 
 from resnet_viz import figures
 from resnet_viz.publish import export, handout
-from resnet_viz.runs.store import Run, StoreError, disk_cap
+from resnet_viz.runs.rows import Run
+from resnet_viz.runs.schema import StoreError, disk_cap
 from resnet_viz.spec.values import values_of
 from resnet_viz.ui import controls, live
 from resnet_viz.ui.frame import chart, frame

@@ -15,7 +15,8 @@ from resnet_viz.figures.numbers import moments
 from resnet_viz.nets import refs
 from resnet_viz.runs import record
 from resnet_viz.runs.record import Record, Series
-from resnet_viz.runs.store import Run, Store
+from resnet_viz.runs.rows import Run
+from resnet_viz.runs.store import Store
 from resnet_viz.spec.checks import choice
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec

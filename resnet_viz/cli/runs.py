@@ -11,7 +11,8 @@ from typing import Any
 from resnet_viz.cli.output import print_json, writable, write_text
 from resnet_viz.cli.train import result_line
 from resnet_viz.nets import refs
-from resnet_viz.runs.store import Store, disk_cap
+from resnet_viz.runs.schema import disk_cap
+from resnet_viz.runs.store import Store
 
 
 def add_parsers(commands: Any) -> None:

@@ -14,7 +14,8 @@ from resnet_viz.labs import grids
 from resnet_viz.runs import record, sweeps
 from resnet_viz.runs.events import Event, Result, Status
 from resnet_viz.runs.record import LIVE
-from resnet_viz.runs.store import Run, Store
+from resnet_viz.runs.rows import Run
+from resnet_viz.runs.store import Store
 from resnet_viz.spec.lab import RangeSpec
 from resnet_viz.spec.model import SHORTCUTS
 from resnet_viz.words import sweeps as sweep_words

@@ -13,7 +13,9 @@ from tqdm import tqdm
 from resnet_viz.cli.options import add_spec_options, spec_of
 from resnet_viz.cli.output import print_json
 from resnet_viz.runs.record import LIVE
-from resnet_viz.runs.store import RESUMABLE, Run, Store, StoreError
+from resnet_viz.runs.rows import Run
+from resnet_viz.runs.schema import StoreError
+from resnet_viz.runs.store import RESUMABLE, Store
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.values import DEFAULTS, values_of
 from resnet_viz.words.numbers import percent

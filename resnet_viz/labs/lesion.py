@@ -26,7 +26,7 @@ from resnet_viz.spec.arch import Block as Facts
 from resnet_viz.spec.lab import LesionSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import seed_from
-from resnet_viz.train.trainer import EVALUATION_BATCH
+from resnet_viz.train.evaluate import EVALUATION_BATCH
 from resnet_viz.words import lesions as lesion_words
 
 # So many images are shown with what the net guesses.

@@ -13,7 +13,9 @@ from pathlib import Path
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
 from resnet_viz.files import TWINS as SHIPPED
-from resnet_viz.runs.store import Run, Saved, Store, StoreError
+from resnet_viz.runs.rows import Run, Saved
+from resnet_viz.runs.schema import StoreError
+from resnet_viz.runs.store import Store
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import IMAGENET_DEPTHS, SHORTCUTS, ModelSpec
 from resnet_viz.spec.run import RunSpec, SpecError, part_from_json

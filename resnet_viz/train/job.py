@@ -30,17 +30,17 @@ from resnet_viz.train.trainer import Trainer
 
 
 def resolve(spec: RunSpec) -> RunSpec:
-    """The spec with device, precision and threads decided for this machine. Done once, when a run is created."""
+    """The spec with device, dtype and threads decided for this machine. Done once, by the worker that carries the run out."""
     train = spec.train
     device = train.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    precision = train.dtype
-    if precision == "auto":
-        precision = "bfloat16" if _fast_bfloat16(device) else "float32"
+    dtype = train.dtype
+    if dtype == "auto":
+        dtype = "bfloat16" if _fast_bfloat16(device) else "float32"
     return replace(
         spec,
-        train=replace(train, device=device, dtype=precision, threads=train.threads or torch.get_num_threads()),
+        train=replace(train, device=device, dtype=dtype, threads=train.threads or torch.get_num_threads()),
     )
 
 
@@ -53,20 +53,20 @@ def _fast_bfloat16(device: str) -> bool:
 
 
 def load(spec: RunSpec) -> Generator[Status, None, batches.Batches]:
-    """The images on the device; while they are downloaded, how far that is."""
-    told: queue.SimpleQueue[Status | None] = queue.SimpleQueue()
+    """The images on the device; while they are downloaded, how far that is. Raises DataError where they can't be had."""
+    progress: queue.SimpleQueue[Status | None] = queue.SimpleQueue()
     outcome: list[Any] = []
 
     def load() -> None:
         try:
-            outcome.append(load_splits(spec.data, lambda *word: told.put(Status(*word))))
+            outcome.append(load_splits(spec.data, lambda *status: progress.put(Status(*status))))
         except Exception as error:
             outcome.append(error)
-        told.put(None)
+        progress.put(None)
 
     threading.Thread(target=load, daemon=True).start()
-    while (word := told.get()) is not None:
-        yield word
+    while (status := progress.get()) is not None:
+        yield status
     if isinstance(outcome[0], Exception):
         raise outcome[0]
     return batches.Batches(outcome[0], spec)
@@ -78,7 +78,7 @@ def run(spec: RunSpec, resume: bytes | None = None) -> Generator[Event, str | No
     Yields Status while data is fetched and images are evaluated; a Point a step, an epoch's last one with the validation;
     Checkpoints; last, a Result.
     After a Point the consumer may send("checkpoint"): the next event is then a full Checkpoint of that step.
-    Raises SpecError or DataError, whose text is for the user.
+    Raises UserError, whose text is for the user: of the spec, or of the data.
     """
     spec = resolve(catalogue.fill(spec))
     torch.set_num_threads(spec.train.threads)
@@ -104,17 +104,17 @@ def run(spec: RunSpec, resume: bytes | None = None) -> Generator[Event, str | No
         if trainer.step % trainer.per_epoch == 0 or trainer.step == trainer.total:
             # Before the step's Point, so that a checkpoint asked for there has the epoch's validation behind it.
             trainer.estimate_statistics()
-            loss, right = yield from trainer.evaluate("validation")
-            point = replace(point, values=point.values | {"val_loss": loss, "val_accuracy": right})
+            loss, accuracy = yield from trainer.evaluate("validation")
+            point = replace(point, values=point.values | {"val_loss": loss, "val_accuracy": accuracy})
             if trainer.step // trainer.per_epoch in keep:
                 yield trainer.checkpoint(full=False)
         if (yield point) == "checkpoint":
             yield trainer.checkpoint(full=True)
-    fit_loss, fit = yield from trainer.evaluate("train")
-    loss, right = yield from trainer.evaluate("test")
-    yield Point(trainer.step, {"test_loss": loss, "test_accuracy": right})
+    fit_loss, fit_accuracy = yield from trainer.evaluate("train")
+    loss, accuracy = yield from trainer.evaluate("test")
+    yield Point(trainer.step, {"test_loss": loss, "test_accuracy": accuracy})
     yield trainer.checkpoint(full=True)
-    outcome = {"fit_loss": fit_loss, "fit_accuracy": fit, "test_loss": loss, "test_accuracy": right}
+    outcome = {"fit_loss": fit_loss, "fit_accuracy": fit_accuracy, "test_loss": loss, "test_accuracy": accuracy}
     yield Result("finished", _values(trainer, started, first) | outcome)
 
 
@@ -124,7 +124,7 @@ def _values(trainer: Trainer, started: float, first: int) -> dict[str, Any]:
     loss = trainer.epoch.loss / seen
     return {
         "train_loss": loss if math.isfinite(loss) else None,
-        "train_accuracy": trainer.epoch.right / seen,
+        "train_accuracy": trainer.epoch.correct / seen,
         "steps": trainer.step,
         "seconds": round(time.perf_counter() - started, 3),
         "from_step": first,

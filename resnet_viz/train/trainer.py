@@ -1,4 +1,4 @@
-"""One step of training, and what is measured at it; evaluation; saving and going on."""
+"""One step of training, and what is measured at it; saving, and going on from what was saved."""
 
 from __future__ import annotations
 
@@ -22,20 +22,13 @@ from resnet_viz.spec import arch
 from resnet_viz.spec.run import RunSpec, to_json
 from resnet_viz.spec.schedules import lr_at
 from resnet_viz.spec.train import TrainSpec, seed_from
+from resnet_viz.train.evaluate import autocast, estimate_statistics, evaluate
 
 # Activations are looked at every so many steps: at every step it would cost 8 % of a step.
 ACTIVATIONS_EVERY = 8
 
-
-# Images over which BatchNorm's statistics are estimated again, and the batch in which nets are evaluated.
-BN_IMAGES = 1024
-
-
-EVALUATION_BATCH = 256
-
-
-# Training images over which a finished run is asked how well it fits them, as they are: the other side of the validation gap.
-FIT_IMAGES = 1024
+# What version 1 called the sums of an epoch, in a full checkpoint.
+RENAMED = {"right": "correct", "pictures": "images"}
 
 
 def optimizer(train: TrainSpec, model: nn.Module) -> torch.optim.Optimizer:
@@ -52,7 +45,7 @@ class Epoch:
     """What the steps of the current epoch add up to: sums over images, so that means are over images."""
 
     loss: float = 0.0
-    right: float = 0.0
+    correct: float = 0.0
     images: int = 0
 
 
@@ -78,7 +71,7 @@ class Trainer:
 
     def autocast(self) -> torch.autocast:
         """bfloat16 for the pass where the spec says so; weights, losses and statistics stay float32."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.spec.train.dtype == "bfloat16")
+        return autocast(self.device, self.spec.train.dtype)
 
     def advance(self, record: bool = True, lr: float | None = None) -> Point:
         """One step: forward, backward, update. Returns what was measured, the loss before the update.
@@ -130,12 +123,12 @@ class Trainer:
             measured["update_ratio"] = self.updates.ratios()
 
         values = self._to_host(measured)
-        loss_value, right = float(values["loss"][0]), float(values["accuracy"][0])
+        loss_value, accuracy = float(values["loss"][0]), float(values["accuracy"][0])
         self.epoch.loss += loss_value * len(y)
-        self.epoch.right += right * len(y)
+        self.epoch.correct += accuracy * len(y)
         self.epoch.images += len(y)
         speed = len(y) / (time.perf_counter() - started)
-        return Point(step, {**values, "loss": loss_value, "accuracy": right, "lr": lr, "speed": speed})
+        return Point(step, {**values, "loss": loss_value, "accuracy": accuracy, "lr": lr, "speed": speed})
 
     @staticmethod
     def _to_host(measured: dict[str, Tensor]) -> dict[str, np.ndarray]:
@@ -153,54 +146,20 @@ class Trainer:
         order = torch.randperm(len(y), generator=generator(seed, "mixup", step)).to(self.device)
         return torch.lerp(x[order], x, share), y[order], share
 
-    @torch.no_grad()
     def evaluate(self, split: str) -> Generator[Status, None, tuple[float, float]]:
-        """Mean loss and accuracy over a split's images, not varied, in evaluation mode; says how far it is after each batch.
+        """Mean loss and accuracy over a split's images: see `evaluate.evaluate`."""
+        return evaluate(self.model, self.images, split, self.device, self.spec.train.dtype)
 
-        Of "train" at most FIT_IMAGES, the same each time; of the others all.
-        """
-        self.model.eval()
-        total = len(self.images.y[split])
-        batches = self.images.evaluation_batches(split, EVALUATION_BATCH)
-        if split == "train":
-            total = min(total, FIT_IMAGES)
-            batches = self.images.training_batches(FIT_IMAGES, EVALUATION_BATCH)
-        loss, right, count = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
-        for x, y in batches:
-            with self.autocast():
-                logits = self.model(x)
-            loss += F.cross_entropy(logits.float(), y, reduction="sum")
-            right += (logits.argmax(1) == y).sum()
-            count += len(y)
-            yield Status(f"{split} images", count, total)
-        return loss.item() / count, right.item() / count
-
-    @torch.no_grad()
     def estimate_statistics(self) -> None:
-        """Estimate BatchNorm's statistics again, as the plain mean over training batches.
-
-        The running averages lag behind weights that move fast: a plain 56-layer net tests at 10-32 % with them and at 40-49 %
-        without the lag, a residual one the same with both.
-        """
-        norms = [m for m in self.model.modules() if isinstance(m, nn.BatchNorm2d)]
-        if not norms or not self.spec.train.reestimate_bn:
-            return
-        self.model.eval()
-        momenta = [norm.momentum for norm in norms]
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # a cumulative mean
-            norm.train()
-        for x, _ in self.images.training_batches(BN_IMAGES, self.spec.train.batch_size):
-            with self.autocast():
-                self.model(x)
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+        """Estimate BatchNorm's statistics again where the spec says so: see `evaluate.estimate_statistics`."""
+        train = self.spec.train
+        if train.reestimate_bn:
+            estimate_statistics(self.model, self.images, train.batch_size, self.device, train.dtype)
 
     def checkpoint(self, full: bool) -> Checkpoint:
         """The state to go on from (full), or the weights alone in half precision, for looking back."""
-        about = {"mean": self.images.mean.cpu(), "std": self.images.std.cpu(), "classes": self.images.classes}
-        state: dict[str, Any] = {"spec": to_json(self.spec), "step": self.step, **about}
+        inputs = {"mean": self.images.mean.cpu(), "std": self.images.std.cpu(), "classes": self.images.classes}
+        state: dict[str, Any] = {"spec": to_json(self.spec), "step": self.step, **inputs}
         weights = self.model.state_dict()
         if full:
             state |= {"model": weights, "optimizer": self.optimizer.state_dict(), "epoch": vars(self.epoch)}
@@ -212,8 +171,9 @@ class Trainer:
         return Checkpoint(self.step, self.step // self.per_epoch, full, buffer.getvalue())
 
     def restore(self, saved: bytes) -> None:
-        """Go on from a full checkpoint, exactly."""
+        """Go on from a full checkpoint, of today or of version 1, exactly."""
         state = torch.load(io.BytesIO(saved), map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.epoch = state["step"], Epoch(**state["epoch"])
+        self.optimizer.load_state_dict(state["optimizer"] if "optimizer" in state else state["optimiser"])
+        self.step = state["step"]
+        self.epoch = Epoch(**{RENAMED.get(name, name): value for name, value in state["epoch"].items()})

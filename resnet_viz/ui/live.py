@@ -14,7 +14,8 @@ from resnet_viz.data import catalogue
 from resnet_viz.figures.depth import ENGINEER
 from resnet_viz.nets import refs
 from resnet_viz.runs.record import Record, Series, load
-from resnet_viz.runs.store import RESUMABLE, Run, Store
+from resnet_viz.runs.rows import Run
+from resnet_viz.runs.store import RESUMABLE, Store
 from resnet_viz.ui.link import link, linked
 from resnet_viz.words.twins import called
 from resnet_viz.workers import engine

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from resnet_viz import settings
 from resnet_viz.data import catalogue
 from resnet_viz.files import ROOT
+from resnet_viz.runs import presence
 from resnet_viz.runs.store import Store
 from resnet_viz.spec import arch
 from resnet_viz.spec.run import RunSpec
@@ -36,14 +41,14 @@ def cores() -> int:
 
 
 def cap() -> int:
-    """How many workers may be busy at once on this machine: RESNET_VIZ_WORKERS, else half the cores and 2 at least."""
-    return max(1, int(os.environ.get("RESNET_VIZ_WORKERS") or max(2, cores() // 2)))
+    """How many workers may be busy at once on this machine: RESNET_VIZ_WORKERS (at least 1), else half the cores, at least 2."""
+    return max(1, int(settings.number("RESNET_VIZ_WORKERS", max(2, cores() // 2))))
 
 
 def start(store: Store, specs: Sequence[RunSpec], owner: str = "") -> list[str]:
     """Queue runs as one group, the machine's cores divided among those that run at once; returns their ids.
 
-    Raises SpecError or DataError for a spec that can't run; then nothing is queued.
+    Raises UserError for a spec that can't run; then nothing is queued.
     """
     threads = max(1, cores() // min(len(specs), cap()))
     filled = [catalogue.fill(spec) for spec in specs]
@@ -92,15 +97,26 @@ def _seconds(known: Sequence[tuple[RunSpec, float]], spec: RunSpec) -> float | N
     return images / (same or like)[0]
 
 
+@dataclass(frozen=True)
+class Child:
+    """A worker process that this process started, where it logs, and when it was started (monotonic seconds)."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    started: float
+
+
 class Children:
     """The worker processes that this process started. One a process and store, for processes are not shared."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.processes: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
+        self.children: list[Child] = []
+        self.greeted: set[int] = set()  # process ids of those that have said hello
         self.paused_until = 0.0
 
     def spawn(self) -> None:
+        """Start one more worker."""
         logs = self.store.home / "logs"
         logs.mkdir(exist_ok=True)
         for old in sorted(logs.glob("worker-*.log"))[:-LOGS]:
@@ -111,7 +127,8 @@ class Children:
         command = [sys.executable, "-m", "resnet_viz", "work"]
         if os.name == "posix":  # elsewhere a virtual environment's python is a launcher, and the parent another
             command += ["--parent", str(os.getpid())]
-        with (logs / f"worker-{time.time_ns()}.log").open("wb") as file:
+        log = logs / f"worker-{time.time_ns()}.log"
+        with log.open("wb") as file:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -121,26 +138,41 @@ class Children:
                 # Out of the terminal's process group: Ctrl-C ends the server, not the training.
                 start_new_session=True,
             )
-        self.processes[process.pid] = process, time.monotonic()
+        self.children.append(Child(process, log, time.monotonic()))
 
     def keep(self, spares: int) -> None:
         """Reap who has ended, mark lost runs, and start as many workers as are missing."""
         now = time.monotonic()
         # poll() also reaps, so a killed worker leaves no zombie.
-        if any((p.poll() or 0) > 0 for p, _ in self.processes.values()):
-            print(f"resnet_viz: a worker failed; its log is in {self.store.home / 'logs'}", file=sys.stderr)
+        ended = [child for child in self.children if child.process.poll() is not None]
+        self.children = [child for child in self.children if child not in ended]
+        # One that was killed at its work has a run that is lost; one that ended by itself, or before it was warm, can't work.
+        failed = [
+            c for c in ended if c.process.returncode > 0 or (c.process.returncode and c.process.pid not in self.greeted)
+        ]
+        if failed:
+            self._complain(failed[-1])
             self.paused_until = now + PAUSE
-        self.processes = {pid: (p, t) for pid, (p, t) in self.processes.items() if p.poll() is None}
-        self.store.mark_lost()
-        alive = self.store.workers()
+        presence.mark_lost(self.store)
+        alive = presence.workers(self.store)
+        self.greeted |= alive.keys()
         busy = sum(bool(run) for run in alive.values())
         ready = sum(not run for run in alive.values())
-        ready += sum(pid not in alive and now - t < STARTING for pid, (_, t) in self.processes.items())
+        ready += sum(c.process.pid not in alive and now - c.started < STARTING for c in self.children)
         room = cap() - busy if now >= self.paused_until else 0
         # On a machine so busy that workers take minutes to start, or fall silent, more of them would make it worse.
-        most = cap() + SPARES - len(self.processes)
+        most = cap() + SPARES - len(self.children)
         for _ in range(min(min(max(spares, self.store.waiting()), room) - ready, most)):
             self.spawn()
+
+    def _complain(self, child: Child) -> None:
+        """Say, on standard error and to those who wait, how a worker ended."""
+        code = child.process.returncode
+        said = child.log.read_text(errors="replace").strip().splitlines() if child.log.exists() else []
+        last = f"killed by {signal.Signals(-code).name}" if code < 0 else said[-1] if said else f"exit code {code}"
+        sentence = f"A worker failed: {last.rstrip('.')}. Its log is {child.log}; the next one is tried in {PAUSE:g} s."
+        print(f"resnet_viz: {sentence}", file=sys.stderr)
+        presence.complain(self.store, sentence)
 
 
 _watched: dict[Path, Children] = {}
@@ -161,8 +193,10 @@ def supervise(store: Store, spares: int = SPARES) -> None:
             try:
                 # Two processes that import torch would take the cores from the first page's own start.
                 children.keep(spares if time.monotonic() - start > SPARES_AFTER else 0)
-            except Exception as error:  # a full disk, say: the page says so; this thread tries again
+            except Exception as error:  # a full disk, say: those who wait are told; this thread tries again
                 print(f"resnet_viz: {error}", file=sys.stderr)
+                with contextlib.suppress(sqlite3.Error):
+                    presence.complain(store, f"No worker can be started: {error}")
                 time.sleep(5)
             time.sleep(0.5)
 

@@ -1,4 +1,4 @@
-"""A worker process: takes a run, turns its job's events into rows, does what is wanted, and takes the next.
+"""A worker process: claims a run, turns its job's events into rows, does what is wanted, and claims the next.
 
 `python -m resnet_viz work` imports torch, trains one dummy step and waits: from then on a click starts training at once.
 """
@@ -19,18 +19,21 @@ import uuid
 from collections.abc import Callable, Generator
 from typing import Any
 
-from resnet_viz import __version__, labs
+from resnet_viz import __version__, labs, settings
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
+from resnet_viz.runs import presence
+from resnet_viz.runs.claim import Claim, Superseded
 from resnet_viz.runs.events import Checkpoint, Event, Point, Result, Status
-from resnet_viz.runs.store import Run, Store, Superseded, Wanted, disk_cap
+from resnet_viz.runs.rows import Wanted
+from resnet_viz.runs.schema import disk_cap
+from resnet_viz.runs.store import Store
 from resnet_viz.spec.run import RunSpec
 
 Job = Callable[[RunSpec, bytes | None], Generator[Event, str | None, None]]
 
-# Seconds between transactions, between looks for work or a change of mind, and between full checkpoints.
+# Seconds between transactions, and between looks for work or a change of mind.
 WRITE_EVERY, LOOK_EVERY = 0.25, 0.05
-CHECKPOINT_EVERY = float(os.environ.get("RESNET_VIZ_CHECKPOINT_SECONDS", "10"))
 # So long a stop waits for a step whose state can be saved.
 STOP_WITHIN = 1.0
 # So long a worker tries to say that its run failed.
@@ -50,12 +53,12 @@ class _Heart:
 
     def __init__(self, store: Store, worker: str) -> None:
         self.store, self.worker = store, worker
-        self.run: Run | None = None
+        self.claim: Claim | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> _Heart:
-        self.store.hello(self.worker, os.getpid())
+        presence.hello(self.store, self.worker, os.getpid())
         self._thread.start()
         return self
 
@@ -63,96 +66,100 @@ class _Heart:
         self._stop.set()
         self._thread.join()
         with contextlib.suppress(sqlite3.Error):
-            self.store.goodbye(self.worker)
+            presence.goodbye(self.store, self.worker)
 
     def _beat(self) -> None:
         while not self._stop.wait(1):
-            run = self.run
+            claim = self.claim
             # A locked or full database is the writer's to report.
             with contextlib.suppress(sqlite3.Error, Superseded):
-                self.store.hello(self.worker, os.getpid(), run.id if run else "")
-                if run:
-                    self.store.beat(run.id, run.attempt)
+                presence.hello(self.store, self.worker, os.getpid(), claim.run.id if claim else "")
+                if claim:
+                    claim.beat()
         self.store.close()
 
 
-def carry_out(store: Store, run: Run, job: Job, asked_to_leave: Callable[[], bool] = lambda: False) -> None:
+def carry_out(store: Store, claim: Claim, job: Job, asked_to_leave: Callable[[], bool] = lambda: False) -> None:
     """Carry out one claimed run: its events to the store, its wants from there, to whatever end.
 
+    A UserError ends it as "failed" with that sentence; any other error is logged with its traceback, and the sentence says where.
     Raises Superseded where another worker has taken the run, or somebody deleted it.
     """
     # Where the last state's file is gone, an older one, or the start, leads to the same points.
-    saved = [s for s in store.checkpoints(run.id, full=True) if s.path.exists()]
-    events = job(run.spec, saved[-1].path.read_bytes() if saved else None)
+    states = [saved.path for saved in store.checkpoints(claim.run.id, full=True) if saved.path.exists()]
+    events = job(claim.run.spec, states[-1].read_bytes() if states else None)
     try:
-        _follow(store, run, events, asked_to_leave)
+        _follow(claim, events, asked_to_leave)
     except Stop:
-        store.end(run.id, run.attempt, "stopped")
+        claim.end("stopped")
     except Superseded:
         raise
     except Exception as error:
-        log.exception("run %s failed", run.id)
-        _fail(store, run, _sentence(error, store), asked_to_leave)
+        if isinstance(error, UserError):
+            log.info("run %s failed: %s", claim.run.id, error)
+        else:
+            log.exception("run %s failed", claim.run.id)
+        _fail(claim, _sentence(error, store), asked_to_leave)
     finally:
         events.close()
 
 
-def _fail(store: Store, run: Run, sentence: str, asked_to_leave: Callable[[], bool]) -> None:
+def _fail(claim: Claim, sentence: str, asked_to_leave: Callable[[], bool]) -> None:
     """Say that a run failed: on a full disk as soon as there is room. After PATIENCE the heart's silence tells."""
     since = time.monotonic()
     while True:
         try:
-            return store.end(run.id, run.attempt, "failed", sentence)
+            return claim.end("failed", sentence)
         except sqlite3.Error:
             if asked_to_leave() or time.monotonic() - since > PATIENCE:
                 return
             time.sleep(LOOK_EVERY)
 
 
-def _follow(
-    store: Store, run: Run, events: Generator[Event, str | None, None], asked_to_leave: Callable[[], bool]
-) -> None:
+def _follow(claim: Claim, events: Generator[Event, str | None, None], asked_to_leave: Callable[[], bool]) -> None:
+    """Write a job's events until its Result, and obey. Raises Stop where the run was stopped, and what the job raises."""
+    every = settings.number("RESNET_VIZ_CHECKPOINT_SECONDS", 10)  # between full checkpoints
     points: list[Point] = []
-    word: Status | None = None
-    saves = run.spec.lab is None  # a lab is short, and begins again where it was stopped
-    written = 0.0
-    snapped = time.monotonic()
-    stopping = 0.0
+    progress: Status | None = None
+    saves = claim.run.spec.lab is None  # a lab is short, and begins again where it was stopped
+    written, saved, stopping = 0.0, time.monotonic(), 0.0
     wanted = Wanted("run", 0)
+    ask: str | None = None  # what the job is told with its next turn
 
     def write(status: str = "running") -> Wanted:
-        nonlocal word, written
-        wanted = store.write(run.id, run.attempt, points, status, word)
+        nonlocal progress, written
+        wanted = claim.write(points, status, progress)
         points.clear()
-        word, written = None, time.monotonic()
+        progress, written = None, time.monotonic()
         return Wanted("stop", 0) if asked_to_leave() else wanted
 
     while True:
         try:
-            event = next(events)
+            event = events.send(ask)
         except StopIteration:
             raise RuntimeError("the job ended without a result") from None
         except Exception:
             write()  # what was measured until then
             raise
+        asked, ask = ask, None
         if isinstance(event, Status):
-            word = event
+            progress = event
         elif isinstance(event, Point):
             points.append(event)
         elif isinstance(event, Checkpoint):
             write()
-            store.save(run.id, run.attempt, event)
+            claim.save(event)
             if event.full:
-                snapped = time.monotonic()
+                saved = time.monotonic()
+                if asked and wanted.what == "stop":
+                    raise Stop
         elif isinstance(event, Result):
             write()
-            return store.end(run.id, run.attempt, event.status, event.message, event.values)
+            return claim.end(event.status, event.message, event.values)
         # One that is paused and may go one step further is looked at after that step.
         if wanted.what == "run" and time.monotonic() - written < WRITE_EVERY:
             continue
         wanted = write()
-        if wanted.what == "run" and (not saves or time.monotonic() - snapped < CHECKPOINT_EVERY):
-            continue
         if wanted.what == "stop" and not saves:
             raise Stop
         stopping = (stopping or time.monotonic()) if wanted.what == "stop" else 0.0
@@ -164,13 +171,9 @@ def _follow(
         while wanted.what == "pause" and wanted.step <= event.step:
             time.sleep(LOOK_EVERY)
             wanted = write("paused")
-        if saves and (wanted.what == "stop" or time.monotonic() - snapped >= CHECKPOINT_EVERY):
-            checkpoint = events.send("checkpoint")
-            assert isinstance(checkpoint, Checkpoint)
-            store.save(run.id, run.attempt, checkpoint)
-            snapped = time.monotonic()
-            if wanted.what == "stop":
-                raise Stop
+        if saves and (wanted.what == "stop" or time.monotonic() - saved >= every):
+            # The job's next event is a full Checkpoint, or, where the run has just left the finite numbers, its Result.
+            ask = "checkpoint"
 
 
 def _sentence(error: Exception, store: Store) -> str:
@@ -185,20 +188,20 @@ def _sentence(error: Exception, store: Store) -> str:
     return f"{type(error).__name__}: {first}. The full story is in {store.home / 'logs'}."
 
 
-def train(run: Run, store: Store) -> Job:
+def train(claim: Claim) -> Job:
     """The training job, its spec resolved for this machine and stored so before the first step."""
 
     def job(spec: RunSpec, saved: bytes | None) -> Generator[Event, str | None, None]:
         from resnet_viz.train import job as training
 
         spec = training.resolve(catalogue.fill(spec))
-        store.resolve(run.id, run.attempt, spec, catalogue.total_steps(spec), _versions(spec))
+        claim.resolve(spec, catalogue.total_steps(spec), _versions(spec))
         yield from training.run(spec, saved)
 
     return job
 
 
-def lab(run: Run, store: Store) -> Job:
+def lab(claim: Claim, store: Store) -> Job:
     """The job of a run's lab: its networks loaded, its steps counted and its spec resolved before the first of them."""
 
     def job(spec: RunSpec, saved: bytes | None) -> Generator[Event, str | None, None]:
@@ -212,7 +215,7 @@ def lab(run: Run, store: Store) -> Job:
         module = labs.module(spec.kind)
         torch.set_num_threads(spec.train.threads)
         nets = [weights.load(refs.find(ref, store)) for ref in spec.lab.networks]
-        store.resolve(run.id, run.attempt, spec, module.steps(spec, nets), _versions(spec))
+        claim.resolve(spec, module.steps(spec, nets), _versions(spec))
         yield from module.run(spec, nets)
 
     return job
@@ -232,7 +235,11 @@ def _versions(spec: RunSpec) -> dict[str, Any]:
 
 
 def work(store: Store, parent: int) -> None:
-    """Wait for runs and carry them out, until the process ``parent``, which started this one, is gone (or a signal says so)."""
+    """Wait for runs and carry them out, until the process ``parent``, which started this one, is gone (or a signal says so).
+
+    Raises UserError where the environment sets what can't be.
+    """
+    cap = disk_cap()
     from resnet_viz.train.job import warm
 
     leave = threading.Event()
@@ -248,18 +255,18 @@ def work(store: Store, parent: int) -> None:
                 gone = gone or time.monotonic()
                 if time.monotonic() - gone > LINGER:
                     break
-            run = store.claim(worker)
-            if run is None:
+            claim = store.claim(worker)
+            if claim is None:
                 time.sleep(LOOK_EVERY)
                 continue
-            heart.run = run
+            heart.claim = claim
             try:
-                carry_out(store, run, (lab if run.spec.lab else train)(run, store), leave.is_set)
+                carry_out(store, claim, lab(claim, store) if claim.run.spec.lab else train(claim), leave.is_set)
             except Superseded:
-                log.info("run %s was superseded or deleted", run.id)
-            heart.run = None
-            store.prune(disk_cap())
-            store.hello(worker, os.getpid())
+                log.info("run %s was superseded or deleted", claim.run.id)
+            heart.claim = None
+            store.prune(cap)
+            presence.hello(store, worker, os.getpid())
 
 
 def main(store: Store, parent: int | None = None) -> int:

@@ -59,7 +59,7 @@ def test_every_field_of_a_spec_is_an_option() -> None:
 def test_a_run_that_has_finished_is_not_gone_on_with(capsys) -> None:
     store = Store()
     run = store.create([(RunSpec(), 1)])[0]
-    store.end(run, store.claim("w").attempt, "diverged")
+    store.claim("w").end("diverged")
     assert main.main(["train", "--resume", run]) == 2
     assert "has diverged" in capsys.readouterr().err
 
@@ -68,7 +68,7 @@ def test_a_run_is_shown_and_its_json_holds_no_nan(capsys) -> None:
     """JSON has neither NaN nor infinity (RFC 8259, section 6)."""
     store = Store()
     run = store.create([(RunSpec(), 1)])[0]
-    store.end(run, store.claim("w").attempt, "diverged", "Step 1.", {"test_loss": float("nan"), "train_loss": 2.5})
+    store.claim("w").end("diverged", "Step 1.", {"test_loss": float("nan"), "train_loss": 2.5})
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")

@@ -12,8 +12,9 @@ from resnet_viz import labs
 from resnet_viz.cli import main
 from resnet_viz.data.catalogue import DataError
 from resnet_viz.nets import refs
+from resnet_viz.runs.claim import Superseded
 from resnet_viz.runs.events import Point, Result, Status
-from resnet_viz.runs.store import Store, Superseded
+from resnet_viz.runs.store import Store
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.lab import LABS, LesionSpec, RangeSpec
 from resnet_viz.spec.laws import BN_GROWTH
@@ -83,36 +84,37 @@ def test_a_lab_of_an_unknown_kind_gets_a_sentence() -> None:
 
 
 def test_a_labs_run_is_named_and_says_its_kind(store) -> None:
-    run = claimed(store)
+    claim = claimed(store)
+    run = claim.run
     assert (run.kind, run.name) == ("lesion", "lesions: residual-20 on digits and 1 more")
     assert run.spec.model == ModelSpec(depth=20, channels=1, size=8)
 
 
 def test_a_worker_carries_a_lab_out(store, monkeypatch) -> None:
     counting(monkeypatch, 5)
-    run = claimed(store)
-    worker.carry_out(store, run, worker.lab(run, store))
-    done = store.run(run.id)
+    claim = claimed(store)
+    worker.carry_out(store, claim, worker.lab(claim, store))
+    done = store.run(claim.run.id)
     assert (done.status, done.step, done.steps) == ("finished", 5, 5)
     assert done.result["sentence"] == "2 networks."
-    assert store.series(run.id, "0.drop")[1][:, 0].tolist() == [1, 2, 3, 4, 5]
+    assert store.series(claim.run.id, "0.drop")[1][:, 0].tolist() == [1, 2, 3, 4, 5]
 
 
 def test_a_lab_that_is_stopped_begins_again(store, monkeypatch) -> None:
     def stop(step: int) -> None:
-        store.want(run.id, "stop")
+        store.want(claim.run.id, "stop")
 
     monkeypatch.setattr(worker, "WRITE_EVERY", 0.0)
     counting(monkeypatch, 10**6, stop)
-    run = claimed(store)
-    worker.carry_out(store, run, worker.lab(run, store))
-    assert store.run(run.id).status == "stopped"
+    claim = claimed(store)
+    worker.carry_out(store, claim, worker.lab(claim, store))
+    assert store.run(claim.run.id).status == "stopped"
     counting(monkeypatch, 3)
-    store.want(run.id, "run")
+    store.want(claim.run.id, "run")
     again = store.claim("w")
     worker.carry_out(store, again, worker.lab(again, store))
-    assert store.run(run.id).status == "finished"
-    assert store.series(run.id, "0.drop")[0].tolist() == [1, 2, 3]
+    assert store.run(claim.run.id).status == "finished"
+    assert store.series(claim.run.id, "0.drop")[0].tolist() == [1, 2, 3]
 
 
 def test_a_network_that_is_gone_when_the_lab_begins_fails_it_with_a_sentence(store) -> None:
@@ -126,16 +128,16 @@ def test_a_network_that_is_gone_when_the_lab_begins_fails_it_with_a_sentence(sto
 
 def test_a_lab_that_is_deleted_while_it_runs_writes_nothing_more(store, monkeypatch) -> None:
     monkeypatch.setattr(worker, "WRITE_EVERY", 0.0)
-    counting(monkeypatch, 10**6, lambda step: store.delete(run.id))
-    run = claimed(store)
+    counting(monkeypatch, 10**6, lambda step: store.delete(claim.run.id))
+    claim = claimed(store)
     with pytest.raises(Superseded):
-        worker.carry_out(store, run, worker.lab(run, store))
+        worker.carry_out(store, claim, worker.lab(claim, store))
     assert store.runs() == []
 
 
 def test_what_a_training_may_expect_is_not_told_by_labs(store) -> None:
-    run = claimed(store)
-    store.write(run.id, run.attempt, [Point(s, {"speed": 1e6}) for s in range(1, 20)])
+    claim = claimed(store)
+    claim.write([Point(s, {"speed": 1e6}) for s in range(1, 20)])
     assert store.speeds() == []
     assert engine.expected_seconds(store, [RunSpec()]) is None
 

@@ -110,9 +110,9 @@ def test_it_stops_where_the_smoothed_loss_exceeds_four_times_its_best() -> None:
 def test_a_worker_carries_it_out_and_stores_one_number(tmp_path) -> None:
     store = Store(tmp_path / "home")
     (run_id,) = engine.start(store, [replace(SPEC, train=replace(SPEC.train, device="auto", dtype="auto"))])
-    run = store.claim("w")
-    assert run is not None
-    worker.carry_out(store, run, worker.lab(run, store))
+    claim = store.claim("w")
+    assert claim is not None
+    worker.carry_out(store, claim, worker.lab(claim, store))
     done = store.run(run_id)
     assert (done.status, done.kind, done.steps) == ("finished", "lr_range", LAB.num_steps)
     assert LAB.min_lr < done.result["lr"] < LAB.max_lr

@@ -26,13 +26,13 @@ def trained(tmp_path_factory):
     ids = store.create([(s, catalogue.total_steps(s)) for s in (spec, spec.twin())])
     last = {}
     for _ in ids:
-        run = store.claim("here")
-        for event in job.run(run.spec):
+        claim = store.claim("here")
+        for event in job.run(claim.run.spec):
             if isinstance(event, Checkpoint):
-                store.save(run.id, run.attempt, event)
-                last[run.id] = event
+                claim.save(event)
+                last[claim.run.id] = event
             elif isinstance(event, Result):
-                store.end(run.id, run.attempt, event.status, event.message, event.values)
+                claim.end(event.status, event.message, event.values)
     return store, ids, last
 
 
@@ -229,9 +229,9 @@ def test_a_list_of_many_runs_asks_the_database_and_the_disk_no_more_often_a_run(
         sweep(store, [RunSpec(ModelSpec(depth=8), train=TrainSpec(seed=seed)) for seed in range(count)])
         asked.clear()
         looked.clear()
-        store._db.set_trace_callback(asked.append)
+        store.db.set_trace_callback(asked.append)
         runs = [s for s in refs.available(store) if s.ref.startswith("run:")]
-        store._db.set_trace_callback(None)
+        store.db.set_trace_callback(None)
         counts.append((len(asked), sum(p.is_relative_to(tmp_path / "checkpoints") for p in looked), len(runs)))
     assert counts[0][0] == counts[1][0]
     assert counts[1][1] == counts[1][2] == 23

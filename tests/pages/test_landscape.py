@@ -70,7 +70,7 @@ def test_a_half_finished_one_shows_what_it_has(page) -> None:
     store = Store()
     lab = LandscapeSpec(REFS, size=9)
     (run,) = engine.start(store, [labs.run_of(lab, store)])
-    claimed = store.claim("a worker")
+    claim = store.claim("a worker")
     axes = np.array([-1, 1, -1, 1], np.float32)
     values = {
         "x": 0.0,
@@ -86,8 +86,8 @@ def test_a_half_finished_one_shows_what_it_has(page) -> None:
         Point(step, values | {"x": x, "y": y, "0.loss": 1.0, "1.loss": 40.0})
         for step, (x, y) in enumerate([(x, y) for x in (-1, -0.5, 0, 0.5, 1) for y in (-1, -0.5, 0, 0.5, 1)], 1)
     ]
-    store.write(run, claimed.attempt, more)
-    store.end(run, claimed.attempt, "stopped")
+    claim.write(more)
+    claim.end("stopped")
     page.query_params["landscape"] = run
     page.run()
     assert not page.exception

@@ -78,7 +78,7 @@ def test_drop_every_block_queues_one_lab_of_both_nets() -> None:
 def test_what_is_measured_so_far_is_drawn_while_the_lab_runs() -> None:
     store = Store()
     engine.start(store, [labs.run_of(LesionSpec(TWINS), store)])
-    run = store.claim("w")
+    claim = store.claim("w")
     about = {
         f"0.{name}": np.array(values, np.float32)
         for name, values in {
@@ -91,8 +91,8 @@ def test_what_is_measured_so_far_is_drawn_while_the_lab_runs() -> None:
         "0.guess": about["0.guess"],
         "0.sure": about["0.sure"],
     }
-    store.write(run.id, run.attempt, [Point(1, about), Point(2, drop)])
-    at = page(lesion=run.id)
+    claim.write([Point(1, about), Point(2, drop)])
+    at = page(lesion=claim.run.id)
     assert not at.exception
     assert "25 %" in headline(at)
     assert "Live" in headline(at)
@@ -109,9 +109,9 @@ def test_a_run_that_was_deleted_gets_a_sentence_and_the_recording() -> None:
 def test_a_lab_that_failed_says_why() -> None:
     store = Store()
     engine.start(store, [labs.run_of(LesionSpec(TWINS), store)])
-    run = store.claim("w")
-    store.end(run.id, run.attempt, "failed", "The weights of residual-20 are not finite, for it diverged.")
-    at = page(lesion=run.id)
+    claim = store.claim("w")
+    claim.end("failed", "The weights of residual-20 are not finite, for it diverged.")
+    at = page(lesion=claim.run.id)
     assert not at.exception
     assert "not finite" in at.warning[0].value
 

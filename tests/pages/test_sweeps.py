@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from resnet_viz.labs import grids
-from resnet_viz.runs import sweeps
+from resnet_viz.runs import presence, sweeps
 from resnet_viz.runs.events import Point
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.model import ModelSpec
@@ -69,11 +69,11 @@ def test_bad_input_gets_one_sentence(state, words) -> None:
 
 def finish(store: Store, run: str, accuracy: float) -> None:
     """As a worker would: take the oldest run that waits, and end it."""
-    claimed = store.claim("w")
-    assert claimed is not None
-    assert claimed.id == run
-    store.write(run, claimed.attempt, [Point(claimed.steps, {"val_accuracy": accuracy})])
-    store.end(run, claimed.attempt, "finished", result={"test_accuracy": accuracy, "fit_accuracy": 1.0})
+    claim = store.claim("w")
+    assert claim is not None
+    assert claim.run.id == run
+    claim.write([Point(claim.run.steps, {"val_accuracy": accuracy})])
+    claim.end("finished", result={"test_accuracy": accuracy, "fit_accuracy": 1.0})
 
 
 def test_a_half_finished_sweep_shows_what_it_has_and_goes_on() -> None:
@@ -83,8 +83,8 @@ def test_a_half_finished_sweep_shows_what_it_has_and_goes_on() -> None:
     finish(store, ids[1], 0.8)
     lost = store.claim("w")
     assert lost is not None
-    store._db.execute("UPDATE runs SET heartbeat = 0 WHERE id = ?", (lost.id,))
-    store.mark_lost()
+    store.db.execute("UPDATE runs SET heartbeat = 0 WHERE id = ?", (lost.run.id,))
+    presence.mark_lost(store)
     at = page()  # a server that starts anew: the queued one waits for its workers, the lost one for a click
     assert (
         "3 of 4 runs done. Test error with growing depth: residual 10 % at 20 layers, plain 20 % at 20 layers."
@@ -93,7 +93,7 @@ def test_a_half_finished_sweep_shows_what_it_has_and_goes_on() -> None:
     assert store.waiting() == 1
     at.button(key="go_on_some").click().run()
     assert not at.exception
-    assert store.run(lost.id).status == "queued"
+    assert store.run(lost.run.id).status == "queued"
     at.button(key="stop_all").click().run()
     assert {run.status for run in store.runs()} == {"finished", "stopped"}
     assert "Test error" in headline(at)

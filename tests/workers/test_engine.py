@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from resnet_viz.errors import UserError
+from resnet_viz.runs import presence
 from resnet_viz.runs.store import Store
 from resnet_viz.workers import engine
 from tests.processes import SMALL, until
@@ -29,14 +31,14 @@ def test_the_engine_keeps_workers_warm_runs_what_is_queued_and_they_leave_with_i
     )
     server = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL)
     try:
-        until(lambda: len(store.workers()) == engine.SPARES)
+        until(lambda: len(presence.workers(store)) == engine.SPARES)
         ids = engine.start(store, [SMALL, SMALL.twin()])
         until(lambda: all(store.run(run).status == "finished" for run in ids))
-        assert len(store.workers()) == engine.SPARES
+        assert len(presence.workers(store)) == engine.SPARES
     finally:
         server.kill()
         server.wait()
-    until(lambda: not store.workers(), 40)
+    until(lambda: not presence.workers(store), 40)
 
 
 def test_threads_are_split_between_twins(store, monkeypatch) -> None:
@@ -53,37 +55,67 @@ def test_at_least_one_worker_may_run(store, monkeypatch, workers) -> None:
     assert len(engine.start(store, [SMALL, SMALL.twin()])) == 2
 
 
-def test_a_worker_that_fails_at_once_is_not_started_over_and_over(store, tmp_path, monkeypatch, capfd) -> None:
+def test_a_worker_that_cannot_start_is_complained_of_and_not_started_over_and_over(
+    store, tmp_path, monkeypatch, capfd
+) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "torch.py").write_text("raise ImportError('a torch that does not load')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
     engine.start(store, [SMALL])
     children = engine.Children(store)
     children.keep(0)
-    (process, _) = next(iter(children.processes.values()))
-    process.wait(90)
+    assert presence.complaint(store) == ""
+    (child,) = children.children
+    child.process.wait(90)
     children.keep(0)
-    assert children.processes == {}
-    assert "a worker failed" in capfd.readouterr().err
-    assert "does not load" in next((store.home / "logs").iterdir()).read_text()
+    assert children.children == []
+    complaint = presence.complaint(store)
+    assert "ImportError: a torch that does not load" in complaint
+    assert str(child.log) in complaint
+    assert complaint in capfd.readouterr().err
     monkeypatch.setattr(engine, "PAUSE", 0.0)
     children.paused_until = 0.0
     children.keep(0)
-    (process, _) = next(iter(children.processes.values()))
-    process.kill()
-    process.wait()
+    (child,) = children.children
+    child.process.kill()
+    child.process.wait()
+    presence.hello(store, "one that can", 1)
+    assert presence.complaint(store) == ""
+
+
+def test_a_worker_that_is_killed_before_it_is_warm_is_complained_of(store) -> None:
+    """By the kernel, on a machine without memory, say; one killed at its work has a lost run, which says so."""
+    engine.start(store, [SMALL])
+    children = engine.Children(store)
+    for greets in (False, True):
+        children.spawn()
+        child = children.children[-1]
+        if greets:
+            presence.hello(store, "w", child.process.pid)
+            children.keep(0)
+        child.process.kill()
+        child.process.wait()
+        children.keep(0)
+        assert ("killed by SIGKILL" in presence.complaint(store)) == (not greets)
+
+
+def test_a_number_of_workers_that_is_none_is_said_in_a_sentence(store, monkeypatch) -> None:
+    monkeypatch.setenv("RESNET_VIZ_WORKERS", "abc")
+    with pytest.raises(UserError, match="RESNET_VIZ_WORKERS=abc is not a number"):
+        engine.start(store, [SMALL])
+    assert store.runs() == []
 
 
 @pytest.mark.slow
 def test_a_worker_whose_server_is_gone_before_it_is_warm_leaves_too(store) -> None:
     code = (
         "from resnet_viz.workers import engine; from resnet_viz.runs.store import Store; from pathlib import Path\n"
-        f"c = engine.Children(Store(Path({str(store.home)!r}))); c.spawn(); print(*c.processes)"
+        f"c = engine.Children(Store(Path({str(store.home)!r}))); c.spawn(); print(c.children[0].process.pid)"
     )
     server = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     try:
         until(store.workers)
-        until(lambda: not store.workers(), 60)
+        until(lambda: not presence.workers(store), 60)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(server.stdout), signal.SIGKILL)

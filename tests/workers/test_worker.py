@@ -15,8 +15,11 @@ import numpy as np
 import pytest
 import torch
 
+from resnet_viz.runs import presence
+from resnet_viz.runs.claim import Claim, Superseded
 from resnet_viz.runs.events import Checkpoint, Point, Result, Status
-from resnet_viz.runs.store import SILENCE, Store, Superseded
+from resnet_viz.runs.presence import SILENCE
+from resnet_viz.runs.store import Store
 from resnet_viz.spec.run import SpecError
 from resnet_viz.train.job import run as train
 from resnet_viz.workers import worker
@@ -49,9 +52,9 @@ def claimed(store: Store, steps: int = 50):
     return store.claim("w")
 
 
-def in_thread(store: Store, run, job) -> threading.Thread:
+def in_thread(store: Store, claim, job) -> threading.Thread:
     def body() -> None:
-        worker.carry_out(store, run, job)
+        worker.carry_out(store, claim, job)
         store.close()
 
     thread = threading.Thread(target=body)
@@ -60,34 +63,34 @@ def in_thread(store: Store, run, job) -> threading.Thread:
 
 
 def test_every_point_is_written_and_the_result(store) -> None:
-    run = claimed(store)
-    worker.carry_out(store, run, counting(50))
-    assert store.series(run.id, "loss")[1].tolist() == list(range(1, 51))
-    done = store.run(run.id)
+    claim = claimed(store)
+    worker.carry_out(store, claim, counting(50))
+    assert store.series(claim.run.id, "loss")[1].tolist() == list(range(1, 51))
+    done = store.run(claim.run.id)
     assert (done.status, done.step, done.result) == ("finished", 50, {"steps": 50})
 
 
 def test_pause_step_go_on_stop_and_resume(store) -> None:
-    run = claimed(store, 10**6)
-    thread = in_thread(store, run, counting(10**6, 0.005))
-    until(lambda: store.run(run.id).step > 3)
-    store.want(run.id, "pause")
-    until(lambda: store.run(run.id).status == "paused")
-    at = store.run(run.id).step
-    store.want_step(run.id)
-    until(lambda: store.run(run.id).step == at + 1 and store.run(run.id).status == "paused")
-    store.want(run.id, "run")
-    until(lambda: store.run(run.id).step > at + 5)
-    store.want(run.id, "stop")
+    claim = claimed(store, 10**6)
+    thread = in_thread(store, claim, counting(10**6, 0.005))
+    until(lambda: store.run(claim.run.id).step > 3)
+    store.want(claim.run.id, "pause")
+    until(lambda: store.run(claim.run.id).status == "paused")
+    at = store.run(claim.run.id).step
+    store.want_step(claim.run.id)
+    until(lambda: store.run(claim.run.id).step == at + 1 and store.run(claim.run.id).status == "paused")
+    store.want(claim.run.id, "run")
+    until(lambda: store.run(claim.run.id).step > at + 5)
+    store.want(claim.run.id, "stop")
     thread.join(60)
-    stopped = store.run(run.id)
+    stopped = store.run(claim.run.id)
     assert stopped.status == "stopped"
-    assert store.checkpoints(run.id, full=True)[-1].step == stopped.step
-    store.want(run.id, "run")
+    assert store.checkpoints(claim.run.id, full=True)[-1].step == stopped.step
+    store.want(claim.run.id, "run")
     again = store.claim("other")
     worker.carry_out(store, again, counting(stopped.step + 7))
-    assert store.series(run.id, "loss")[1].tolist() == list(range(1, stopped.step + 8))
-    assert store.run(run.id).status == "finished"
+    assert store.series(claim.run.id, "loss")[1].tolist() == list(range(1, stopped.step + 8))
+    assert store.run(claim.run.id).status == "finished"
 
 
 @pytest.mark.parametrize(
@@ -104,13 +107,13 @@ def test_a_job_that_fails_says_so_in_a_sentence_and_keeps_its_curves(store, erro
         yield Point(1, {"loss": 1.0})
         raise error
 
-    run = claimed(store)
-    worker.carry_out(store, run, job)
-    failed = store.run(run.id)
+    claim = claimed(store)
+    worker.carry_out(store, claim, job)
+    failed = store.run(claim.run.id)
     assert failed.status == "failed"
     assert words in failed.message
     assert "Traceback" not in failed.message
-    assert len(store.series(run.id, "loss")[0]) == 1
+    assert len(store.series(claim.run.id, "loss")[0]) == 1
 
 
 def test_what_was_measured_up_to_a_failure_is_kept(store) -> None:
@@ -119,40 +122,40 @@ def test_what_was_measured_up_to_a_failure_is_kept(store) -> None:
             yield Point(step, {"loss": float(step)})
         raise RuntimeError("first line\nsecond line")
 
-    run = claimed(store)
-    worker.carry_out(store, run, job)
-    assert store.series(run.id, "loss")[0].tolist() == list(range(1, 9))
-    assert "first line" in store.run(run.id).message
-    assert "second line" not in store.run(run.id).message
+    claim = claimed(store)
+    worker.carry_out(store, claim, job)
+    assert store.series(claim.run.id, "loss")[0].tolist() == list(range(1, 9))
+    assert "first line" in store.run(claim.run.id).message
+    assert "second line" not in store.run(claim.run.id).message
 
 
 def test_a_full_database_fails_the_run_and_it_goes_on_once_there_is_room(store) -> None:
     total = 20_000
 
     def limit(pages: int) -> None:
-        store._db.execute(f"PRAGMA max_page_count = {pages}")
+        store.db.execute(f"PRAGMA max_page_count = {pages}")
 
     def job(spec, resume):
         for event in counting(total)(spec, resume):
             if isinstance(event, Point) and event.step == 1:
-                limit(store._db.execute("PRAGMA page_count").fetchone()[0])
+                limit(store.db.execute("PRAGMA page_count").fetchone()[0])
             yield event
 
-    run = claimed(store, total)
-    worker.carry_out(store, run, job)
-    failed = store.run(run.id)
+    claim = claimed(store, total)
+    worker.carry_out(store, claim, job)
+    failed = store.run(claim.run.id)
     assert failed.status == "failed"
     assert failed.message.startswith("The disk is full")
     limit(10**6)
-    store.want(run.id, "run")
+    store.want(claim.run.id, "run")
     worker.carry_out(store, store.claim("w"), counting(total))
-    assert store.run(run.id).status == "finished"
-    assert store.series(run.id, "loss")[0].tolist() == list(range(1, total + 1))
+    assert store.run(claim.run.id).status == "finished"
+    assert store.series(claim.run.id, "loss")[0].tolist() == list(range(1, total + 1))
 
 
 def test_a_failure_is_said_as_soon_as_it_can_be_written(store, monkeypatch) -> None:
     """A disk so full that not even the run's row fits: said once there is room again."""
-    end, refused = store.end, []
+    end, refused = Claim.end, []
 
     def full_at_first(*arguments) -> None:
         if len(refused) < 3:
@@ -164,44 +167,44 @@ def test_a_failure_is_said_as_soon_as_it_can_be_written(store, monkeypatch) -> N
         yield Point(1, {"loss": 1.0})
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(store, "end", full_at_first)
-    run = claimed(store)
-    worker.carry_out(store, run, job)
+    monkeypatch.setattr(Claim, "end", full_at_first)
+    claim = claimed(store)
+    worker.carry_out(store, claim, job)
     assert len(refused) == 3
-    assert store.run(run.id).message.startswith("The disk is full")
+    assert store.run(claim.run.id).message.startswith("The disk is full")
 
 
 @pytest.mark.parametrize("lost", [1, 2])
 def test_a_lost_checkpoint_file_costs_time_not_the_run(store, lost) -> None:
-    run = claimed(store)
-    store.write(run.id, run.attempt, [Point(s, {"loss": float(s)}) for s in range(1, 21)])
+    claim = claimed(store)
+    claim.write([Point(s, {"loss": float(s)}) for s in range(1, 21)])
     for step in (10, 20):
-        store.save(run.id, run.attempt, Checkpoint(step, 0, True, str(step).encode()))
-    store.end(run.id, run.attempt, "stopped")
-    for saved in store.checkpoints(run.id)[-lost:]:
+        claim.save(Checkpoint(step, 0, True, str(step).encode()))
+    claim.end("stopped")
+    for saved in store.checkpoints(claim.run.id)[-lost:]:
         saved.path.unlink()
-    store.want(run.id, "run")
+    store.want(claim.run.id, "run")
     worker.carry_out(store, store.claim("w"), counting(30))
-    assert store.run(run.id).status == "finished"
-    assert store.series(run.id, "loss")[1].tolist() == list(range(1, 31))
+    assert store.run(claim.run.id).status == "finished"
+    assert store.series(claim.run.id, "loss")[1].tolist() == list(range(1, 31))
 
 
 def test_a_worker_that_was_superseded_while_it_slept_leaves(store) -> None:
-    run = claimed(store)
+    claim = claimed(store)
 
     def job(spec, resume):
         yield Point(1, {"loss": 1.0})
-        store.end(run.id, run.attempt, "stopped")  # marked, resumed and claimed elsewhere, meanwhile
-        store.want(run.id, "run")
+        claim.end("stopped")  # marked, resumed and claimed elsewhere, meanwhile
+        store.want(claim.run.id, "run")
         store.claim("other")
         time.sleep(2 * worker.WRITE_EVERY)
         yield Point(2, {"loss": 2.0})
         yield Result("finished", {})
 
     with pytest.raises(Superseded):
-        worker.carry_out(store, run, job)
-    assert store.run(run.id).status == "running"
-    assert len(store.series(run.id, "loss")[0]) == 0
+        worker.carry_out(store, claim, job)
+    assert store.run(claim.run.id).status == "running"
+    assert len(store.series(claim.run.id, "loss")[0]) == 0
 
 
 @pytest.mark.slow
@@ -219,7 +222,7 @@ def test_killed_at_random_steps_and_resumed_the_weights_are_those_of_an_undistur
         if store.run(run).status == "finished":
             break
         assert store.run(run).status == "running", "a killed worker can't say so itself"
-        until(lambda: store.mark_lost() or store.run(run).status == "lost", 10)
+        until(lambda: presence.mark_lost(store) or store.run(run).status == "lost", 10)
         store.want(run, "run")
     process = start_process(store)
     try:
@@ -253,13 +256,13 @@ def test_a_process_that_slept_and_was_superseded_writes_nothing_and_takes_the_ne
     try:
         until(lambda: store.run(run).step > 3)
         put_to_sleep(sleeper, store)
-        until(lambda: store.mark_lost() or store.run(run).status == "lost")
+        until(lambda: presence.mark_lost(store) or store.run(run).status == "lost")
         store.want(run, "run")
         other = start_process(store)
         until(lambda: store.run(run).attempt == 2 and store.run(run).step > 10)
         sleeper.send_signal(signal.SIGCONT)
         # It is idle again only when it has found out.
-        until(lambda: store.workers().get(sleeper.pid) == "")
+        until(lambda: presence.workers(store).get(sleeper.pid) == "")
         next_run = store.create([(SMALL, 64)])[0]
         until(lambda: store.run(next_run).status == "finished")
         store.want(run, "stop")
@@ -290,7 +293,7 @@ def test_a_process_asked_to_end_saves_its_run_first(store) -> None:
     stopped = store.run(run)
     assert stopped.status == "stopped"
     assert store.checkpoints(run, full=True)[-1].step == stopped.step
-    assert store.workers() == {}
+    assert presence.workers(store) == {}
 
 
 def events_last(events) -> Checkpoint:
@@ -301,19 +304,86 @@ def test_silence_is_longer_than_a_heartbeat() -> None:
     assert SILENCE > 3
 
 
+@pytest.mark.parametrize("how", ["a full checkpoint is due", "a stop is wanted"])
+def test_a_run_that_diverges_where_a_state_is_asked_for_keeps_its_diagnosis(store, monkeypatch, how) -> None:
+    wild = replace(SMALL, train=replace(SMALL.train, lr=1e9))
+    monkeypatch.setenv("RESNET_VIZ_CHECKPOINT_SECONDS", "0" if how == "a full checkpoint is due" else "1000")
+    monkeypatch.setattr(worker, "WRITE_EVERY", 0.0)
+    run = store.create([(wild, 64)])[0]
+    claim = store.claim("w")
+
+    def job(spec, resume):
+        events = worker.train(claim)(spec, resume)
+        told = None
+        with closing(events):
+            while True:
+                event = events.send(told)
+                if how == "a stop is wanted" and isinstance(event, Point) and not np.isfinite(event.values["loss"]):
+                    store.want(run, "stop")
+                told = yield event
+
+    worker.carry_out(store, claim, job)
+    ended = store.run(run)
+    assert ended.status == "diverged"
+    assert "a learning rate of 1e+09 is too high" in ended.message
+    assert store.series(run, "loss")[0][-1] == ended.step
+
+
+@pytest.mark.parametrize("other", [Status("validation images", 1, 2), Point(2, {"loss": 2.0})])
+def test_whatever_comes_instead_of_a_state_that_was_asked_for_is_written(store, monkeypatch, other) -> None:
+    monkeypatch.setenv("RESNET_VIZ_CHECKPOINT_SECONDS", "0")
+
+    def job(spec, resume):
+        yield Point(1, {"loss": 1.0})
+        yield other
+        yield Result("finished", {})
+
+    claim = claimed(store)
+    worker.carry_out(store, claim, job)
+    assert store.run(claim.run.id).status == "finished"
+
+
+def test_a_setting_that_is_no_number_ends_the_run_with_a_sentence(store, monkeypatch) -> None:
+    monkeypatch.setenv("RESNET_VIZ_CHECKPOINT_SECONDS", "abc")
+    claim = claimed(store)
+    worker.carry_out(store, claim, counting(3))
+    assert store.run(claim.run.id).message.startswith("RESNET_VIZ_CHECKPOINT_SECONDS=abc is not a number")
+
+
+def test_states_are_saved_as_often_as_version_1_was_told(store, monkeypatch) -> None:
+    monkeypatch.setenv("RESNET_VIZ_SNAPSHOT_SECONDS", "0")
+    monkeypatch.setattr(worker, "WRITE_EVERY", 0.0)
+    claim = claimed(store)
+    worker.carry_out(store, claim, counting(3))
+    assert [saved.step for saved in store.checkpoints(claim.run.id, full=True)] == [2, 3]
+
+
+@pytest.mark.parametrize(("error", "traceback"), [(SpecError("Depth 55 is not 6n+2."), False), (KeyError("x"), True)])
+def test_a_bug_is_logged_with_its_traceback_and_a_users_mistake_without(store, caplog, error, traceback) -> None:
+    def job(spec, resume):
+        yield Point(1, {"loss": 1.0})
+        raise error
+
+    claim = claimed(store)
+    with caplog.at_level("INFO"):
+        worker.carry_out(store, claim, job)
+    assert ("Traceback" in caplog.text) == traceback
+    assert (str(store.home / "logs") in store.run(claim.run.id).message) == traceback
+
+
 def test_a_stop_between_steps_saves_the_state_of_a_step_that_is_near(store) -> None:
     def job(spec, resume):
         yield Point(1, {"loss": 1.0})
-        store.want(run.id, "stop")
+        store.want(claim.run.id, "stop")
         time.sleep(2 * worker.WRITE_EVERY)
         yield Status("validation images", 1, 1)
         if (yield Point(2, {"loss": 2.0})) == "checkpoint":
             yield Checkpoint(2, 0, True, b"2")
 
-    run = claimed(store)
-    worker.carry_out(store, run, job)
-    assert store.run(run.id).status == "stopped"
-    assert [saved.step for saved in store.checkpoints(run.id, full=True)] == [2]
+    claim = claimed(store)
+    worker.carry_out(store, claim, job)
+    assert store.run(claim.run.id).status == "stopped"
+    assert [saved.step for saved in store.checkpoints(claim.run.id, full=True)] == [2]
 
 
 def test_a_stop_between_steps_does_not_wait_for_the_rest(store) -> None:
@@ -325,10 +395,10 @@ def test_a_stop_between_steps_does_not_wait_for_the_rest(store) -> None:
             time.sleep(0.01)
             yield Status("validation images", done, 10**6)
 
-    run = claimed(store)
-    thread = in_thread(store, run, job)
-    until(lambda: "validation" in store.run(run.id).progress)
-    store.want(run.id, "stop")
+    claim = claimed(store)
+    thread = in_thread(store, claim, job)
+    until(lambda: "validation" in store.run(claim.run.id).progress)
+    store.want(claim.run.id, "stop")
     thread.join(30)
     assert not thread.is_alive()
-    assert store.run(run.id).status == "stopped"
+    assert store.run(claim.run.id).status == "stopped"

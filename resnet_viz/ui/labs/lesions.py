@@ -21,7 +21,7 @@ from resnet_viz.files import ROOT
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import Source
 from resnet_viz.runs.record import Record, load
-from resnet_viz.runs.store import Run
+from resnet_viz.runs.rows import Run
 from resnet_viz.spec.lab import LesionSpec
 from resnet_viz.ui import choose, live
 from resnet_viz.ui.labs import shown as lab

@@ -10,7 +10,9 @@ import streamlit as st
 from resnet_viz import labs
 from resnet_viz.errors import UserError
 from resnet_viz.runs import sweeps
-from resnet_viz.runs.store import RESUMABLE, Run, StoreError
+from resnet_viz.runs.rows import Run
+from resnet_viz.runs.schema import StoreError
+from resnet_viz.runs.store import RESUMABLE
 from resnet_viz.spec.lab import LabSpec
 from resnet_viz.ui import live
 from resnet_viz.workers import engine

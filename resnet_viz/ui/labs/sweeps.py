@@ -14,7 +14,8 @@ from resnet_viz.files import ROOT
 from resnet_viz.labs import grids
 from resnet_viz.runs import sweeps
 from resnet_viz.runs.record import Record, load
-from resnet_viz.runs.store import RESUMABLE, Run, Store
+from resnet_viz.runs.rows import Run
+from resnet_viz.runs.store import RESUMABLE, Store
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import SHORTCUTS, ModelSpec
 from resnet_viz.spec.run import RunSpec

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from resnet_viz.runs.store import Run
+from resnet_viz.runs.rows import Run
 
 
 def row(run: Run) -> dict[str, Any]:

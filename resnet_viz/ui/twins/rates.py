@@ -10,7 +10,7 @@ import streamlit as st
 from resnet_viz.errors import UserError
 from resnet_viz.figures.rates import range_test
 from resnet_viz.runs.record import Record
-from resnet_viz.runs.store import Run
+from resnet_viz.runs.rows import Run
 from resnet_viz.spec.lab import RangeSpec
 from resnet_viz.spec.run import RunSpec, SpecError
 from resnet_viz.spec.values import DEFAULTS

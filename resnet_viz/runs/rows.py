@@ -1,0 +1,116 @@
+"""Rows of the database as frozen dataclasses: a run, one that can't be read, a checkpoint's file, what is wanted of a run."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from resnet_viz.errors import UserError
+from resnet_viz.runs.layout import Layout
+from resnet_viz.runs.record import LIVE
+from resnet_viz.runs.schema import StoreError
+from resnet_viz.spec.run import RunSpec, from_json
+from resnet_viz.spec.upgrade import SPEC_VERSION
+
+# What a run's row is read from.
+COLUMNS = "runs.*, (SELECT coalesce(sum(bytes), 0) FROM checkpoints WHERE checkpoints.run = runs.id) AS bytes"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's row, without its points. Times are seconds since 1970; ``bytes`` is the size of its checkpoints.
+
+    ``layout`` is what its worker wrote when it began, None before and of version 1.
+    """
+
+    id: str
+    group: str
+    kind: str
+    name: str
+    note: str
+    owner: str
+    spec: RunSpec
+    status: str
+    wanted: str
+    attempt: int
+    created: float
+    started: float | None
+    finished: float | None
+    step: int
+    steps: int
+    progress: str
+    message: str
+    result: dict[str, Any]
+    versions: dict[str, Any]
+    layout: Layout | None
+    bytes: int
+
+    @property
+    def live(self) -> bool:
+        """Whether a worker has it or will take it by itself."""
+        return self.status in LIVE
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A run that can't be read, and why, in one sentence."""
+
+    id: str
+    name: str
+    created: float
+    reason: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a page wants of a run: "run", "pause" or "stop"; a paused one may go on up to ``step``."""
+
+    what: str
+    step: int
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint on disk. ``full``: a run can go on from it; else weights alone, half precision."""
+
+    run: str
+    step: int
+    epoch: int
+    full: bool
+    path: Path
+    bytes: int
+
+
+def _parsed(row: sqlite3.Row, column: str) -> dict[str, Any]:
+    try:
+        value = json.loads(row[column])
+    except ValueError as error:
+        raise StoreError(f"Its {column} is no JSON ({error}).") from error
+    if not isinstance(value, dict):
+        raise StoreError(f"Its {column} is no JSON object.")
+    return value
+
+
+def _spec(row: sqlite3.Row) -> RunSpec:
+    if row["spec_version"] > SPEC_VERSION:
+        raise StoreError("It was made by a newer version of ResNet Viz; update this one.")
+    return from_json(row["spec"])
+
+
+def read(row: sqlite3.Row) -> Run | Unreadable:
+    """The run of a row of COLUMNS, or why there is none to be read from it."""
+    kept = {key: row[key] for key in row.keys() if key in Run.__dataclass_fields__}  # noqa: SIM118 (a Row iterates values)
+    try:
+        parsed = {
+            "spec": _spec(row),
+            "result": _parsed(row, "result"),
+            "versions": _parsed(row, "versions"),
+            "layout": Layout.of_json(_parsed(row, "layout")) if row["layout"] else None,
+        }
+    except UserError as error:
+        return Unreadable(row["id"], row["name"], row["created"], str(error), row["bytes"])
+    return Run(group=row["grp"], **(kept | parsed))

@@ -1,0 +1,168 @@
+"""The database file of runs: its tables, how it is opened, and how one from an older version is brought up to date.
+
+One SQLite file in WAL mode is the only channel between pages and workers; files of checkpoints lie beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from resnet_viz import settings
+from resnet_viz.errors import UserError
+from resnet_viz.spec.upgrade import METRICS
+
+# Where a run's checkpoints lie, below home; version 1 wrote to the second, and its files stay there, where their rows say.
+CHECKPOINTS = ("checkpoints", "snapshots")
+
+log = logging.getLogger("resnet_viz.runs")
+
+_TABLES = """
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY, grp TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, note TEXT NOT NULL DEFAULT '',
+        owner TEXT NOT NULL, spec TEXT NOT NULL, spec_version INTEGER NOT NULL, data_hash TEXT NOT NULL,
+        status TEXT NOT NULL DEFAULT 'queued', wanted TEXT NOT NULL DEFAULT 'run', wanted_step INTEGER NOT NULL DEFAULT 0,
+        attempt INTEGER NOT NULL DEFAULT 0, heartbeat REAL NOT NULL DEFAULT 0,
+        created REAL NOT NULL, started REAL, finished REAL,
+        step INTEGER NOT NULL DEFAULT 0, steps INTEGER NOT NULL, progress TEXT NOT NULL DEFAULT '',
+        message TEXT NOT NULL DEFAULT '', result TEXT NOT NULL DEFAULT '{}', versions TEXT NOT NULL DEFAULT '{}');
+    CREATE INDEX runs_grp ON runs (grp);
+    CREATE TABLE points (
+        run TEXT NOT NULL, name TEXT NOT NULL, step INTEGER NOT NULL, value BLOB NOT NULL,
+        PRIMARY KEY (run, name, step)) WITHOUT ROWID;
+    CREATE TABLE snapshots (
+        run TEXT NOT NULL, step INTEGER NOT NULL, epoch INTEGER NOT NULL, full INTEGER NOT NULL,
+        path TEXT NOT NULL, bytes INTEGER NOT NULL, created REAL NOT NULL, PRIMARY KEY (run, step, full));
+    CREATE TABLE workers (id TEXT PRIMARY KEY, pid INTEGER NOT NULL, run TEXT NOT NULL, heartbeat REAL NOT NULL);
+"""
+
+
+def _tables(db: sqlite3.Connection) -> None:
+    """Version 1."""
+    for statement in filter(str.strip, _TABLES.split(";")):
+        db.execute(statement)
+
+
+def _fields_words(db: sqlite3.Connection) -> None:
+    """Version 2: the field's words for what was recorded; a run's layout; why workers can't start.
+
+    Specs stay as they were written: `from_json` reads every version. A result that is no JSON stays, and its run is unreadable.
+    """
+    db.execute("ALTER TABLE snapshots RENAME TO checkpoints")
+    db.execute("ALTER TABLE runs ADD COLUMN layout TEXT NOT NULL DEFAULT ''")
+    db.execute("CREATE TABLE complaints (sentence TEXT NOT NULL)")
+    for old, new in METRICS.items():
+        db.execute("UPDATE points SET name = ? WHERE name = ?", (new, old))
+    for run, text in db.execute("SELECT id, result FROM runs").fetchall():
+        try:
+            result = json.loads(text)
+            renamed = {METRICS.get(name, name): value for name, value in result.items()}
+        except (ValueError, AttributeError):
+            continue
+        db.execute("UPDATE runs SET result = ? WHERE id = ?", (json.dumps(renamed), run))
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _fields_words)
+
+
+class StoreError(UserError):
+    """What can't be done with a run, in one sentence."""
+
+
+def default_home() -> Path:
+    """Where runs are kept: RESNET_VIZ_HOME, else ./runs."""
+    return Path(os.environ.get("RESNET_VIZ_HOME") or "runs").resolve()
+
+
+class Database:
+    """The database below one folder. Safe to share between threads: each has its own connection.
+
+    Opening one of an older version copies it to "runs.sqlite.vN", whole or not at all, before it is changed. Raises StoreError
+    where the folder can't be written to, or the database is from a newer version.
+    """
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = Path(home) if home else default_home()
+        self._local = threading.local()
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            self._migrate()
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"Runs can't be kept in {self.home} ({error}); set RESNET_VIZ_HOME to a folder you can write to."
+            ) from error
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return self.home / "runs.sqlite"
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """This thread's connection; outside of `transaction` each statement is one of its own."""
+        db = getattr(self._local, "db", None)
+        if db is None:
+            db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            db.row_factory = sqlite3.Row
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            self._local.db = db
+        return db
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        if db := getattr(self._local, "db", None):
+            db.close()
+            self._local.db = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All that is written inside, or, where an error leaves it, nothing."""
+        db = self.db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.rollback()
+            raise
+        db.commit()
+
+    def _migrate(self) -> None:
+        if self._version() < len(MIGRATIONS):
+            with self.transaction() as db:
+                version = self._version()  # another process may have been first
+                if 0 < version < len(MIGRATIONS):
+                    self._back_up(version)
+                for number in range(version, len(MIGRATIONS)):
+                    MIGRATIONS[number](db)
+                    db.execute(f"PRAGMA user_version = {number + 1}")
+        if self._version() > len(MIGRATIONS):
+            raise StoreError(
+                f"The runs in {self.home} are from a newer version of ResNet Viz; update it, or set RESNET_VIZ_HOME elsewhere."
+            )
+
+    def _version(self) -> int:
+        return self.db.execute("PRAGMA user_version").fetchone()[0]
+
+    def _back_up(self, version: int) -> None:
+        """Copy the database as it was before the transaction that is open: a second connection sees just that."""
+        copy = self.home / f"{self.path.name}.v{version}"
+        part = copy.with_name(f"{copy.name}.part")
+        part.unlink(missing_ok=True)
+        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(part)) as target:
+            source.backup(target)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(copy)
+        log.warning("the runs in %s are brought up to this version; as they were, they are kept in %s", self.home, copy)
+
+
+def disk_cap() -> float:
+    """Bytes that checkpoints may take: RESNET_VIZ_DISK_GB, else 5 GB; at 0 only last states stay. Workers prune to it."""
+    return 1e9 * settings.number("RESNET_VIZ_DISK_GB", 5)

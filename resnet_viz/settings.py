@@ -1,0 +1,28 @@
+"""What the environment sets: RESNET_VIZ_HOME, _DATA, _DISK_GB, _WORKERS, _CHECKPOINT_SECONDS. A mistake there is one sentence."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from resnet_viz.errors import UserError
+
+# Today's name → the one that version 1 read.
+RENAMED = {"RESNET_VIZ_CHECKPOINT_SECONDS": "RESNET_VIZ_SNAPSHOT_SECONDS"}
+
+
+def number(name: str, default: float) -> float:
+    """The number that a variable of the environment holds, from 0 up; ``default`` where it is not set, or empty.
+
+    Raises UserError for what is no such number.
+    """
+    value = os.environ.get(name) or os.environ.get(RENAMED.get(name, "")) or ""
+    if not value:
+        return default
+    try:
+        parsed = float(value)
+    except ValueError:
+        parsed = math.nan
+    if not (math.isfinite(parsed) and parsed >= 0):
+        raise UserError(f"{name}={value} is not a number from 0 up; set it to one, such as {default:g}, or unset it.")
+    return parsed
