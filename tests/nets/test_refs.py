@@ -172,10 +172,10 @@ def sweep(store: Store, specs: list[RunSpec]) -> list[str]:
     """Runs of one group that are said to be trained, each with weights of step 1 and 2 and a last state at step 2."""
     ids = store.create([(spec, 2) for spec in specs])
     for _ in ids:
-        run = store.claim("here")
+        claim = store.claim("here")
         for step, full in ((1, False), (2, False), (2, True)):
-            store.save(run.id, run.attempt, Checkpoint(step, step, full, b"weights"))
-        store.end(run.id, run.attempt, "finished", "", {})
+            claim.save(Checkpoint(step, step, full, b"weights"))
+        claim.end("finished", "", {})
     return ids
 
 
