@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest -q
 # A process a core, so one thread a process.
 PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n auto
 
-.PHONY: app install check test lint reference clean
+.PHONY: app install stage check test lint reference clean
 
 app: install  ## serve the app on 127.0.0.1 (PORT=8501)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -19,15 +19,22 @@ install: .venv/installed  ## the virtual environment alone
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@
 
+stage: node_modules/installed  ## the stage's script, made of its modules (needs Node and npm)
+	npm run --silent build
+
+# Without npm the tests of the stage's script are skipped; in CI they fail.
+node_modules/installed: package.json
+	@command -v npm >/dev/null && npm install --loglevel=error && touch $@ || echo "No esbuild: the stage's script is not built again."
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check: lint  ## style, types and the fast tests: a minute and a half on two cores
+check: lint node_modules/installed  ## style, types and the fast tests: a minute and a half on two cores
 	$(PARALLEL) -m "not slow and not browser"
 
-test: lint  ## everything, browser tests included where a chromium is found
+test: lint node_modules/installed  ## everything, browser tests included where a chromium is found
 	$(PARALLEL) -m "not browser"
 	$(PYTEST) -m browser
 
@@ -35,4 +42,4 @@ reference: install  ## train the twins that ship in assets/ again (two hours on 
 	$(BIN)/python -m resnet_viz reference
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache build *.egg-info
+	rm -rf .venv node_modules .pytest_cache .ruff_cache .mypy_cache build *.egg-info

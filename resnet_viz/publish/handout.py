@@ -21,14 +21,16 @@ def handout(
 ) -> str:
     """One HTML file with everything inside: the verdict, the stage with its slider, and a table of the specs.
 
-    It works from a disk without a network. ``sentence`` is what stands over the chart, else the records' verdict.
+    It works from a disk without a network. ``sentence`` is what stands over the chart, else the records' verdict; it and
+    ``title`` are plain text.
     """
     data = base64.b64encode(pack(records, tabs=tuple(TABS))).decode()
-    script = (STAGE / "stage.js").read_text(encoding="utf-8").replace("export default function", "function stage", 1)
+    script = (STAGE / "stage.js").read_text(encoding="utf-8")
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{ONLY_WHAT_IS_INSIDE}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title>
 <style>
@@ -44,13 +46,13 @@ def handout(
 </details>
 </main>
 <script>{get_plotlyjs()}</script>
-<script>
-(() => {{
+<script type="module">
 {script}
-const data = Uint8Array.from(atob("{data}"), (c) => c.charCodeAt(0));
-const parentElement = document.getElementById("stage");
-stage({{ data, parentElement, setTriggerValue() {{}}, setStateValue() {{}} }});
-}})();
+{{
+  const data = Uint8Array.from(atob("{data}"), (c) => c.charCodeAt(0));
+  const parentElement = document.getElementById("stage");
+  stage({{ data, parentElement, setTriggerValue() {{}}, setStateValue() {{}} }});
+}}
 </script>
 </body>
 </html>
@@ -68,6 +70,10 @@ def _table(records: Sequence[Record]) -> str:
         lines.append(f"<tr{' class=differs' if key in differs else ''}><th>{key}</th>{cells}</tr>")
     return "<table>" + "\n".join(lines) + "</table>"
 
+
+# A module can't import another from a disk, but the whole script can stand in the page. Nothing else may run or be fetched,
+# whatever a file's spec or name says.
+ONLY_WHAT_IS_INSIDE = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 
 PAGE_CSS = """
 :root { color-scheme: light dark; --st-background-color: #ffffff; --st-text-color: #1f2630; --st-primary-color: #0072b2; }

@@ -1,4 +1,7 @@
-"""What the stage in the browser gets: figures as JSON, once, and compact vectors to scrub through, in one run of bytes."""
+"""What the stage in the browser gets: figures as JSON, once, and compact vectors to scrub through, in one run of bytes.
+
+`src/data.js` reads it back.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ TABS = {"twins": "Twins", "history": "History", "engineer": "Engineer"}
 NOT_A_NUMBER = -32768
 
 
-class _Blob:
+class _Vectors:
     """Vectors as int16 thousandths of a decade, one behind the other: 0.1 % exact, half the size of float32."""
 
     def __init__(self) -> None:
@@ -28,7 +31,7 @@ class _Blob:
         self.size = 0
 
     def add(self, steps: np.ndarray, logs: np.ndarray) -> dict[str, Any]:
-        """Add logarithms (N, K) of these steps (N,). Returns where they are."""
+        """Add log10 values (N, K) of steps (N,), clipped to ±32. Returns the steps, K, and the index of the first value."""
         thousandths = np.round(np.clip(logs * 1000, -32000, 32000))
         values = np.where(np.isnan(thousandths), NOT_A_NUMBER, thousandths).astype("<i2")
         place = {"steps": steps.tolist(), "width": logs.shape[1], "at": self.size}
@@ -47,9 +50,12 @@ def pack(
     bet: float | None = None,
     replay: bool = False,
 ) -> bytes:
-    """Everything the stage shows, for the tabs named (of TABS): length of the JSON (uint32), the JSON, the int16 vectors.
+    """Everything the stage shows of the records: length of the JSON (uint32), the JSON in UTF-8, the vectors (int16).
 
     The JSON holds the figures and, for each net, where its vectors lie. Little endian; the vectors begin at an even byte.
+
+    ``tabs``: the keys of TABS whose figures to send. ``live``: the slider reaches to the planned end. ``lecture``: thick lines,
+    large letters, keys that move the slider. ``ghost``, ``bet`` (nats): see `curves.divergence`. ``replay``: play once by itself.
     """
     figures: dict[str, Drawing] = {}
     if "twins" in tabs:
@@ -62,11 +68,11 @@ def pack(
             del heat["z"]  # the page has the same numbers: the fan's vectors
     if "engineer" in tabs:
         figures["engineer"] = engineer(records, lecture)
-    blob = _Blob()
+    vectors = _Vectors()
     head = {
         "runs": [r.id for r in records],
         "figures": {name: {"data": drawing.data, "layout": drawing.layout} for name, drawing in figures.items()},
-        "nets": [_net(net, blob, tabs) for net in nets(records)],
+        "nets": [_net(net, vectors, tabs) for net in nets(records)],
         "tabs": TABS,
         "end": planned(records),
         "newest": max((r.step for r in records), default=0),
@@ -78,28 +84,28 @@ def pack(
         "scaleDark": SCALE_DARK,
         "quiet": QUIET,
     }
-    text = json.dumps(head, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
+    text = json.dumps(head, ensure_ascii=False, separators=(",", ":"), default=_jsonable).encode()
     text += b" " * (len(text) % 2)
-    return np.uint32(len(text)).tobytes() + text + b"".join(part.tobytes() for part in blob.parts)
+    return np.array(len(text), "<u4").tobytes() + text + b"".join(part.tobytes() for part in vectors.parts)
 
 
-def _plain(value: Any) -> Any:
-    """Arrays as Plotly takes them in JSON: their type, their bytes in base 64."""
+def _jsonable(value: Any) -> Any:
+    """An array as Plotly takes it in JSON, its type and its bytes in base 64; a NumPy number as a plain one."""
     if isinstance(value, np.ndarray):
         return {"dtype": f"{value.dtype.kind}{value.itemsize}", "bdata": base64.b64encode(value.tobytes()).decode()}
     return value.item()
 
 
-def _net(net: Net, blob: _Blob, tabs: Collection[str]) -> dict[str, Any]:
-    """A net's label, where its vectors lie, and the words at its line's end, made where they are tested."""
-    vectors, words = {}, []
+def _net(net: Net, vectors: _Vectors, tabs: Collection[str]) -> dict[str, Any]:
+    """A net's label in Plotly's markup, where its vectors lie, and what its line's end says at each step of the fan."""
+    places, words = {}, []
     if "twins" in tabs or "history" in tabs:
         steps, ratios = log_ratio(net.first, kept=True)
         if len(steps):
-            vectors["grad_block"] = blob.add(steps, ratios)
-            words = [loudness(v) for v in ratios[:, 0]]
+            places["grad_block"] = vectors.add(steps, ratios)
+            words = [loudness(log10) for log10 in ratios[:, 0]]
     for metric in ENGINEER if "engineer" in tabs else ():
         steps, logs = log_values(net.first, metric, ENGINEER_MOMENTS)
         if len(steps):
-            vectors[metric] = blob.add(steps, logs)
-    return {"label": net.text, "words": words, "vectors": vectors}
+            places[metric] = vectors.add(steps, logs)
+    return {"label": net.text, "words": words, "vectors": places}

@@ -63,7 +63,7 @@ def stage(
 # Streamlit sends a component's script again at every refresh, so that is two lines that load the real one, once.
 LOADER = """
 const stage = import(new URL("app/static/stage.js?%s", document.baseURI));
-export default (component) => stage.then((module) => module.default(component)).catch((error) => {
+export default (component) => stage.then((module) => module.stage(component)).catch((error) => {
   component.parentElement.textContent =
     `The charts could not be loaded (${error.message}): start the app from its own folder, where .streamlit/config.toml is.`;
 });

@@ -1,0 +1,31 @@
+// Labels at the ends of lines: how wide they are, and how they keep off one another.
+
+const ENTITIES = { "&lt;": "<", "&gt;": ">", "&amp;": "&", "&#37;": "%" };
+
+// The lines that a text in Plotly's markup shows, as plain text.
+export function plainLines(text) {
+  return text.replace(/<\/?b>/g, "").split("<br>").map((line) => line.replace(/&(lt|gt|amp|#37);/g, (e) => ENTITIES[e]));
+}
+
+let context;
+
+// The width in pixels of a text in Plotly's markup, in bold, which is the wider; `size` in pixels.
+export function measure(text, size, font) {
+  context ??= document.createElement("canvas").getContext("2d");
+  context.font = `600 ${size}px ${font}`;
+  return Math.ceil(Math.max(...plainLines(text).map((line) => context.measureText(line).width)));
+}
+
+// Shift labels (Plotly's annotations, with `y`) so that none lies on another and all keep inside the plot. `pixel` turns a
+// label's y into pixels from the top of a plot `height` high; each label takes `gap` pixels; `lift` first raises all, or
+// lowers those that would leave the plot by it.
+export function spread(labels, pixel, height, gap, lift = 0) {
+  const placed = labels.filter((label) => label.visible !== false).map((label) => ({ label, want: pixel(label.y) }));
+  for (const place of placed) place.at = place.want + (place.want > lift + gap / 2 ? -lift : lift);
+  placed.sort((a, b) => a.at - b.at);
+  let top = gap / 2;
+  for (const place of placed) top = (place.at = Math.max(place.at, top)) + gap;
+  let bottom = height - gap / 2;
+  for (const place of placed.reverse()) bottom = (place.at = Math.min(place.at, bottom)) - gap;
+  for (const { label, want, at } of placed) label.yshift = want - at;
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { plainLines, spread } from "../../resnet_viz/stage/src/labels.js";
+
+const HEIGHT = 200, GAP = 30;
+
+// Where labels are written, in pixels from the top, of lines that end at these heights.
+function written(ends, lift = 0) {
+  const labels = ends.map((y) => ({ y }));
+  spread(labels, (y) => HEIGHT - y, HEIGHT, GAP, lift);
+  return labels.map(({ y, yshift }) => HEIGHT - y - yshift);
+}
+
+test("labels with room for all stay where their lines are", () => {
+  assert.deepEqual(written([30, 100, 170]), [170, 100, 30]);
+});
+
+test("labels that would lie on another are pushed a label's height apart, in their order", () => {
+  for (const ends of [[100, 100], [100, 101, 99], [50, 60, 70, 80], [100, 100, 100, 100, 100, 100]]) {
+    const places = written(ends).sort((a, b) => a - b);
+    for (let i = 1; i < places.length; i++) assert.ok(places[i] - places[i - 1] >= GAP - 1e-9, `${ends}: ${places}`);
+  }
+  const [upper, lower] = written([101, 100]);
+  assert.ok(upper < lower);
+});
+
+test("labels keep inside the plot", () => {
+  for (const ends of [[0], [200], [-50, 250], [0, 0, 0], [200, 199, 198, 197], [0, 5, 195, 200]]) {
+    for (const place of written(ends)) assert.ok(place >= GAP / 2 && place <= HEIGHT - GAP / 2, `${ends}: ${place}`);
+  }
+});
+
+test("lifted labels stand above their lines, and below where there is no room above", () => {
+  assert.deepEqual(written([100], 25), [75]);
+  assert.deepEqual(written([190], 25), [35]);
+});
+
+test("hidden labels take no room", () => {
+  const hidden = { y: 100, visible: false }, shown = { y: 100 };
+  spread([hidden, shown], (y) => y, HEIGHT, GAP);
+  assert.equal(shown.yshift, 0);
+  assert.equal(hidden.yshift, undefined);
+});
+
+test("a text is measured as it shows: without bold, entities as letters, each line by itself", () => {
+  assert.deepEqual(plainLines("<b>plain</b><br>÷60,000, lost"), ["plain", "÷60,000, lost"]);
+  assert.deepEqual(plainLines("&lt;b&gt; R&amp;D &#37;{x} &amp;lt;"), ["<b> R&D %{x} &lt;"]);
+});
