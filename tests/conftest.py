@@ -1,5 +1,6 @@
 """What tests share: a home of their own for runs and data, pages without workers, and the real data where it is at hand."""
 
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ from tests import real
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+def pytest_collection_finish() -> None:
+    """Keep torch, Streamlit and the tests themselves out of every later garbage collection: they stay to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

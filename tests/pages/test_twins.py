@@ -12,8 +12,6 @@ from resnet_viz.runs.store import Store
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
-from resnet_viz.spec.values import DEFAULTS
-from resnet_viz.ui import controls
 from resnet_viz.workers import engine
 from tests.apps import unrun
 
@@ -52,20 +50,6 @@ def test_train_both_queues_twins_that_differ_in_their_shortcut_alone() -> None:
     plain, residual = (run.spec for run in Store().runs())
     assert residual.twin() == plain
     assert residual.model == ModelSpec(channels=1, classes=10, size=8)
-
-
-@pytest.mark.parametrize("name", controls.PRESETS)
-def test_every_preset_sets_the_controls_and_trains(name) -> None:
-    at = unrun("twins").run()
-    at.get("button_group")[0].set_value([name]) if at.get("button_group") else None
-    at.session_state["preset"] = name
-    for key, value in (DEFAULTS | controls.PRESETS[name][1]).items():
-        at.session_state[key] = value
-    at.run()
-    assert not at.exception
-    assert not at.error
-    at.button(key="train").click().run()
-    assert len(Store().runs()) == 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from resnet_viz.runs.store import Store
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.ui import choose
-from tests.apps import headline, unrun
+from tests.apps import headline, scripted, unrun
 
 pytestmark = pytest.mark.usefixtures("no_workers")
 
@@ -29,7 +29,7 @@ def script() -> None:
 
 
 def page(**query: str) -> AppTest:
-    at = AppTest.from_function(script, default_timeout=60)
+    at = scripted(script)
     for key, value in query.items():
         at.query_params[key] = value
     at.run()

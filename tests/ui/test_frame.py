@@ -1,14 +1,16 @@
 """Charts on a dark page: words in the pair's colours stay readable, and no box glares."""
 
 import json
+import tomllib
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from resnet_viz.figures import style
+from resnet_viz.files import ROOT
+from tests.apps import scripted
 
-# Streamlit's backgrounds.
-PAGES = {"light": "#ffffff", "dark": "#0e1117"}
+THEMES = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
+PAGES = {theme: THEMES[theme]["backgroundColor"] for theme in ("light", "dark")}
 
 
 def luminance(colour: str) -> float:
@@ -37,7 +39,7 @@ def script() -> None:
 
 def drawn(theme: str) -> dict:
     """The figure that the page shows in a theme."""
-    at = AppTest.from_function(script)
+    at = scripted(script)
     at.context["theme"] = theme
     at.run()
     assert not at.exception
