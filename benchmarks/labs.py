@@ -54,7 +54,7 @@ def lesions() -> float:
     seen = torch.randn(256, 1, 8, 8).contiguous(memory_format=torch.channels_last)
 
     def whole() -> None:
-        assert sum(isinstance(event, Point) for event in lesion.run(spec, nets)) == count
+        assert sum(isinstance(event, Point) for event in lesion.run(spec, nets, store)) == count
 
     @torch.inference_mode()
     def bare() -> None:

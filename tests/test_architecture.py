@@ -21,7 +21,7 @@ ALLOWED = {
     "train": {"spec", "runs", "data", "nets"},
     "attribution": {"spec", "nets"},
     "labs": {"spec", "runs", "data", "nets", "train", "words"},
-    "workers": {"spec", "runs", "data", "nets", "train", "labs"},
+    "workers": {"spec", "runs", "data", "train", "labs"},
     "figures": {"spec", "runs", "words"},
     "stage": {"runs", "figures"},
     "publish": {"spec", "runs", "figures", "stage", "words"},

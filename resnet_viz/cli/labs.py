@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from resnet_viz import labs
 from resnet_viz.cli import quick, sweep
 from resnet_viz.cli.options import add_fields, fields_of
 from resnet_viz.cli.output import print_json, writable
-from resnet_viz.nets import refs
 from resnet_viz.runs import record
 from resnet_viz.runs.events import Event, Point, Result, Status
 from resnet_viz.runs.record import Record, Series
 from resnet_viz.runs.store import Store
-from resnet_viz.spec.lab import LabSpec, LandscapeSpec, LesionSpec
+from resnet_viz.spec.lab import LABS as SPECS
+from resnet_viz.spec.lab import LabSpec
 from resnet_viz.spec.train import DEVICES, TrainSpec
 
 
@@ -50,27 +51,23 @@ def on_networks(options: argparse.Namespace, cls: type[Any]) -> Iterator[Event]:
     """The events of a lab of trained networks, as a worker would have them."""
     import torch
 
-    from resnet_viz.nets import weights
     from resnet_viz.train import job
 
     store = Store()
     lab = cls(**fields_of(cls, options))
     spec = job.resolve(labs.run_of(lab, store, TrainSpec(threads=options.threads, device=options.device)))
-    torch.set_num_threads(spec.train.threads)
-    nets = [weights.load(refs.find(ref, store)) for ref in lab.networks]
-    module = labs.module(lab.kind)
-    total = module.steps(spec, nets)
+    total, events = labs.begin(spec, store)
     yield Status(lab.title, 0, total)
     points: list[Point] = []
-    for event in module.run(spec, nets):
+    for event in events:
         if isinstance(event, Point):
             points.append(event)
         elif isinstance(event, Result) and options.save:
-            found = Record(
+            measured = Record(
                 lab.kind, spec, event.status, lab.title, points[-1].step, total, event.message, event.values,
                 {"created": time.time(), "torch": torch.__version__}, _series(points),
             )  # fmt: skip
-            record.save(options.save, [found])
+            record.save(options.save, [measured])
         yield event
 
 
@@ -86,18 +83,8 @@ def _series(points: Iterable[Point]) -> dict[str, Series]:
     }
 
 
-# By its name on the command line. A quick lab yields one Result.
+# Labs that are no lab of trained networks, by their names on the command line. A quick one yields one Result.
 LABS: dict[str, Lab] = {
-    "lesion": Lab(
-        "drop blocks of trained networks, one or some, and shuffle them (Veit 2016)",
-        lambda parser: network_options(parser, LesionSpec),
-        lambda options: on_networks(options, LesionSpec),
-    ),
-    "landscape": Lab(
-        "the loss around trained networks, along random directions or in the plane of their training (Li 2018)",
-        lambda parser: network_options(parser, LandscapeSpec),
-        lambda options: on_networks(options, LandscapeSpec),
-    ),
     "lr-range": Lab(
         "the learning rate at which a net's loss falls fastest (Smith 2017)", sweep.range_options, sweep.lr_range
     ),
@@ -124,12 +111,19 @@ LABS: dict[str, Lab] = {
 }
 
 
+def _of_spec(cls: type[LabSpec]) -> Lab:
+    """A lab of trained networks: its spec says all that the command line needs; its help is the first line of the docstring."""
+    line = (cls.__doc__ or "").partition("\n")[0].replace("``", "").replace("%", "%%")
+    return Lab(line, partial(network_options, cls=cls), partial(on_networks, cls=cls))
+
+
 def add_parsers(commands: Any) -> None:
-    """Add the command ``lab`` and, below it, one for each lab."""
+    """Add the command ``lab`` and, below it, one for each lab: of `spec.lab` and of LABS, which goes first where both have it."""
     command = commands.add_parser("lab", help="run a lab: why residual connections work, as an experiment")
-    found = command.add_subparsers(required=True, metavar="NAME")
-    for name, lab in LABS.items():
-        parser = found.add_parser(name, help=lab.help, description=lab.help)
+    names = command.add_subparsers(required=True, metavar="NAME")
+    of_specs = {kind.replace("_", "-"): _of_spec(cls) for kind, cls in SPECS.items()}
+    for name, lab in (of_specs | LABS).items():
+        parser = names.add_parser(name, help=lab.help, description=lab.help)
         lab.options(parser)
         parser.add_argument("--json", action="store_true", help="one JSON object an event; the last is the result")
         parser.set_defaults(call=_call, lab=lab)

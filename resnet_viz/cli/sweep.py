@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from resnet_viz import labs
 from resnet_viz.cli.options import add_fields, add_spec_options, fields_of, spec_of
 from resnet_viz.data import catalogue
 from resnet_viz.labs import grids
@@ -33,16 +34,13 @@ def range_options(parser: argparse.ArgumentParser) -> None:
 
 def lr_range(options: argparse.Namespace) -> Iterator[Event]:
     """The events of a range test, in this process."""
-    import torch
-
-    from resnet_viz.labs import lr_range
     from resnet_viz.train import job
 
     lab = RangeSpec(**fields_of(RangeSpec, options))
     spec = job.resolve(catalogue.fill(replace(spec_of(options), lab=lab)))
-    torch.set_num_threads(spec.train.threads)
-    yield Status(lab.title, 0, lab.num_steps)
-    yield from lr_range.run(spec, [])
+    total, events = labs.begin(spec, Store())
+    yield Status(lab.title, 0, total)
+    yield from events
 
 
 def sweep_options(parser: argparse.ArgumentParser) -> None:

@@ -1,25 +1,40 @@
-"""Labs: why residual connections work, as experiments, one module each. This file and `cli` do without torch.
+"""Labs: why residual connections work, as experiments, one module each. This file does without torch until one begins.
 
 A quick lab is plain functions. A longer one is a job like a training: its module has ``steps(spec, nets)``, the step of its last
-Point, and ``run(spec, nets)``, a generator of events. It ends in a Result whose values say in a ``sentence`` what was measured.
+Point, and ``run(spec, nets, store)``, a generator of events. ``spec.lab`` says what is measured on ``nets``, the networks that it
+names; the store has what else is kept of them, such as checkpoints. The last event is a Result, whose values say what was
+measured in a ``sentence`` (from `words/`).
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from typing import Any
 
 from resnet_viz.data import catalogue, download
 from resnet_viz.nets import refs
+from resnet_viz.runs.events import Event
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.lab import LabSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
 
 
-def module(kind: str) -> Any:
-    """The module that carries out a kind of lab, with its ``steps`` and ``run``. Imports torch."""
-    return importlib.import_module(f"resnet_viz.labs.{kind}")
+def begin(spec: RunSpec, store: Store) -> tuple[int, Iterator[Event]]:
+    """A lab's number of steps, and the job that carries it out. Imports torch, and has it use the spec's threads.
+
+    ``spec``: resolved (`train.job.resolve`), with a lab. Raises NetworkError where one of its networks is gone.
+    """
+    import torch
+
+    from resnet_viz.nets import weights
+
+    assert spec.lab
+    torch.set_num_threads(spec.train.threads)
+    module: Any = importlib.import_module(f"resnet_viz.labs.{spec.kind}")
+    nets = [weights.load(refs.find(ref, store)) for ref in spec.lab.networks]
+    return module.steps(spec, nets), module.run(spec, nets, store)
 
 
 def run_of(lab: LabSpec, store: Store, train: TrainSpec | None = None) -> RunSpec:

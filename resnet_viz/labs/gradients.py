@@ -31,7 +31,10 @@ _POOLS = ThreadpoolController()
 
 
 def run_spec(model: ModelSpec, seed: int = 0, images: str = "noise", inputs: int = INPUTS) -> RunSpec:
-    """The training run whose first step `at_start` looks at; images of noise stand for no data set, under the digits' name."""
+    """The training run whose first step `at_start` looks at: on the processor, one thread, float32; ``inputs`` images a batch.
+
+    ``images``: of IMAGES; noise stands for no data set, under the digits' name. Raises SpecError for "digits" with another shape.
+    """
     train = TrainSpec(seed=seed, batch_size=inputs, steps=1, device="cpu", dtype="float32", threads=1)
     spec = RunSpec(model, DataSpec(augment=()), train)
     return catalogue.fill(spec) if images == "digits" else spec
@@ -69,32 +72,38 @@ def measure(net: nn.Module, x: Tensor, y: Tensor) -> dict[str, np.ndarray]:
     """
     blocks, responses = models.blocks(net), models.response_modules(net)
     with ExitStack() as open_:
-        found = {
+        measured = {
             "grad_block": open_.enter_context(probes.block_gradients(blocks)),
             "grad_layer": open_.enter_context(probes.block_gradients(list(responses.values()))),
             "branch_share": open_.enter_context(probes.branch_shares(blocks)),
         }
         stds = open_.enter_context(probes.responses(responses))
         F.cross_entropy(net(x), y).backward()
-    found["activation_std"] = list(stds.values())
-    return {metric: torch.stack(values).numpy() for metric, values in found.items()}
+    measured["activation_std"] = list(stds.values())
+    return {metric: torch.stack(values).numpy() for metric, values in measured.items()}
 
 
 @one_thread()
 def at_start(model: ModelSpec, seed: int = 0, images: str = "noise", inputs: int = INPUTS) -> Record:
-    """`measure` before any update, in training mode and float32: each metric a series of one step. Raises SpecError."""
+    """`measure` before any update, in training mode and float32: a finished record of one step. Raises SpecError.
+
+    ``seed``: of the weights and the images; ``images``: of IMAGES, ``inputs`` many.
+    """
     spec = run_spec(model, seed, images, inputs)
     net = models.build(spec.model, seed).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     x, y = batch(spec, images)
-    found = measure(net, x, y)
+    measured = measure(net, x, y)
     step = np.ones(1, np.int64)
-    series = {metric: (step, values[None]) for metric, values in found.items()}
+    series = {metric: (step, values[None]) for metric, values in measured.items()}
     kind = "residual" if model.residual else "plain"
     return Record(f"{kind}-{seed}", spec, "finished", f"{kind}-{model.depth}", 1, 1, series=series)
 
 
 def growth(record: Record) -> float:
-    """By which factor a layer multiplies the gradient on its way to the input: least squares through log ‖gradient‖ by layer."""
+    """By which factor a layer multiplies the gradient on its way to the input: least squares through log ‖gradient‖ by layer.
+
+    NaN where fewer than two layers have a gradient that is finite and not 0. BatchNorm's law is `spec.laws.BN_GROWTH`.
+    """
     logs = np.log(record.get("grad_layer")[1][-1].astype(np.float64))
     layer = np.arange(len(logs))
     sound = np.isfinite(logs)

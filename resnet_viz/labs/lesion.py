@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from resnet_viz.data.splits import load_splits
 from resnet_viz.nets import models, probes
-from resnet_viz.nets.refs import NetworkError
 from resnet_viz.nets.weights import Network
 from resnet_viz.runs.events import Event, Point, Result, Status
-from resnet_viz.spec.arch import Block as Facts
+from resnet_viz.runs.store import Store
+from resnet_viz.spec import arch
 from resnet_viz.spec.lab import LesionSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import seed_from
@@ -82,15 +82,15 @@ def draws(count: int, lab: LesionSpec) -> list[tuple[int, ...]]:
     sizes = (
         range(1, count + 1) if count <= SHOWN else np.unique(np.geomspace(1, count, SHOWN).round().astype(int)).tolist()
     )
-    found: dict[tuple[int, ...], None] = {}
+    sets: dict[tuple[int, ...], None] = {}  # in order, each once
     for size in sizes:
         for repeat in range(lab.repeats):
             draw = np.random.default_rng(seed_from(lab.seed, "drop", count, size, repeat))
-            found[tuple(sorted((draw.choice(count, size, replace=False) + 1).tolist()))] = None
-    return list(found)
+            sets[tuple(sorted((draw.choice(count, size, replace=False) + 1).tolist()))] = None
+    return list(sets)
 
 
-def shuffles(blocks: Sequence[Facts], lab: LesionSpec) -> list[tuple[int, tuple[int, ...]]]:
+def shuffles(blocks: Sequence[arch.Block], lab: LesionSpec) -> list[tuple[int, tuple[int, ...]]]:
     """Orders of the blocks after a number of swaps: (swaps, block numbers), for each of SWAPS as many as ``repeats``.
 
     Only blocks of one stage that keep their input's shape change places (Veit 2016, section 4.3).
@@ -102,7 +102,7 @@ def shuffles(blocks: Sequence[Facts], lab: LesionSpec) -> list[tuple[int, tuple[
         if a.number < b.number and a.stage == b.stage and _keeps_shape(a) and _keeps_shape(b)
     ]
     usual = tuple(b.number for b in blocks)
-    found: dict[tuple[int, tuple[int, ...]], None] = {}
+    orders: dict[tuple[int, tuple[int, ...]], None] = {}  # in order, each once
     for swaps in SWAPS if pairs else ():
         for repeat in range(lab.repeats):
             draw = np.random.default_rng(seed_from(lab.seed, "shuffle", len(blocks), swaps, repeat))
@@ -110,11 +110,11 @@ def shuffles(blocks: Sequence[Facts], lab: LesionSpec) -> list[tuple[int, tuple[
             for a, b in draw.choice(pairs, swaps):
                 order[a], order[b] = order[b], order[a]
             if tuple(order) != usual:
-                found[swaps, tuple(order)] = None
-    return list(found)
+                orders[swaps, tuple(order)] = None
+    return list(orders)
 
 
-def _keeps_shape(block: Facts) -> bool:
+def _keeps_shape(block: arch.Block) -> bool:
     return block.cin == block.cout and block.stride == 1
 
 
@@ -144,12 +144,15 @@ def images(x: np.ndarray, y: np.ndarray, count: int) -> Batches:
 
 @torch.inference_mode()
 def without(net: Network, seen: Batches, blocks: Collection[int]) -> tuple[float, np.ndarray]:
-    """Accuracy, and probabilities (SHOWN, classes) of the images shown, with some blocks dropped (their numbers, from 1)."""
+    """Accuracy, and probabilities (SHOWN, classes) of the images shown, with some blocks dropped (their numbers, from 1).
+
+    Raises NetworkError where the network takes other images.
+    """
     parts = cut(net.model)
     with probes.alone(net.model):
         logits = torch.cat([parts(x, blocks) for x in net.prepare(seen.x).split(EVALUATION_BATCH)])
-    right = (logits.argmax(1).numpy() == seen.y).mean()
-    return float(right), logits[torch.from_numpy(seen.shown)].softmax(1).numpy()
+    accuracy = (logits.argmax(1).numpy() == seen.y).mean()
+    return float(accuracy), logits[torch.from_numpy(seen.shown)].softmax(1).numpy()
 
 
 def steps(spec: RunSpec, nets: Sequence[Network]) -> int:
@@ -172,18 +175,18 @@ class _Bench:
         self.single: list[float] = []
 
     def each(self, give: Callable[[Tensor], Tensor], batches: Sequence[Tensor]) -> Generator[Status, None, Tensor]:
-        """Logits (N, classes) of all batches, a word after each, so that a stop need not wait for the last."""
-        found = []
+        """Logits (N, classes) of all batches; a Status after each, so that a stop need not wait for the last."""
+        logits = []
         for number, batch in enumerate(batches, 1):
-            found.append(give(batch))
+            logits.append(give(batch))
             yield Status("Images", number, len(batches))
-        return torch.cat(found)
+        return torch.cat(logits)
 
     def measured(self, logits: Tensor) -> tuple[float, dict[str, np.ndarray]]:
         """Accuracy; and of the images shown the class guessed and its probability, each (SHOWN,)."""
         sure, guess = logits[self.shown].softmax(1).max(1)
-        right = (logits.argmax(1) == self.y).float().mean().item()
-        return right, {"guess": guess.float().cpu().numpy(), "sure": sure.cpu().numpy()}
+        accuracy = (logits.argmax(1) == self.y).float().mean().item()
+        return accuracy, {"guess": guess.float().cpu().numpy(), "sure": sure.cpu().numpy()}
 
     def values(self, kind: str, vector: Sequence[float] | np.ndarray) -> dict[str, float | np.ndarray]:
         """A metric of this net, named by its place among the networks: "0.drop"."""
@@ -191,13 +194,13 @@ class _Bench:
 
 
 @torch.inference_mode()
-def run(spec: RunSpec, nets: Sequence[Network]) -> Iterator[Event]:
+def run(spec: RunSpec, nets: Sequence[Network], store: Store) -> Iterator[Event]:
     """Lesions of trained networks, all on the same images: the job of the lab "lesion".
 
     Points carry, for the network at place n of ``nets``: once "n.cosine" of each block's output with its stage's end, "n.shown"
     (rows of the test split) and "n.truth"; "n.drop" (block, accuracy; first 0, undisturbed) with "n.guess" and "n.sure" of the
-    images shown; "n.random" (how many dropped, accuracy); "n.shuffle" (swaps, Kendall's correlation, accuracy). Raises
-    DataError, NetworkError.
+    images shown; "n.random" (how many dropped, accuracy); "n.shuffle" (swaps, Kendall's correlation, accuracy). Accuracies are
+    shares. Nothing else is read from the store. Raises DataError, NetworkError.
     """
     lab = spec.lab
     assert isinstance(lab, LesionSpec)
@@ -205,12 +208,6 @@ def run(spec: RunSpec, nets: Sequence[Network]) -> Iterator[Event]:
     yield Status("Loading the images")
     splits = load_splits(spec.data)
     seen = images(splits.images["test"], splits.labels["test"], lab.images)
-    for net in nets:
-        if (net.spec.channels, net.spec.size) != (seen.x.shape[3], seen.x.shape[1]):
-            raise NetworkError(
-                f"{net.source.label} takes images of {net.spec.size}×{net.spec.size} with {net.spec.channels} channels; those "
-                f"of this data set are {seen.x.shape[1]}×{seen.x.shape[1]} with {seen.x.shape[3]}: choose another network."
-            )
     device = torch.device("cpu" if spec.train.device == "auto" else spec.train.device)
     benches = [_Bench(n, net, seen, device) for n, net in enumerate(nets)]
     step = 0
@@ -220,9 +217,9 @@ def run(spec: RunSpec, nets: Sequence[Network]) -> Iterator[Event]:
         logits = yield from bench.each(lambda x: _undisturbed(bench.cut, x, cosines), bench.batches)  # noqa: B023
         bench.baseline, guesses = bench.measured(logits)
         step += 1
-        about = bench.values("cosine", (torch.stack(cosines).sum(0) / len(seen.y)).cpu().numpy())
-        about |= bench.values("shown", seen.shown) | bench.values("truth", seen.y[seen.shown])
-        yield Point(step, about | _drop(bench, 0, bench.baseline, guesses))
+        once = bench.values("cosine", (torch.stack(cosines).sum(0) / len(seen.y)).cpu().numpy())
+        once |= bench.values("shown", seen.shown) | bench.values("truth", seen.y[seen.shown])
+        yield Point(step, once | _drop(bench, 0, bench.baseline, guesses))
 
     for bench in benches:
         inputs = [bench.cut.before(x) for x in bench.batches]
@@ -230,10 +227,10 @@ def run(spec: RunSpec, nets: Sequence[Network]) -> Iterator[Event]:
             # What comes before the block is not disturbed, so it is computed once for all of them.
             rest = bench.cut.route({number})[number - 1 :]
             logits = yield from bench.each(lambda h: bench.cut.after(_through(rest, h)), inputs)  # noqa: B023
-            right, guesses = bench.measured(logits)
-            bench.single.append(right)
+            accuracy, guesses = bench.measured(logits)
+            bench.single.append(accuracy)
             step += 1
-            yield Point(step, _drop(bench, number, right, guesses))
+            yield Point(step, _drop(bench, number, accuracy, guesses))
             inputs = [block(h) for h in inputs]
 
     for bench in benches:
@@ -251,9 +248,11 @@ def run(spec: RunSpec, nets: Sequence[Network]) -> Iterator[Event]:
     yield Result("finished", _outcome(benches, len(seen.y)) | {"seconds": round(time.perf_counter() - started, 3)})
 
 
-def _drop(bench: _Bench, number: int, right: float, guesses: dict[str, np.ndarray]) -> dict[str, Any]:
-    found = bench.values("drop", [number, right])
-    return found | {f"{bench.name}.{kind}": values for kind, values in guesses.items()}
+def _drop(bench: _Bench, number: int, accuracy: float, guesses: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What a point says of the net without block ``number`` (0: undisturbed)."""
+    return bench.values("drop", [number, accuracy]) | {
+        f"{bench.name}.{kind}": values for kind, values in guesses.items()
+    }
 
 
 def _undisturbed(parts: Cut, x: Tensor, cosines: list[Tensor]) -> Tensor:
@@ -276,9 +275,9 @@ def _undisturbed(parts: Cut, x: Tensor, cosines: list[Tensor]) -> Tensor:
 
 def _outcome(benches: Sequence[_Bench], count: int) -> dict[str, Any]:
     """What is stored as the result: accuracies undisturbed and without each block, and the sentence about them."""
-    found = [
+    outcome = [
         {"network": b.net.source.ref, "label": b.net.source.label, "accuracy": b.baseline, "without": b.single}
         for b in benches
     ]
     sentence = lesion_words.lesions([(b.net.source.label, b.baseline, b.single) for b in benches], count)
-    return {"sentence": sentence, "images": count, "nets": found}
+    return {"sentence": sentence, "images": count, "nets": outcome}

@@ -7,16 +7,18 @@ same batches as a training of the spec: its own step (`train.Trainer.advance`) i
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from resnet_viz.nets import weights
 from resnet_viz.runs.events import Event, Point, Result
+from resnet_viz.runs.store import Store
 from resnet_viz.spec.lab import RangeSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.train import job
 from resnet_viz.train.trainer import Trainer
+from resnet_viz.words.rates import range_test
 
 # Share of a new loss in the smoothed one; how many times the best smoothed loss counts as diverged; and how many steps at either
 # end are not looked at for the steepest descent. The first and the last are torch-lr-finder's.
@@ -30,12 +32,12 @@ def steps(spec: RunSpec, nets: Sequence[weights.Network]) -> int:
 
 
 def lr_at(lab: RangeSpec, step: int) -> float:
-    """The rate of a step (from 1): ``min_lr`` at the first, ``max_lr`` at the last, each the same factor above the one before."""
+    """The learning rate of a step (from 1): ``min_lr`` at the first, ``max_lr`` at the last, each the same factor above."""
     return lab.min_lr * (lab.max_lr / lab.min_lr) ** ((step - 1) / (lab.num_steps - 1))
 
 
 def suggestion(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
-    """The rate (of rates (N,)) at which the smoothed loss (N,) falls fastest, per step and so per factor of the rate.
+    """The one of the learning rates (N,) at which the smoothed loss (N,) falls fastest per step, and so per factor of the rate.
 
     None where it falls nowhere, or where too few steps are left once both ends are cut.
     """
@@ -47,11 +49,12 @@ def suggestion(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
     return float(rates[middle][at]) if slope[at] < 0 else None
 
 
-def run(spec: RunSpec, nets: Sequence[weights.Network]) -> Generator[Event, str | None, None]:
-    """The test of the spec's own net, for ``spec.lab``, a RangeSpec; ``nets`` is empty.
+def run(spec: RunSpec, nets: Sequence[weights.Network], store: Store) -> Iterator[Event]:
+    """The test of the spec's own net: the job of the lab "lr_range". It names no trained networks, so ``nets`` is empty.
 
-    Yields a Point a step: rate, loss, and smoothed_loss. Ends early where the smoothed loss exceeds DIVERGED times its best, or
-    is no longer finite. The Result's values: rate (the suggestion, or None), best_loss, stopped_at (the rate).
+    Yields a Point a step: "lr", "loss" and "smoothed_loss" (nats). Ends early where the smoothed loss exceeds DIVERGED times its
+    best, or is no longer finite. The Result's values: "lr" (the suggestion, or None), "best_loss" (smoothed), "stopped_at" (the
+    last learning rate with a finite loss). Raises DataError where the images are not there.
     """
     lab = spec.lab
     assert isinstance(lab, RangeSpec)
@@ -59,31 +62,18 @@ def run(spec: RunSpec, nets: Sequence[weights.Network]) -> Generator[Event, str 
     rates: list[float] = []
     smoothed: list[float] = []
     for step in range(1, lab.num_steps + 1):
-        rate = lr_at(lab, step)
-        loss = float(trainer.advance(record=False, lr=rate).values["loss"])
+        lr = lr_at(lab, step)
+        loss = float(trainer.advance(record=False, lr=lr).values["loss"])
         smooth = SMOOTH * loss + (1 - SMOOTH) * smoothed[-1] if smoothed else loss
         if not math.isfinite(smooth):
             break
-        rates.append(rate)
+        rates.append(lr)
         smoothed.append(smooth)
-        yield Point(step, {"lr": rate, "loss": loss, "smoothed_loss": smooth})
+        yield Point(step, {"lr": lr, "loss": loss, "smoothed_loss": smooth})
         if smooth > DIVERGED * min(smoothed):
             break
-    found = suggestion(np.array(rates), np.array(smoothed))
-    yield Result(
-        "finished",
-        {
-            "lr": found,
-            "best_loss": min(smoothed, default=None),
-            "stopped_at": rates[-1] if rates else None,
-            "sentence": _sentence(spec, found, rates),
-        },
-    )
-
-
-def _sentence(spec: RunSpec, found: float | None, rates: Sequence[float]) -> str:
-    name = spec.model.called
-    if found is None:
-        last = f"{rates[-1]:.2g}" if rates else "the first rate"
-        return f"The loss of {name} falls at no rate up to {last}: no rate to suggest."
-    return f"The loss of {name} falls fastest at a learning rate of {found:.2g}."
+    best = suggestion(np.array(rates), np.array(smoothed))
+    last = rates[-1] if rates else None
+    sentence = range_test(spec.model.called, best, last)
+    values = {"lr": best, "best_loss": min(smoothed, default=None), "stopped_at": last, "sentence": sentence}
+    yield Result("finished", values)

@@ -48,11 +48,11 @@ class Paths:
 
 def _split(block: models.Block, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
     """A block's output for x, and in its graph F(x) and the skip's x (None without a skip)."""
-    found: dict[str, Tensor] = {}
+    kept: dict[str, Tensor] = {}
 
     def keep(name: str, out: Tensor) -> Tensor:
-        found[name] = out.view_as(out)  # a node of its own: an identity skip is x itself, which the branch gets too
-        return found[name]
+        kept[name] = out.view_as(out)  # a node of its own: an identity skip is x itself, which the branch gets too
+        return kept[name]
 
     hooks = [
         getattr(block, name).register_forward_hook(lambda _m, _i, out, name=name: keep(name, out))
@@ -64,7 +64,7 @@ def _split(block: models.Block, x: Tensor) -> tuple[Tensor, Tensor, Tensor | Non
     finally:
         for hook in hooks:
             hook.remove()
-    return out, found["branch_out"], found.get("shortcut_out")
+    return out, kept["branch_out"], kept.get("shortcut_out")
 
 
 def _back(block: models.Block, x: Tensor, parts: Tensor) -> Tensor:
@@ -74,11 +74,11 @@ def _back(block: models.Block, x: Tensor, parts: Tensor) -> Tensor:
         out, branch, skip = _split(block, x)
     ways = [branch] if skip is None else [branch, skip]
     at = torch.autograd.grad(out, ways, parts, is_grads_batched=True, retain_graph=True)
-    found = x.new_zeros((len(parts) + 1, *x.shape))
+    total = x.new_zeros((len(parts) + 1, *x.shape))
     for number, (way, gradient) in enumerate(zip(ways, at, strict=True)):
         (back,) = torch.autograd.grad(way, x, gradient, is_grads_batched=True, retain_graph=True)
-        found[1 - number : len(parts) + 1 - number] += back
-    return found
+        total[1 - number : len(parts) + 1 - number] += back
+    return total
 
 
 def paths(net: nn.Module, x: Tensor, y: Tensor) -> Paths:
@@ -117,7 +117,10 @@ def paths(net: nn.Module, x: Tensor, y: Tensor) -> Paths:
 
 @one_thread()
 def at_start(model: ModelSpec, seed: int = 0, images: str = "noise", inputs: int = INPUTS) -> Paths:
-    """The same for a network before its first step, in training mode. Raises SpecError."""
+    """`paths` of a network before its first step, in training mode. Raises SpecError.
+
+    ``seed``: of the weights and the images; ``images``: of `gradients.IMAGES`, ``inputs`` many.
+    """
     spec = run_spec(model, seed, images, inputs)
     net = models.build(spec.model, seed).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     x, y = batch(spec, images)

@@ -57,14 +57,17 @@ def correlation(gradients: Tensor) -> Tensor:
 def correlations(
     kind: str, at: Sequence[int], *, nets: int = NETS, inputs: int = INPUTS, width: int = WIDTH, seed: int = 0
 ) -> np.ndarray:
-    """Correlation of the output's gradient between inputs, for ``nets`` random nets of each depth: (nets, depths)."""
-    found = []
+    """Correlation of the output's gradient between inputs, for ``nets`` random nets of each depth: (nets, depths) float64.
+
+    ``kind``: of DEEPEST. ``at``: depths in ReLU layers. ``inputs``: Gaussian ones, ``width`` numbers each, as the layers.
+    """
+    by_depth = []
     for depth in at:
         draws = generator(seed, "shattering", kind, depth)
         x = torch.randn((nets, inputs, width), generator=draws).requires_grad_()
         (gradient,) = torch.autograd.grad(_forward(kind, x, depth, draws).sum(), x)
-        found.append(correlation(gradient))
-    return torch.stack(found, 1).numpy().astype(np.float64)
+        by_depth.append(correlation(gradient))  # (nets,)
+    return torch.stack(by_depth, 1).numpy().astype(np.float64)
 
 
 def noise(nets: int = NETS, inputs: int = INPUTS, dimensions: int = WIDTH) -> float:
@@ -74,7 +77,7 @@ def noise(nets: int = NETS, inputs: int = INPUTS, dimensions: int = WIDTH) -> fl
 
 @one_thread()
 def curve(kind: str, depth: int, *, width: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """A scalar input from −2 to 2 (P,), and the gradient there of a net of 200 units a layer (P,), as in the paper's figure 1.
+    """A scalar input from −2 to 2 (P,), and there the gradient (P,) of a net ``width`` units wide, as in the paper's figure 1.
 
     Units' statistics are over these inputs. The scalar enters by a random affine map, so that units switch at different places.
     """
@@ -92,11 +95,11 @@ def neighbours(gradient: np.ndarray) -> float:
 
 @one_thread()
 def conv_correlation(spec: ModelSpec, *, nets: int = CONV_NETS, inputs: int = CONV_INPUTS, seed: int = 0) -> np.ndarray:
-    """The same for this app's networks: gradient of a random mix of the logits with respect to Gaussian images, (nets,).
+    """`correlations` for this app's networks: gradient of a random mix of the logits with respect to Gaussian images, (nets,).
 
     Batch norm's statistics are those of these images, held fixed as above. Raises SpecError.
     """
-    found = []
+    by_net = []
     for number in range(nets):
         net = models.build(spec, seed + number).train()
         draws = generator(seed + number, "conv")
@@ -109,5 +112,5 @@ def conv_correlation(spec: ModelSpec, *, nets: int = CONV_NETS, inputs: int = CO
         net.eval().requires_grad_(False)
         mix = torch.randn(spec.classes, generator=draws)
         (gradient,) = torch.autograd.grad((net(x.requires_grad_()) @ mix).sum(), x)
-        found.append(correlation(gradient.reshape(1, inputs, -1)))
-    return torch.cat(found).numpy().astype(np.float64)
+        by_net.append(correlation(gradient.reshape(1, inputs, -1)))
+    return torch.cat(by_net).numpy().astype(np.float64)

@@ -40,7 +40,16 @@ class Network:
         return self.source.spec
 
     def prepare(self, images: np.ndarray) -> Tensor:
-        """uint8 (B, H, W, C) → what the network takes: float32 (B, C, H, W), normalised as in its training."""
+        """uint8 (B, H, W, C) → what the network takes: float32 (B, C, H, W), normalised as in its training.
+
+        Raises NetworkError for images of another size, or with other channels.
+        """
+        size, channels, shape = self.spec.size, self.spec.channels, images.shape[1:]
+        if shape != (size, size, channels):
+            raise NetworkError(
+                f"{self.source.label} takes images of {size}×{size} with {channels} channel{'s' * (channels > 1)}; these are "
+                f"{shape[0]}×{shape[1]} with {shape[2]}: choose another network."
+            )
         x = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float()
         return ((x - self.mean[:, None, None]) / self.std[:, None, None]).contiguous()
 

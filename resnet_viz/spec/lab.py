@@ -1,13 +1,13 @@
 """What can be said about a lab: one frozen dataclass a kind, the part ``lab`` of a `spec.RunSpec`.
 
-A kind is carried out by the module of its name in `labs/`. ``networks`` are refs as `networks.find` takes them. A new kind:
-its dataclass here, in LABS, and `labs/KIND.py` with ``steps(spec, nets)`` and ``run(spec, nets)``.
+A kind is carried out by the module of its name in `labs/`. ``networks`` are refs as `nets.refs.find` takes them. A new kind: its
+dataclass here, in LabSpec, and `labs/KIND.py` with ``steps`` and ``run``, as `labs/__init__.py` says.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from resnet_viz.spec.checks import require
 from resnet_viz.spec.fields import WHOLE, check, row
@@ -89,4 +89,4 @@ class RangeSpec:
 
 
 LabSpec = LesionSpec | LandscapeSpec | RangeSpec
-LABS: dict[str, type[LabSpec]] = {"lesion": LesionSpec, "landscape": LandscapeSpec, "lr_range": RangeSpec}
+LABS: dict[str, type[LabSpec]] = {cls.kind: cls for cls in get_args(LabSpec)}

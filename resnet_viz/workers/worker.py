@@ -205,18 +205,12 @@ def lab(claim: Claim, store: Store) -> Job:
     """The job of a run's lab: its networks loaded, its steps counted and its spec resolved before the first of them."""
 
     def job(spec: RunSpec, saved: bytes | None) -> Generator[Event, str | None, None]:
-        import torch
-
-        from resnet_viz.nets import refs, weights
         from resnet_viz.train import job as training
 
         spec = training.resolve(spec)
-        assert spec.lab
-        module = labs.module(spec.kind)
-        torch.set_num_threads(spec.train.threads)
-        nets = [weights.load(refs.find(ref, store)) for ref in spec.lab.networks]
-        claim.resolve(spec, module.steps(spec, nets), _versions(spec))
-        yield from module.run(spec, nets)
+        steps, events = labs.begin(spec, store)
+        claim.resolve(spec, steps, _versions(spec))
+        yield from events
 
     return job
 

@@ -35,7 +35,7 @@ def counting(monkeypatch, total: int, at=lambda step: None) -> None:
     """In the place of the lesion lab: ``total`` Points, ``at`` called before each."""
     module = types.ModuleType("resnet_viz.labs.lesion")
 
-    def run(spec, nets):
+    def run(spec, nets, store):
         yield Status("Loading")
         for step in range(1, total + 1):
             at(step)

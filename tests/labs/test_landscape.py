@@ -14,17 +14,21 @@ from torch import nn
 
 from resnet_viz import labs
 from resnet_viz.cli import main
+from resnet_viz.data import catalogue
 from resnet_viz.data.splits import load_splits
-from resnet_viz.labs import landscape
+from resnet_viz.labs import directions, landscape
 from resnet_viz.nets import refs, weights
 from resnet_viz.nets.refs import NetworkError
 from resnet_viz.nets.weights import Network
-from resnet_viz.runs.events import Point, Result
+from resnet_viz.runs.events import Checkpoint, Point, Result
 from resnet_viz.runs.record import load
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.lab import LandscapeSpec
+from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec, SpecError, from_json, to_json
 from resnet_viz.spec.train import TrainSpec
+from resnet_viz.train import job as training
+from resnet_viz.workers import worker
 
 REFS = ("shipped:digits-residual-20", "shipped:digits-plain-20")
 
@@ -46,7 +50,7 @@ def job(**settings) -> RunSpec:
 
 def points(spec: RunSpec, nets, count: int | None = None) -> list[Point]:
     """The first points, or all."""
-    return list(islice((event for event in landscape.run(spec, nets) if isinstance(event, Point)), count))
+    return list(islice((event for event in landscape.run(spec, nets, Store()) if isinstance(event, Point)), count))
 
 
 def surface(found: list[Point], number: int) -> dict[tuple[float, float], float]:
@@ -71,10 +75,10 @@ def test_the_centre_is_the_evaluation_loss_and_comes_first(nets) -> None:
 def test_any_point_is_the_loss_of_the_weights_moved_by_hand(nets) -> None:
     found = points(job(), nets[:1])
     moved = replace(nets[0], model=copy.deepcopy(nets[0].model))
-    directions = [landscape.random_direction(nets[0].model, 0, n) for n in (0, 1)]
+    both = [directions.random_direction(nets[0].model, 0, n) for n in (0, 1)]
     with torch.no_grad():
         for name, parameter in moved.model.named_parameters():
-            for distance, direction in zip((0.5, -1.0), directions, strict=True):
+            for distance, direction in zip((0.5, -1.0), both, strict=True):
                 if name in direction:
                     parameter += distance * direction[name]
     assert surface(found, 0)[0.5, -1.0] == pytest.approx(loss(moved, 32), rel=1e-4)
@@ -91,7 +95,7 @@ def test_a_random_direction_has_the_networks_filter_norms_and_leaves_norms_and_b
     model = copy.deepcopy(nets[0].model)
     with torch.no_grad():
         model.conv1.weight[3] = 0  # a dead filter stays where it is
-    direction = landscape.random_direction(model, 0, 0)
+    direction = directions.random_direction(model, 0, 0)
     assert set(direction) == {
         f"{name}.weight" for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)
     }
@@ -99,7 +103,7 @@ def test_a_random_direction_has_the_networks_filter_norms_and_leaves_norms_and_b
         own = model.get_parameter(name)
         for mine, theirs in zip(d, own, strict=True):
             assert mine.norm().item() == pytest.approx(theirs.norm().item(), rel=1e-4)
-    again, other = (landscape.random_direction(model, seed, 0) for seed in (0, 1))
+    again, other = (directions.random_direction(model, seed, 0) for seed in (0, 1))
     assert torch.equal(again["fc.weight"], direction["fc.weight"])
     assert not torch.equal(other["fc.weight"], direction["fc.weight"])
 
@@ -115,7 +119,7 @@ def test_one_dimension_is_the_middle_row_of_two(nets) -> None:
 
 def test_coarse_grids_come_first_and_every_point_once() -> None:
     axes = [np.linspace(-1, 1, 17)] * 2
-    found = np.array(landscape.order(axes))
+    found = np.array(directions.grid_order(axes))
     assert found[0].tolist() == [8, 8]
     assert len({tuple(p) for p in found.tolist()}) == 17**2
     for count, stride in ((25, 4), (81, 2), (289, 1)):
@@ -124,13 +128,13 @@ def test_coarse_grids_come_first_and_every_point_once() -> None:
 
 def on_a_line(network: Network, distances, seed: int = 0) -> list[Network]:
     """A made-up training whose weights are w + a·d1 + b·d2."""
-    directions = [landscape.random_direction(network.model, seed, n) for n in (0, 1)]
+    both = [directions.random_direction(network.model, seed, n) for n in (0, 1)]
     moments = []
     for step, place in enumerate(distances, 1):
         model = copy.deepcopy(network.model)
         with torch.no_grad():
-            for name in directions[0]:
-                for distance, direction in zip(place, directions, strict=True):
+            for name in both[0]:
+                for distance, direction in zip(place, both, strict=True):
                     model.get_parameter(name).add_(direction[name], alpha=distance)
         moments.append(Network(replace(network.source, step=step), model, network.mean, network.std, network.classes))
     return moments
@@ -139,10 +143,10 @@ def on_a_line(network: Network, distances, seed: int = 0) -> list[Network]:
 def test_the_plane_of_a_path_holds_a_path_that_lies_in_a_plane(nets) -> None:
     places = np.array([(-1.0, 0.1), (-0.6, 0.4), (-0.3, 0.35), (-0.1, 0.1), (0.0, 0.0)])
     moments = on_a_line(nets[0], places)
-    plane = landscape.path_plane(nets[0], moments)
+    plane = directions.path_plane(nets[0], moments)
     assert plane.share.sum() == pytest.approx(1, abs=1e-4)
     # Distances along the path are those between the weights.
-    flat = [torch.cat([w.flatten() for w in landscape.filters(m.model).values()]) for m in moments]
+    flat = [torch.cat([w.flatten() for w in directions.filters(m.model).values()]) for m in moments]
     for a in range(5):
         for b in range(5):
             true = (flat[a] - flat[b]).norm().item()
@@ -170,21 +174,42 @@ def test_a_path_is_measured_on_its_own_plane(nets, monkeypatch) -> None:
     assert first["0.moments"].tolist() == [1, 2, 3, 4]
 
 
-def test_a_path_needs_moments(nets) -> None:
-    with pytest.raises(NetworkError, match="3 moments"):
-        list(landscape.run(job(directions="path"), nets))
+def test_a_path_needs_checkpoints(nets) -> None:
+    with pytest.raises(NetworkError, match="3 checkpoints"):
+        list(landscape.run(job(directions="path"), nets, Store()))
+
+
+def test_a_path_is_looked_for_in_the_store_that_the_job_was_given(tmp_path) -> None:
+    """A worker's store need not be the one that the environment names."""
+    store = Store(tmp_path / "elsewhere")
+    spec = catalogue.fill(RunSpec(ModelSpec(depth=8), train=TrainSpec(epochs=3, batch_size=512, dtype="float32")))
+    (run,) = store.create([(spec, catalogue.total_steps(spec))])
+    claim = store.claim("w")
+    for event in training.run(spec):
+        if isinstance(event, Checkpoint):
+            claim.save(event)
+        elif isinstance(event, Result):
+            claim.end(event.status, event.message, event.values)
+    lab = LandscapeSpec((f"run:{run}",), directions="path", size=5, images=16)
+    (done,) = store.create([(labs.run_of(lab, store, TrainSpec(threads=1, device="cpu")), 25)])
+    claim = store.claim("w")
+    worker.carry_out(store, claim, worker.lab(claim, store))
+    ended = store.run(done)
+    assert (ended.status, ended.message) == ("finished", "")
+    assert len(store.series(done, "0.moments")[1].ravel()) == 3
+    assert not (tmp_path / "runs").exists()  # nobody opened the default one
 
 
 def test_images_of_another_size_are_a_sentence(nets) -> None:
     other = replace(nets[0], source=replace(nets[0].source, spec=replace(nets[0].spec, size=32, channels=3)))
     with pytest.raises(NetworkError, match="32×32"):
-        list(landscape.run(job(), [other]))
+        list(landscape.run(job(), [other], Store()))
 
 
 def test_a_grid_that_takes_too_long_is_refused_with_its_numbers(nets, monkeypatch) -> None:
     monkeypatch.setattr(landscape, "LONGEST", 0.0)
     with pytest.raises(SpecError, match="25 points for 2 networks"):
-        list(landscape.run(job(), nets))
+        list(landscape.run(job(), nets, Store()))
 
 
 def test_weights_without_a_finite_loss_are_refused_and_an_infinite_loss_around_is_kept(nets) -> None:
@@ -192,7 +217,7 @@ def test_weights_without_a_finite_loss_are_refused_and_an_infinite_loss_around_i
     with torch.no_grad():
         broken.model.fc.weight[0, 0] = math.inf
     with pytest.raises(NetworkError, match="not a finite number"):
-        list(landscape.run(job(), [broken]))
+        list(landscape.run(job(), [broken], Store()))
     with torch.no_grad():
         broken.model.fc.weight.copy_(nets[0].model.fc.weight * 1e15)
         for norm in (m for m in broken.model.modules() if isinstance(m, nn.BatchNorm2d)):
@@ -204,7 +229,7 @@ def test_weights_without_a_finite_loss_are_refused_and_an_infinite_loss_around_i
 
 
 def test_the_result_says_what_was_measured(nets) -> None:
-    *_, last = landscape.run(job(dimensions=1), nets)
+    *_, last = landscape.run(job(dimensions=1), nets, Store())
     assert isinstance(last, Result)
     assert last.status == "finished"
     assert "5 points, 32 training images, 1 draw of directions (seed 0)" in last.values["sentence"]
@@ -215,7 +240,7 @@ def test_a_closed_job_leaves_no_threads_and_as_many_for_torch_as_before(nets) ->
     import threading
 
     before, threads = threading.active_count(), torch.get_num_threads()
-    events = landscape.run(replace(job(), train=TrainSpec(device="cpu", threads=threads)), nets)
+    events = landscape.run(replace(job(), train=TrainSpec(device="cpu", threads=threads)), nets, Store())
     next(e for e in events if isinstance(e, Point))
     events.close()
     assert threading.active_count() == before

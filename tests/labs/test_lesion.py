@@ -132,7 +132,7 @@ def test_kendalls_tau_of_known_orders() -> None:
 def test_the_job_measures_what_single_passes_give(trained, tmp_path) -> None:
     """Prefixes are reused and batches split: the figures are those of whole passes, exactly."""
     spec = run_of(LesionSpec(TWINS, images=100, repeats=1), Store(tmp_path))
-    events = list(lesion.run(spec, trained))
+    events = list(lesion.run(spec, trained, Store()))
     points = [e for e in events if isinstance(e, Point)]
     assert [p.step for p in points] == list(range(1, lesion.steps(spec, trained) + 1))
     splits = load_splits(spec.data)
@@ -175,7 +175,7 @@ def test_a_network_of_other_images_gets_a_sentence(trained, tmp_path) -> None:
     spec = run_of(LesionSpec(TWINS[:1]), Store(tmp_path))
     other = replace(trained[0], source=replace(trained[0].source, spec=ModelSpec(), label="other"))
     with pytest.raises(refs.NetworkError, match="other takes images of 32×32 with 3 channels"):
-        list(lesion.run(spec, [other]))
+        list(lesion.run(spec, [other], Store()))
 
 
 @pytest.mark.slow
@@ -201,7 +201,7 @@ def test_the_command_line_ends_in_the_result_and_keeps_what_charts_read(tmp_path
 def test_veits_law_on_the_trained_twins(trained, tmp_path) -> None:
     """Veit 2016, fig. 3: most single blocks of a trained residual net hardly matter; any of a plain one ruins it."""
     spec = run_of(LesionSpec(TWINS, images=0, repeats=5), Store(tmp_path))
-    result = list(lesion.run(spec, trained))[-1]
+    result = list(lesion.run(spec, trained, Store()))[-1]
     residual, plain = (net for net in result.values["nets"])
     cost = residual["accuracy"] - np.array(residual["without"])
     assert np.median(cost) < 0.1
@@ -216,7 +216,9 @@ def test_most_blocks_of_a_deep_residual_net_cost_a_few_points(shared, monkeypatc
     store = Store()
     twins = [f"shipped:cifar10-{kind}-56" for kind in ("residual", "plain")]
     nets = [weights.load(refs.find(ref, store)) for ref in twins]
-    points = (e for e in lesion.run(run_of(LesionSpec(tuple(twins), 200, 1), store), nets) if isinstance(e, Point))
+    points = (
+        e for e in lesion.run(run_of(LesionSpec(tuple(twins), 200, 1), store), nets, store) if isinstance(e, Point)
+    )
     singles = [event.values for event in takewhile(lambda event: "0.random" not in event.values, points)]
     residual, plain = ([v[f"{n}.drop"][1] for v in singles if f"{n}.drop" in v] for n in (0, 1))
     cost = residual[0] - np.array(residual[1:])

@@ -39,7 +39,7 @@ SPEC = job.resolve(
 
 def events(spec: RunSpec) -> tuple[list[Point], Result]:
     torch.set_num_threads(1)
-    *points, result = lr_range.run(spec, [])
+    *points, result = lr_range.run(spec, [], Store())
     assert isinstance(result, Result)
     return [p for p in points if isinstance(p, Point)], result
 

@@ -106,11 +106,11 @@ def test_a_deleted_run_gets_a_sentence_and_the_recording(page) -> None:
 
 def record(size: int = 9, known: int | None = None, dimensions: int = 2, path: bool = False) -> Record:
     """A made-up bowl: loss 10^(4(x² + y²) − 2) around the first network, ten times that around the second."""
-    from resnet_viz.labs.landscape import order
+    from resnet_viz.labs.directions import grid_order
 
     lab = LandscapeSpec(REFS, size=size, dimensions=dimensions, directions="path" if path else "random")
     axes = [np.linspace(-1, 1, size)] * dimensions
-    places = np.array([[a[i] for a, i in zip(axes, p, strict=True)] for p in order(axes)][:known])
+    places = np.array([[a[i] for a, i in zip(axes, p, strict=True)] for p in grid_order(axes)][:known])
     steps = np.arange(1, len(places) + 1)
     series = {"xy"[d]: (steps, places[:, d]) for d in range(dimensions)}
     series["axes"] = (steps[:1], np.array([[-1.0, 1.0] * dimensions]))

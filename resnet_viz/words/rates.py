@@ -1,0 +1,14 @@
+"""What is said of a learning-rate range test."""
+
+from __future__ import annotations
+
+
+def range_test(name: str, lr: float | None, last: float | None) -> str:
+    """At which learning rate the loss of the net called ``name`` falls fastest: ``lr``, None where it falls nowhere.
+
+    ``last``: the highest one that was tried; None where even the first gave no finite loss.
+    """
+    if lr is not None:
+        return f"The loss of {name} falls fastest at a learning rate of {lr:.2g}."
+    tried = f"{last:.2g}" if last is not None else "the first one"
+    return f"The loss of {name} falls at no learning rate up to {tried}: none to suggest."
