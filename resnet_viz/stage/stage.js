@@ -51,8 +51,11 @@ function measure(text, size, font) {
 }
 function spread(labels, pixel, height, gap, lift = 0) {
   const placed = labels.filter((label) => label.visible !== false).map((label) => ({ label, want: pixel(label.y) }));
-  for (const place of placed) place.at = place.want + (place.want > lift + gap / 2 ? -lift : lift);
-  placed.sort((a, b) => a.at - b.at);
+  placed.sort((a, b) => a.want - b.want);
+  placed.forEach((place, i) => {
+    const up = i < placed.length / 2 && place.want > lift + gap / 2;
+    place.at = place.want + (up ? -lift : lift);
+  });
   let top = gap / 2;
   for (const place of placed) top = (place.at = Math.max(place.at, top)) + gap;
   let bottom = height - gap / 2;

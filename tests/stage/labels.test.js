@@ -30,9 +30,10 @@ test("labels keep inside the plot", () => {
   }
 });
 
-test("lifted labels stand above their lines, and below where there is no room above", () => {
+test("a lifted label stands above its line, below where there is no room above; of two that meet, one above and one below", () => {
   assert.deepEqual(written([100], 25), [75]);
   assert.deepEqual(written([190], 25), [35]);
+  assert.deepEqual(written([100, 104], 25), [125, 71]);
 });
 
 test("hidden labels take no room", () => {

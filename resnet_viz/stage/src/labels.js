@@ -17,12 +17,15 @@ export function measure(text, size, font) {
 }
 
 // Shift labels (Plotly's annotations, with `y`) so that none lies on another and all keep inside the plot. `pixel` turns a
-// label's y into pixels from the top of a plot `height` high; each label takes `gap` pixels; `lift` first raises all, or
-// lowers those that would leave the plot by it.
+// label's y into pixels from the top of a plot `height` high; each label takes `gap` pixels; `lift` first raises the upper half
+// of them, one alone too where there is room, and lowers the others, off lines that they would lie on.
 export function spread(labels, pixel, height, gap, lift = 0) {
   const placed = labels.filter((label) => label.visible !== false).map((label) => ({ label, want: pixel(label.y) }));
-  for (const place of placed) place.at = place.want + (place.want > lift + gap / 2 ? -lift : lift);
-  placed.sort((a, b) => a.at - b.at);
+  placed.sort((a, b) => a.want - b.want);
+  placed.forEach((place, i) => {
+    const up = i < placed.length / 2 && place.want > lift + gap / 2;
+    place.at = place.want + (up ? -lift : lift);
+  });
   let top = gap / 2;
   for (const place of placed) top = (place.at = Math.max(place.at, top)) + gap;
   let bottom = height - gap / 2;
