@@ -5,11 +5,15 @@ The files are untrusted: an image's size is checked before its pixels are read, 
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from PIL import UnidentifiedImageError
 
 from resnet_viz.data import images
 from resnet_viz.data.archives import ImageFile
@@ -17,31 +21,40 @@ from resnet_viz.data.arrays import LabelledImages
 from resnet_viz.data.catalogue import DataError
 from resnet_viz.data.download import Progress
 from resnet_viz.data.images import FORMATS
+from resnet_viz.data.layout import few, place
 
 KEPT = 1 << 30  # bytes of images kept: larger sets of images are made smaller
+FEW = 3  # files that a note names
+SAMPLED = 500  # images of more than 8 bits whose values tell the range of all
 SIDE = 224  # pixels; images in folders are made no larger than what ImageNet's networks see
-SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
-SPLITS |= {"val": "val", "valid": "val", "validation": "val"}
 
 
-def read_class_folders(name: str, items: list[ImageFile], progress: Progress) -> LabelledImages:
+class _Header(NamedTuple):
+    """What an image's file says before its pixels are read."""
+
+    file: ImageFile
+    is_test: bool
+    label: int
+    size: tuple[int, int]
+    mode: str
+    deep: bool
+
+
+def read_class_folders(
+    name: str, files: Sequence[ImageFile], folders: Collection[tuple[str, ...]], progress: Progress
+) -> LabelledImages:
     """The images of all class folders, square, of one size and of one or three channels; ``name`` is what errors call it.
 
-    Their order, and so the content's hash, depends on their paths below the class folders alone. Raises DataError.
+    ``folders``: all there are, those without images too. The images' order, and so the content's hash, depends on their paths
+    below the class folders alone. Raises DataError.
     """
-    items = [i for i in items if Path(i.parts[-1]).suffix.lower() in FORMATS and not _hidden(i.parts)]
-    if not items:
+    seen = [file for file in files if not _hidden(file.parts) and _is_image(file)]
+    if not seen:
         raise DataError(
             f"{name!r} holds no images ({', '.join(sorted(FORMATS))}); put them into one folder for each class."
         )
-    found, loose, notes = _placed(items)
-    if not found:
-        raise DataError(
-            f"{name!r} holds {len(items):,} images but no class folders; put them into one folder for each class."
-        )
-    if loose:
-        notes.append(f"images outside the class folders were left out: {loose:,}")
-    classes = tuple(sorted({label for _, label, _ in found}, key=lambda c: c.zfill(20) if c.isdecimal() else c))
+    placed, notes = place(name, seen, [folder for folder in folders if not _hidden(folder)])
+    classes = tuple(sorted({one.label for one in placed}, key=lambda c: c.zfill(20) if c.isdecimal() else c))
     number = {label: i for i, label in enumerate(classes)}
 
     bad: list[str] = []  # the images left out, and why
@@ -49,38 +62,44 @@ def read_class_folders(name: str, items: list[ImageFile], progress: Progress) ->
         warnings.simplefilter("ignore")  # Pillow's, on metadata and on sizes that image() refuses itself
         # First the headers alone: the size and the colours that suit all.
         headers = []
-        for i, (split, label, item) in enumerate(found):
+        for i, one in enumerate(placed):
             if i % 64 == 0:
-                progress("Looking at the images", i, len(found))
+                progress("Looking at the images", i, len(placed))
             try:
-                with item.image() as image:
-                    headers.append((split, number[label], item, image.size, image.mode))
+                with one.file.image() as image:
+                    deep = images.is_deep(image)
+                    header = _Header(one.file, one.split == "test", number[one.label], image.size, image.mode, deep)
+                    headers.append(header)
             except Exception as error:  # Pillow raises of every kind for a broken file
-                bad.append(f"{'/'.join(item.parts)!r}: {images.reason(error)}")
+                bad.append(_why(one.file, error))
         if not headers:
-            raise DataError(f"None of the {len(found):,} images in {name!r} can be read (such as {bad[0]}).")
-        sizes = Counter(size for *_, size, _ in headers)
-        channels = 1 if all(mode in ("1", "L") or mode.startswith("I") for *_, mode in headers) else 3
+            raise DataError(f"None of the {len(placed):,} images in {name!r} can be read (such as {bad[0]}).")
+        sizes = Counter(header.size for header in headers)
+        channels = 1 if all(header.deep or header.mode in ("1", "L") for header in headers) else 3
+        black_white = _range(headers, notes)
         side = _side(sizes, channels)
         x = np.empty((len(headers), side, side, channels), np.uint8)
         kept: list[tuple[bool, int]] = []
-        for i, (split, label_number, item, _, _) in enumerate(headers):
+        for i, header in enumerate(headers):
             if i % 64 == 0:
                 progress("Reading the images", i, len(headers))
             try:
-                with item.image() as image:
-                    x[len(kept)] = images.fit(np.asarray(images.decode(image, side)), side, channels)
-                kept.append((split == "test", label_number))
+                with header.file.image() as image:
+                    x[len(kept)] = images.fit(np.asarray(images.decode(image, side, black_white)), side, channels)
+                kept.append((header.is_test, header.label))
             except Exception as error:
-                bad.append(f"{'/'.join(item.parts)!r}: {images.reason(error)}")
+                bad.append(_why(header.file, error))
     if not kept:
-        raise DataError(f"None of the {len(found):,} images in {name!r} can be read (such as {bad[0]}).")
+        raise DataError(f"None of the {len(placed):,} images in {name!r} can be read (such as {bad[0]}).")
     if bad:
-        notes.append(f"{len(bad):,} of {len(found):,} images were left out as they can't be read, such as {bad[0]}")
+        such = "; ".join(bad[:FEW])
+        notes.append(f"{len(bad):,} of {len(placed):,} images were left out as they can't be read, such as {such}")
+    if lost := [label for label in classes if number[label] not in {label for _, label in kept}]:
+        notes.append(f"classes of which no image can be read were left out: {few(lost)}")
     if set(sizes) != {(side, side)}:
         was = f"{len(sizes):,} sizes" if len(sizes) > 1 else "{}×{} pixels".format(*next(iter(sizes)))
         notes.append(f"images of {was} were cut to their middle square and resized to {side}×{side}")
-    if channels == 3 and any(mode in ("1", "L") for *_, mode in headers):
+    if channels == 3 and any(header.mode in ("1", "L") for header in headers):
         notes.append("grey images were turned into RGB, as others have colours")
     test, labels = np.array([t for t, _ in kept]), np.array([label for _, label in kept], np.int64)
     x = x[: len(kept)]
@@ -93,26 +112,41 @@ def _hidden(parts: tuple[str, ...]) -> bool:
     return any(part.startswith((".", "__MACOSX")) for part in parts)
 
 
-def _placed(items: list[ImageFile]) -> tuple[list[tuple[str, str, ImageFile]], int, list[str]]:
-    """(split, class, item) of each image in a class folder, in the order of their paths; how many are in none; notes."""
-    places = [(item.parts, item) for item in sorted(items, key=lambda item: item.parts)]
-    # Folders that hold all the rest are wrapping, as long as folders are left below them.
-    while len({parts[0] for parts, _ in places}) == 1 and any(len(parts) > 2 for parts, _ in places):
-        places = [(parts[1:], item) for parts, item in places]
-    tops = {parts[0].lower() for parts, _ in places if len(parts) > 1}
-    notes: list[str] = []
-    if not tops <= set(SPLITS) or not any(len(parts) > 2 for parts, _ in places):
-        found = [("train", parts[0], item) for parts, item in places if len(parts) > 1]
-    else:
-        found = [(SPLITS[parts[0].lower()], parts[1], item) for parts, item in places if len(parts) > 2]
-        splits = {split for split, _, _ in found}
-        if "val" in splits and splits != {"val"}:
-            taken = "train" if "test" in splits else "test"
-            notes.append(
-                f"the validation folder was taken as {'training data' if taken == 'train' else 'the test split'}"
-            )
-            found = [(taken if split == "val" else split, label, item) for split, label, item in found]
-    return found, len(places) - len(found), notes
+def _is_image(file: ImageFile) -> bool:
+    """Whether a file looks like an image, by its ending, or else by how it begins."""
+    if Path(file.parts[-1]).suffix.lower() in images.ENDINGS:
+        return True
+    try:
+        with file.open() as opened:
+            return images.kind(opened.read(images.HEAD)) in images.IMAGE_KINDS
+    except Exception:  # whatever a damaged archive makes of it: no image
+        return False
+
+
+def _why(file: ImageFile, error: Exception) -> str:
+    """Which image could not be read, and why."""
+    reason = images.reason(error)
+    if isinstance(error, UnidentifiedImageError):
+        with contextlib.suppress(Exception), file.open() as opened:
+            reason = images.kind(opened.read(images.HEAD)) or reason
+    return f"{'/'.join(file.parts)!r}: {reason}"
+
+
+def _range(headers: list[_Header], notes: list[str]) -> tuple[float, float] | None:
+    """What is black and white in those of a set's images that have more than 8 bits; None where none has. Said, unless usual."""
+    deep = [header.file for header in headers if header.deep]
+    values = []
+    for file in deep[:: max(1, len(deep) // SAMPLED)]:
+        with contextlib.suppress(Exception), file.image() as image:  # what can't be read is left out, and said, below
+            values.append(images.sample(image, 1024))
+    if not values:
+        return None
+    black, white = images.span(np.concatenate(values))
+    if (black, white) not in ((0, 255), (0, 65_535)):
+        notes.append(
+            f"pixels of more than 8 bits: {black:,.6g} became black and {white:,.6g} white, the range of this set"
+        )
+    return black, white
 
 
 def _side(sizes: Counter[tuple[int, int]], channels: int) -> int:

@@ -1,6 +1,6 @@
 """Images that people bring, and the few that ship: untrusted files into upright 8-bit RGB arrays, or one sentence why not.
 
-What a file holds decides, not what it is called. A image's size is checked before its pixels are read, and a large one is
+What a file holds decides, not what it is called. An image's size is checked before its pixels are read, and a large one is
 made smaller on the way, so that reading one takes less than 300 MB whatever was sent.
 """
 
@@ -9,85 +9,191 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import struct
+import warnings
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from resnet_viz.errors import UserError
 from resnet_viz.files import IMAGES
 
 FILE = 32 << 20  # bytes of one image's file
 PIXELS = 24_000_000  # of one image, before it is made smaller
-WEBP = 12_500_000  # the same for WebP, whose decoder keeps three copies
+HEAVY = 12_500_000  # the same for decoders that keep several copies, and for pixels of more than 8 bits
 SIDE = 1024  # pixels of the long side that `read` keeps: more than any network or screen column here shows
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP", ".ppm": "PPM"}
+FORMATS |= {".tif": "TIFF", ".tiff": "TIFF", ".jp2": "JPEG2000", ".avif": "AVIF"}
+# What else images' files are called: taken where their content is one of FORMATS, named as left out where it is not.
+ENDINGS = FORMATS.keys() | {
+    ".jpe",
+    ".jfif",
+    ".mpo",
+    ".pgm",
+    ".pbm",
+    ".j2k",
+    ".heic",
+    ".heif",
+    ".svg",
+    ".dcm",
+    ".dicom",
+    ".ico",
+}
+ENDINGS |= {".tga", ".psd", ".raw", ".cr2", ".nef", ".dng", ".exr", ".hdr", ".jxl", ".eps", ".pdf"}
 
 _HERE = IMAGES
 # Images that ship, credited in assets/README.md.
 SAMPLES = {name: _HERE / f"{name}.jpg" for name in ("cat", "temple", "flower")}
 
-# What else people send, by how it begins (after a few bytes, for what comes in ISO boxes).
-_KNOWN = {
-    b"%PDF": "a PDF",
-    b"<svg": "an SVG drawing, which has no pixels",
-    b"<?xml": "an SVG drawing or other XML, which has no pixels",
-    b"II*\0": "a TIFF",
-    b"MM\0*": "a TIFF",
-    b"ftyphei": "a HEIC photo",
-    b"ftypmif1": "a HEIC photo",
-    b"ftypavif": "an AVIF image",
-    b"ftyp": "a video",
-    b"PK\3\4": "a zip archive",
-}
+# What people send, by how it begins: where, which bytes, what it is.
+_BEGINNINGS = (
+    (0, b"\x89PNG", "a PNG"),
+    (0, b"\xff\xd8\xff", "a JPEG"),
+    (0, b"GIF8", "a GIF"),
+    (8, b"WEBP", "a WebP"),
+    (0, b"II*\0", "a TIFF"),
+    (0, b"MM\0*", "a TIFF"),
+    (4, b"jP  ", "a JPEG 2000"),
+    (4, b"ftypavif", "an AVIF image"),
+    (4, b"ftyphei", "a HEIC photo"),
+    (4, b"ftypmif1", "a HEIC photo"),
+    (4, b"ftyp", "a video"),
+    (128, b"DICM", "a DICOM image"),
+    (0, b"8BPS", "a Photoshop file"),
+    (0, b"%PDF", "a PDF"),
+    (0, b"<svg", "an SVG drawing, which has no pixels"),
+    (0, b"<?xml", "an SVG drawing or other XML, which has no pixels"),
+    (0, b"<!DOCTYPE", "a saved web page"),
+    (0, b"<html", "a saved web page"),
+    (0, b"version https://git-lfs", "a pointer of Git LFS, not the file itself"),
+    (0, b"PK\3\4", "a zip archive"),
+)
+HEAD = 132  # bytes that `kind` looks at
+IMAGE_KINDS = {what for _, _, what in _BEGINNINGS[:13] if what != "a video"}
 
 
 class ImageError(UserError):
-    """Why a image can't be used, in one sentence for the user."""
+    """Why an image can't be used, in one sentence for the user."""
+
+
+def kind(head: bytes) -> str:
+    """What a file is, by its first HEAD bytes; "" where they are no known ones."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return next((what for at, begin, what in _BEGINNINGS if (head if at else text)[at:].startswith(begin)), "")
 
 
 @contextlib.contextmanager
 def opened(file: BinaryIO, size: int) -> Iterator[Image.Image]:
-    """A image of ``size`` bytes, its pixels not yet read.
+    """An image of ``size`` bytes, its pixels not yet read.
 
     Raises ValueError where it is too large, and whatever Pillow makes of a broken one: see `reason`.
     """
     if size > FILE:
         raise ValueError(f"its file is over {FILE >> 20} MiB")
+    if file.read(4) == b"\x89PNG":
+        file.seek(0)
+        file = io.BytesIO(_bare_png(file.read()))
+    file.seek(0)
     with Image.open(file, formats=sorted(set(FORMATS.values()))) as image:
-        most = WEBP if image.format == "WEBP" else PIXELS
+        most = HEAVY if image.format in ("WEBP", "JPEG2000", "AVIF") or is_deep(image) else PIXELS
         if image.width * image.height > most:
             raise ValueError(f"{image.width:,}×{image.height:,} pixels are more than {most / 1e6:g} million")
         yield image
 
 
-def decode(image: Image.Image, enough: int) -> Image.Image:
-    """A image's first frame as 8-bit RGB, upright as its EXIF says, on white where it lets through.
+def _bare_png(content: bytes) -> bytes:
+    """A PNG without what is no pixel: profiles and texts, which may be broken or huge; EXIF, which turns it, only if whole."""
+    parts, at = [content[:8]], 8
+    while at + 8 <= len(content):
+        length, name = struct.unpack_from(">I4s", content, at)
+        end = at + length + 12
+        whole = (
+            end <= len(content)
+            and zlib.crc32(content[at + 4 : end - 4]) == struct.unpack_from(">I", content, end - 4)[0]
+        )
+        if name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND") or (name == b"eXIf" and whole):
+            parts.append(content[at:end])
+        at = end
+    return b"".join(parts)
 
-    Made smaller by a whole factor where both sides stay at ``enough`` pixels or more.
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether its pixels have more than 8 bits: 16-bit grey, whole numbers of 32 bits, floating-point numbers."""
+    return image.mode == "F" or image.mode.startswith("I")
+
+
+def sample(image: Image.Image, most: int = 4096) -> np.ndarray:
+    """Up to so many of the values of a deep image, (n,), evenly spaced, for `span`."""
+    values = np.asarray(image).ravel()
+    return values[:: max(1, len(values) // most)].astype(np.float64)
+
+
+def span(values: np.ndarray) -> tuple[float, float]:
+    """What is black and what is white, of samples of more than 8 bits.
+
+    The usual range, 0 to 1, 255 or 65,535, where over half of it is used. Else from the 0.1st to the 99.9th percentile: medical
+    and microscope images use a small part, and one hot pixel is not to make the rest black.
+    """
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(values, (0.1, 99.9)))
+    if low == high:
+        low, high = float(values.min()), float(values.max())
+    for white in (1.0, 255.0, 65_535.0):
+        if values.min() >= 0 and values.max() <= white and high - low >= white / 2:
+            return 0.0, white
+    return (low, high) if high > low else (low, low + 1)
+
+
+def scaled(values: np.ndarray, black_white: tuple[float, float]) -> np.ndarray:
+    """Values of any type as uint8, black to white in 256 equal steps; what is outside is cut off, what is no number is black."""
+    black, white = black_white
+    inside = np.nan_to_num(values, nan=black, posinf=white, neginf=black).clip(black, white).astype(np.float32)
+    return ((inside - np.float32(black)) * np.float32(256 / (white - black))).clip(0, 255).astype(np.uint8)
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def decode(image: Image.Image, enough: int, black_white: tuple[float, float] | None = None) -> Image.Image:
+    """An image's first frame as 8-bit RGB, upright as its EXIF says, on white where it lets through.
+
+    Made smaller by a whole factor where both sides stay at ``enough`` pixels or more. ``black_white``: of pixels of more than 8
+    bits, what `span` says of a whole set; None: of this image alone.
     """
     image.draft(None, (enough, enough))  # a JPEG decodes at a fraction of its size
-    turned = image.getexif().get(0x0112, 1)
-    if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, of which nobody says what is white")
-    if image.mode.startswith("I"):  # 16 bits
-        levels = np.asarray(image)
-        image = Image.fromarray((levels >> 8).clip(0, 255).astype(np.uint8))
+    try:
+        turned = image.getexif().get(0x0112, 1)
+    except Exception:  # broken metadata, of every kind, says nothing of the pixels
+        turned = 1
+    if is_deep(image):
+        image = Image.fromarray(scaled(np.asarray(image), black_white or span(sample(image))))
     elif image.mode not in ("L", "RGB", "RGBA") or "transparency" in image.info:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     if (factor := min(image.size) // enough) > 1:
         image = image.reduce(factor)
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image.getexif()[0x0112] = turned  # conversion may have lost it
-    return ImageOps.exif_transpose(image).convert("RGB")
+    image = image.convert("RGB")
+    return image.transpose(_TURNS[turned]) if turned in _TURNS else image
 
 
 def reason(error: Exception) -> str:
-    """In a few words, why a image could not be read."""
+    """In a few words, why an image could not be read."""
     if isinstance(error, UnidentifiedImageError):
-        return "not a image"
+        return "not an image"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):  # `opened` never saw its size
         counts = re.findall(r"\d+", str(error))
         many = f"{int(counts[0]) / 1e6:,.0f} million" if counts else "its"
@@ -101,29 +207,31 @@ def reason(error: Exception) -> str:
 def read(content: bytes, name: str) -> np.ndarray:
     """The image in a file: (H, W, 3) uint8, upright, its long side at most SIDE pixels.
 
-    Of an animation the first frame; on white where it lets through; 16-bit grey by its upper byte. Raises ImageError.
+    Of an animation the first frame; on white where it lets through;
+    16-bit and floating-point grey by its own range. Raises ImageError.
     """
     try:
-        with opened(io.BytesIO(content), len(content)) as image:
-            small = decode(image, SIDE)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, on metadata
+            with opened(io.BytesIO(content), len(content)) as image:
+                small = decode(image, SIDE)
         small.thumbnail((SIDE, SIDE))
         return np.array(small)
     except UnidentifiedImageError as error:
-        what = next((what for begin, what in _KNOWN.items() if begin in content[:16].lstrip()), "not a image")
-        what = what if content else "empty"
-        raise ImageError(f"{name!r} is {what}; bring a PNG, JPEG, WebP, GIF or BMP.") from error
+        what = (kind(content[:HEAD]) or "not an image") if content else "empty"
+        raise ImageError(f"{name!r} is {what}; bring a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF.") from error
     except Exception as error:  # Pillow raises of every kind for a broken file
         raise ImageError(f"{name!r} can't be read: {reason(error)}; save it again, smaller or as a PNG.") from error
 
 
 def fit(pixels: np.ndarray, size: int, channels: int, resize: int = 0) -> np.ndarray:
-    """What a network sees of a image (H, W, 3 or 1) uint8: its middle, antialiased, (size, size, channels) uint8.
+    """What a network sees of an image (H, W, 3 or 1) uint8: its middle, antialiased, (size, size, channels) uint8.
 
     The middle square; or, with ``resize``, what torchvision's transforms for ImageNet leave: the short side is brought to
     that many pixels and ``size`` of them are cut from the middle (256 and 224). Raises ImageError.
     """
     if channels not in (1, 3):
-        raise ImageError(f"This network takes {channels} channels; a image has 1 or 3.")
+        raise ImageError(f"This network takes {channels} channels; an image has 1 or 3.")
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     image = image.convert("L" if channels == 1 else "RGB")
     short = min(image.size)

@@ -1,4 +1,4 @@
-"""Bringing one's own images: an .npz, a folder of .npz, a .zip of class folders, or a local folder of class folders.
+"""Bringing one's own images: an .npz, a folder of .npz, a .zip or .tar of class folders, or a local folder of class folders.
 
 What is brought is untrusted: nothing is unpickled or unpacked to disk, sizes are checked before anything is read, and what
 is wrong is said in one sentence. `catalogue` finds and `splits` reads what is kept here.
@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from resnet_viz.data.archives import in_folder, in_zip, open_zip
+from resnet_viz.data import archives
 from resnet_viz.data.arrays import LabelledImages, read_folder, read_npz
 from resnet_viz.data.catalogue import DataError, Facts, own_file
 from resnet_viz.data.download import Progress, quiet
@@ -62,19 +62,17 @@ def _opened(source: Path | tuple[str, bytes | BinaryIO]) -> contextlib.AbstractC
 
 
 def _file(name: str, file: BinaryIO, progress: Progress) -> LabelledImages:
-    suffix = Path(name).suffix.lower()
-    if suffix == ".npz":
+    if Path(name).suffix.lower() == ".npz":
         return read_npz(name, file)
-    if suffix != ".zip":
-        raise DataError(f"{name!r} is neither an .npz nor a .zip; bring one of these, or name a folder.")
-    with open_zip(name, file) as archive:
-        return read_class_folders(name, in_zip(archive), progress)
+    with archives.opened(name, file) as ((files, folders), notes):
+        read = read_class_folders(name, files, folders, progress)
+        return replace(read, notes=(*notes, *read.notes))
 
 
 def _folder(folder: Path, progress: Progress) -> LabelledImages:
     if any(folder.glob("*.npz")):
         return read_folder(folder, progress)
-    return read_class_folders(folder.name, in_folder(folder), progress)
+    return read_class_folders(folder.name, *archives.in_folder(folder), progress)
 
 
 # --- checking and keeping --------------------------------------------------------------------------------------------

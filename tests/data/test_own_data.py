@@ -1,8 +1,10 @@
 """The user's own images: what is taken, what is changed and said, and what is refused in one sentence."""
 
+import gzip
 import io
 import pickle
 import struct
+import tarfile
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -120,6 +122,105 @@ def test_train_and_test_folders_are_the_splits(second, train, test) -> None:
     about = catalogue.facts(import_own(("p.zip", archive(folders("p/train/") | folders(f"p/{second}/")))))
     assert (about.train, about.test, about.classes) == (train, test, ("cat", "dog"))
     assert ("validation folder" in str(about.notes)) == (second == "val")
+
+
+def tree(*paths: str) -> dict[str, bytes]:
+    """Images of these paths: "cat/3" is three in the folder cat, "a.png" is one."""
+    files = {}
+    for number, path in enumerate(paths):
+        at, _, count = path.rpartition("/")
+        names = [f"{at}/{number}-{i}.png" for i in range(int(count))] if count.isdecimal() else [path]
+        files |= {name: image(X[(number + i) % len(X)]) for i, name in enumerate(names)}
+    return files
+
+
+PETS = ("cat/5", "dog/5")
+UNDER = {  # paths; images in training and test split; the notes' words
+    "training_set": (["training_set/cat/5", "training_set/dog/5", "test_set/cat/2"], 10, 2, []),
+    "capitals": (["Train/cat/5", "Train/dog/5", "TEST/dog/2"], 10, 2, []),
+    "numbered": (["train1/cat/5", "train1/dog/5", "test1/cat/2"], 10, 2, []),
+    "camel": (["TrainImages/cat/5", "TrainImages/dog/5", "TestImages/cat/2"], 10, 2, []),
+    "one name": (["trainset/cat/5", "trainset/dog/5", "testset/cat/2"], 10, 2, []),
+    "eval": (["train/cat/5", "train/dog/5", "eval/cat/2"], 10, 2, ["validation folder was taken as the test split"]),
+    "twice": (["seg_train/seg_train/cat/5", "seg_train/seg_train/dog/5", "seg_test/seg_test/cat/2"], 10, 2, []),
+    "with the set's name": (["pets_train/cat/5", "pets_train/dog/5", "pets_test/cat/2"], 10, 2, []),
+    "below classes": (["cat/train/5", "cat/test/2", "dog/train/5", "dog/test/1"], 10, 3, []),
+    "wrapped": (["a/b/c/train/cat/5", "a/b/c/train/dog/5", "a/readme.png"], 10, 0, ["class folders were left out: 1"]),
+    "a stranger": (["train/cat/5", "train/dog/5", "test/cat/2", "pred/4"], 10, 2, ["'pred', which stands beside", "4 images"]),
+    "beside the whole": (["a/train/cat/5", "a/train/dog/5", "a/test/cat/2", "docs/1"], 10, 2, ["'docs'", "1 image"]),
+    "splits again": (
+        [f"x/{top}{split}" for top in ("", "x/") for split in ("train/cat/5", "train/dog/5", "test/cat/2")],
+        10, 2, ["'x', which holds the splits once more", "12 images"],
+    ),
+    "classes again": ([f"{top}{pet}" for top in ("", "pets/") for pet in (*PETS, "owl/5")], 15, 0, ["'pets', which"]),
+    "a flat test split": (["train/cat/5", "train/dog/5", "test/3"], 10, 0, ["'test' in no class folder were left out: 3"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("paths", "train", "test", "words"), UNDER.values(), ids=UNDER)
+def test_a_folder_that_means_a_split_is_never_a_class(paths, train, test, words) -> None:
+    """And whatever is left out is said, with how many images that are."""
+    facts = catalogue.facts(import_own(("p.zip", archive(tree(*paths)))))
+    assert facts.classes in (("cat", "dog"), ("cat", "dog", "owl"))
+    assert (facts.train, facts.test) == (train, test)
+    assert len(facts.notes) >= bool(words)
+    assert all(word in " ".join(facts.notes) for word in words)
+
+
+def test_a_class_whose_name_has_a_splits_word_in_it_stays_one() -> None:
+    facts = catalogue.facts(import_own(("p.zip", archive(tree("bullet_train/3", "steam_train/3", "test_tube/3")))))
+    assert facts.classes == ("bullet_train", "steam_train", "test_tube")
+
+
+@pytest.mark.parametrize(
+    "paths", [["train/9", "test/3"], ["p/train/9"], ["train/9", "test/cat/3"], ["train/9", "val/3", "pred/3"]]
+)
+def test_images_right_in_a_split_are_refused_with_what_to_do(paths, home) -> None:
+    refused(("p.zip", archive(tree(*paths))), "put them into one folder for each class, such as train/cat", home)
+
+
+def test_nothing_vanishes_unsaid(tmp_path) -> None:
+    """An empty class, one that can't be read, files that only look like images: each by its name."""
+    files = tree(*PETS) | {
+        "fish/": b"",
+        "owl/a.heic": b"\0\0\0\x18ftypheic" + bytes(99),
+        "owl/b.dcm": bytes(128) + b"DICM",
+    }
+    files |= {"cat/notes.txt": b"", "dog/photo": image(X[0]), "cat/page.jpg": b"<!DOCTYPE html><html></html>"}
+    for name, content in files.items():
+        path = tmp_path / "mine" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir() if name.endswith("/") else path.write_bytes(content)
+    for source in (tmp_path / "mine", ("mine.zip", archive(files))):
+        facts = catalogue.facts(import_own(source))
+        assert (facts.classes, facts.train) == (("cat", "dog"), 11)  # what has no ending is taken for what it holds
+        notes = "\n".join(facts.notes)
+        for words in (
+            "'fish'",
+            "3 of 14",
+            "a.heic': a HEIC photo",
+            "b.dcm': a DICOM",
+            "page.jpg': a saved web page",
+            "'owl'",
+        ):
+            assert words in notes
+        assert "notes.txt" not in notes
+
+
+def test_dim_16_bit_images_use_black_to_white_of_the_whole_set() -> None:
+    """Cats are twice as bright as dogs, and stay so; at 8 bits by the upper byte all would be black."""
+    grey = {"cat": X[:10, ..., 0].astype(int) + 1000, "dog": X[10:, ..., 0].astype(int) // 2 + 1000}
+    files = {
+        f"{n}/{i}.png": image(v.astype(np.uint16))
+        for n, values in grey.items()
+        for i, v in enumerate(values.astype(int))
+    }
+    spec = import_own(("xray.zip", archive(files)))
+    assert "1,000 became black" in catalogue.facts(spec).notes[0]
+    x, y, x_test, y_test = kept(spec)
+    x, y = np.concatenate([x, x_test]), np.concatenate([y, y_test])
+    assert (x.min(), x.max()) == (0, 255)
+    assert x[y == 0].mean() / x[y == 1].mean() == pytest.approx(2, rel=0.1)
 
 
 def test_a_folder_of_npz_joins_train_and_test(tmp_path) -> None:
@@ -254,6 +355,83 @@ def refused(source, word: str, home: Path) -> None:
     assert catalogue.own_data() == []
 
 
+def renamed(content: bytes, old: bytes, new: bytes) -> bytes:
+    """A zip with a name, of as many bytes, as other packers write it."""
+    assert len(old) == len(new)
+    return content.replace(old, new)
+
+
+CODE_PAGES = {
+    "GBK": (["猫咪", "小狗"], "gbk", "Chinese"),
+    "Shift-JIS": (["ねこ", "いぬ"], "shift_jis", "Japanese"),
+    "CP437": (["Maltése", "Grünling"], "cp437", "western"),
+    "UTF-8 without its flag": (["Maltése", "猫咪"], "utf-8", ""),
+}
+
+
+@pytest.mark.parametrize(("names", "encoding", "words"), CODE_PAGES.values(), ids=CODE_PAGES)
+def test_names_in_old_code_pages_are_read_and_said(names, encoding, words) -> None:
+    """As they were packed on a Chinese, Japanese or western Windows: bytes without the flag for UTF-8."""
+    marks = [b"QXZQXZQXZ"[: len(name.encode(encoding))] for name in names]
+    marks[1] = marks[1].replace(b"Q", b"J")
+    content = archive(
+        {f"{mark.decode()}/{i}.png": image(X[i + 5 * k]) for k, mark in enumerate(marks) for i in range(5)}
+    )
+    for mark, name in zip(marks, names, strict=True):
+        content = renamed(content, mark + b"/", name.encode(encoding) + b"/")
+    facts = catalogue.facts(import_own(("old.zip", content)))
+    assert facts.classes == tuple(sorted(names))
+    assert words in " ".join(facts.notes)
+    assert bool(facts.notes) == bool(words)
+
+
+def test_names_in_an_unknown_code_page_are_said() -> None:
+    content = archive({f"{mark}/{i}.png": image(X[i]) for mark in ("QXZ", "dog") for i in range(5)})
+    facts = catalogue.facts(import_own(("old.zip", renamed(content, b"QXZ/", b"\xb0\xff\xb1/"))))
+    assert "code page that could not be told" in facts.notes[0]
+
+
+def test_backslashes_part_folders() -> None:
+    """PowerShell 5 and .NET write them, against the format's own rule."""
+    whole = import_own(("p.zip", archive(folders("pets/"))))
+    assert import_own(("p.zip", archive({name.replace("/", "\\"): c for name, c in folders("pets/").items()}))) == whole
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_a_tar_is_as_good_as_a_zip(mode) -> None:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as packed:
+        for name, content in folders("pets/").items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            packed.addfile(info, io.BytesIO(content))
+    assert import_own(("p.tar", file.getvalue())).hash == import_own(("p.zip", archive(folders()))).hash
+    if mode == "w:gz":
+        with pytest.raises(DataError, match="cut short"):
+            import_own(("p.tgz", file.getvalue()[:-900]))
+
+
+def tar_of(*infos: tuple[str, bytes]) -> bytes:
+    """A tar whose entries are of these names and types."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as packed:
+        for name, kind in infos:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, "/etc/passwd"
+            packed.addfile(info)
+    return file.getvalue()
+
+
+def deflate64() -> bytes:
+    content = bytearray(archive(folders()))
+    for sign, at in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        place = content.find(sign)
+        while place >= 0:
+            content[place + at] = 9
+            place = content.find(sign, place + 4)
+    return bytes(content)
+
+
 def linked() -> bytes:
     info = zipfile.ZipInfo("cat/link.png")
     info.external_attr = 0o120777 << 16
@@ -279,6 +457,13 @@ def encrypted() -> bytes:
 
 BAD_ZIPS = {
     "not a zip": (b"hello", "not a .zip"),
+    "Deflate64": (deflate64(), "Deflate64, as Windows does over 2 GB"),
+    "7z": (b"7z\xbc\xaf\x27\x1c" + bytes(99), "7z archive, which is not read here; unpack it and name the folder"),
+    "RAR": (b"Rar!\x1a\7" + bytes(99), "RAR archive"),
+    "tar with a link": (tar_of(("cat/a.png", tarfile.SYMTYPE)), "a link"),
+    "tar with a hard link": (tar_of(("cat/a.png", tarfile.LNKTYPE)), "a link"),
+    "tar that leads out": (tar_of(("../a.png", tarfile.REGTYPE)), "leads out"),
+    "packed tar of nothing": (gzip.compress(b"hello"), "'pets.zip'"),
     "truncated": (archive(folders())[:-300], "cut short"),
     "parent path": (archive(folders() | {"../evil.png": b""}), "'../evil.png'"),
     "parent path inside": (archive(folders() | {"cat/../../evil.png": b""}), "leads out"),
@@ -292,7 +477,7 @@ BAD_ZIPS = {
     "no images": (archive({"cat/a.txt": b"", "dog/b.txt": b""}), "no images"),
     "all broken": (
         archive({"cat/a.png": b"a", "dog/b.jpg": b"b"}),
-        "None of the 2 images in 'pets.zip' can be read (such as 'cat/a.png': not a image)",
+        "None of the 2 images in 'pets.zip' can be read (such as 'cat/a.png': not an image)",
     ),
     "one class": (archive({n: c for n, c in folders().items() if n.startswith("cat")}), "'cat'"),
     "few": (archive(folders() | {"bird/a.png": image(X[0])}), "'bird' has too few training images, 1"),
