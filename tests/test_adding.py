@@ -10,9 +10,8 @@ import numpy as np
 
 from resnet_viz.data import catalogue, download
 from resnet_viz.data.catalogue import Facts
-from resnet_viz.spec import data as data_specs
 from resnet_viz.spec.data import DataSpec
-from resnet_viz.spec.fields import check, row
+from resnet_viz.spec.fields import check, row, rows
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
@@ -25,13 +24,13 @@ def test_a_data_set_is_a_row_and_its_arrays(monkeypatch) -> None:
 
     stripes = Facts("Stripes", 1, 8, ("across", "along", "none"), 40, 10)
     monkeypatch.setitem(catalogue.BUILT_IN, "stripes", stripes)
-    monkeypatch.setattr(data_specs, "DATASETS", (*data_specs.DATASETS, "stripes"))
+    monkeypatch.setitem(rows(DataSpec)["name"].choices, "stripes", "")
     assert not download.available("stripes")
     folder = catalogue.home() / "stripes"
     folder.mkdir(parents=True)
     images = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 1), np.uint8)
-    for name, rows in (("train", slice(40)), ("test", slice(40, 50))):
-        np.savez(folder / f"{name}.npz", x=images[rows], y=np.arange(50)[rows] % 3)
+    for name, part in (("train", slice(40)), ("test", slice(40, 50))):
+        np.savez(folder / f"{name}.npz", x=images[part], y=np.arange(50)[part] % 3)
     assert download.available("stripes")
 
     train = TrainSpec(steps=1, batch_size=8, threads=1, dtype="float32")

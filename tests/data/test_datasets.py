@@ -98,7 +98,7 @@ def test_a_run_is_filled_from_its_data() -> None:
 def test_a_batch_larger_than_the_data_is_refused_with_both_numbers() -> None:
     with pytest.raises(SpecError, match=r"2,000 .* 1,350"):
         catalogue.fill(RunSpec(train=TrainSpec(batch_size=2000)))
-    with pytest.raises(SpecError, match="below 0"):
+    with pytest.raises(SpecError, match="-1 is outside 0"):
         catalogue.fill(RunSpec(data=DataSpec(limit=-1)))
 
 
