@@ -1,4 +1,4 @@
-"""What a network's layers make of a image: feature maps; a block's x, F(x) and sum; the output when F(x) counts less or more.
+"""What a network's layers make of an image: feature maps; a block's x, F(x) and sum; the output when F(x) counts less or more.
 
 Maps come from captum's LayerActivation. Whatever hooks the model does so inside `probes.alone`: pages share models.
 """
@@ -49,8 +49,8 @@ def look(model: nn.Module, x: Tensor, names: Sequence[str], forward: Callable[[T
         return logits[-1]
 
     with probes.alone(model):
-        found = LayerActivation(run, [model.get_submodule(name) for name in names]).attribute(x)
-    return Look(dict(zip(names, found, strict=True)), logits[0])
+        maps = LayerActivation(run, [model.get_submodule(name) for name in names]).attribute(x)
+    return Look(dict(zip(names, maps, strict=True)), logits[0])
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def survey(model: nn.Module, x: Tensor) -> Survey:
     spec: ModelSpec = model.spec  # type: ignore[assignment]
     with probes.alone(model), probes.branch_shares(models.blocks(model)) as shares:
         seen = look(model, x, layers(spec))
-    return Survey({name: found[0] for name, found in seen.maps.items()}, seen.logits[0], torch.stack(shares))
+    return Survey({name: maps[0] for name, maps in seen.maps.items()}, seen.logits[0], torch.stack(shares))
 
 
 def strength(maps: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def strength(maps: Tensor) -> Tensor:
 
 @torch.no_grad()
 def scaled(model: nn.Module, x: Tensor, number: int, alpha: float) -> Tensor:
-    """Logits (B, classes) when block ``number`` (from 1) joins x with alpha·F(x); at 1 they are the net's own."""
+    """Logits (B, classes) for x (B, C, H, W) when block ``number`` (from 1) joins its input with alpha·F; at 1 the net's own."""
     branch = models.blocks(model)[number - 1].branch_out
     with probes.alone(model):
         handle = branch.register_forward_hook(lambda _module, _inputs, out: alpha * out)
@@ -154,5 +154,5 @@ def excitement(model: nn.Module, layer: str, batches: Iterable[Tensor]) -> Excit
 
 def guesses(logits: Tensor, k: int = 5) -> list[tuple[int, float]]:
     """The k likeliest classes of logits (classes,) and their probabilities (softmax), likeliest first."""
-    found = logits.softmax(0).topk(min(k, len(logits)))
-    return list(zip(found.indices.tolist(), found.values.tolist(), strict=True))
+    top = logits.softmax(0).topk(min(k, len(logits)))
+    return list(zip(top.indices.tolist(), top.values.tolist(), strict=True))

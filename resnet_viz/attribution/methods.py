@@ -1,6 +1,6 @@
 """The methods that say which pixels, or which cells of a block, speak for a class: captum's, in one table.
 
-What a method is called, takes and costs has its one place here; `attribution.attribute` asks them.
+What a method is called, takes and costs has its one place here; `attribute.attribute` asks them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Question:
 class Method:
     """A method: its names, its price and how to call it.
 
-    ``answer`` maps a Question to (B, C, H, W); ``passes`` is how many forward passes a image of so many rows takes;
+    ``answer`` maps a Question to (B, C, H, W); ``passes`` is how many forward passes an image of so many rows takes;
     ``front``: shown at once, the others under More; ``layered``: looks at one block.
     """
 
@@ -70,7 +70,7 @@ class Method:
 
 
 def enlarge(maps: Tensor, size: Sequence[int]) -> Tensor:
-    """Maps of cells (B, h, w) at a image's size (B, H, W), bilinear (Selvaraju 2017, section 3)."""
+    """Maps of cells (B, h, w) at an image's size (B, H, W), bilinear (Selvaraju 2017, section 3)."""
     return captum.attr.LayerAttribution.interpolate(maps[:, None], tuple(size), "bilinear")[:, 0]
 
 
@@ -179,7 +179,7 @@ def _gradient_shap(q: Question) -> Tensor:
 
 
 def _window(values: Mapping[str, float], size: int) -> tuple[int, int]:
-    """Side of Occlusion's square and how far it moves, in pixels, on a image of ``size`` rows."""
+    """Side of Occlusion's square and how far it moves, in pixels, on an image of ``size`` rows."""
     side = max(1, round(values["window"] * size))
     return side, max(1, round(values["stride"] * side))
 

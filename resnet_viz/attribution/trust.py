@@ -1,6 +1,6 @@
 """Can a map be trusted? What it promises, measured: on the network, on a copy that forgets, and beside an edge detector.
 
-Every function takes maps as `attribution.attribute` gives them, hooks nothing that stays, and answers with numpy arrays.
+Every function takes maps as `attribute.attribute` gives them, hooks nothing that stays, and answers with numpy arrays.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def infidelity(
         hidden = hidden.to(images.device)
         return hidden.to(images).expand_as(images), images.masked_fill(hidden, 0)
 
-    found = []
+    errors = []
     with evaluating(model):
         net = model if minus is None else Less(model, minus)
         # A map of zeros foretells no loss: its infidelity is the mean squared loss.
@@ -156,8 +156,8 @@ def infidelity(
                 net, hide, x, spread, target=target, n_perturb_samples=samples,
                 max_examples_per_batch=pass_rows(model, x), normalize=True,
             )  # fmt: skip
-            found.append(float(value[0]))
-    return np.array(found[1:]) / max(found[0], np.finfo(np.float32).tiny)
+            errors.append(float(value[0]))
+    return np.array(errors[1:]) / max(errors[0], np.finfo(np.float32).tiny)
 
 
 def sensitivity(
@@ -202,7 +202,7 @@ def completeness(
 
 
 def edges(image: np.ndarray) -> np.ndarray:
-    """Sobel's edges of a image (H, W, C) uint8: (H, W) float32. What knows no network, and yet looks like an explanation."""
+    """Sobel's edges of an image (H, W, C) uint8: (H, W) float32. They know no network, and yet look like an explanation."""
     grey = rgb2gray(image) if image.shape[-1] == 3 else image.mean(-1) / 255
     return sobel(grey).astype(np.float32)
 
@@ -278,32 +278,3 @@ def _ssim(one: np.ndarray, other: np.ndarray) -> float:
         return float("nan")
     window = min(7, (min(one.shape) - 1) // 2 * 2 + 1)
     return float(structural_similarity(one / one.max(), other / other.max(), data_range=1.0, win_size=window))
-
-
-# In words
-
-
-def words(cells: np.ndarray, what: str = "the class", where: str = "this block") -> str:
-    """Why a raw Grad-CAM (h, w) shows nothing, in one sentence; "" for a map that shows something.
-
-    ``what``: the class, or "cat less dog"; ``where``: the block. Normalised, such a map would be a image of noise.
-    """
-    low, high, count = float(cells.min()), float(cells.max()), cells.size
-    if not np.isfinite(cells).all():
-        return f"The map is not a number: in {where} the network's values are not finite, as after a training that diverged."
-    if not cells.any():
-        return f"The map is empty: no gradient of {what} reaches {where}, so all its {count} cells are exactly 0."
-    if count == 1:
-        return (
-            f"There is nowhere to point: {where} has a single cell for the whole image; choose a block with more cells."
-        )
-    if high - low < 1e-5 * max(abs(low), abs(high)):
-        return (
-            f"The map is the same everywhere ({high:.3g}): {where} tells no part of the image from another for {what}."
-        )
-    if high <= 0:
-        return (
-            f"Nothing in {where} speaks for {what}: all {count} cells are negative ({low:.3g} to {high:.3g}), "
-            "and Grad-CAM shows positive ones; the signed map shows what speaks against it."
-        )
-    return ""

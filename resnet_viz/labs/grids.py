@@ -14,7 +14,7 @@ CAP = 60
 
 
 def depth_grid(base: RunSpec, depths: Sequence[int], shortcuts: Sequence[str], seeds: int) -> list[RunSpec]:
-    """Runs of every depth with every shortcut (of `spec.SHORTCUTS`), for seeds 0 to ``seeds`` − 1; all else is the base's.
+    """Runs of every depth with every shortcut (of `spec.model.SHORTCUTS`), for seeds 0 to ``seeds`` − 1; all else is the base's.
 
     Seed by seed, so that a half-finished sweep has every depth; deepest first within a seed, so that the last runs are short
     and no worker idles at the end. Raises SpecError where that makes no run.

@@ -1,7 +1,7 @@
 """The learning-rate range test (Smith 2017, section 3.3): train a net while the rate rises; where does its loss fall fastest?
 
 The rate rises exponentially, step by step, as in fast.ai's and torch-lr-finder's version of the test. Same net, same start and
-same batches as a training of the spec: its own step (`train.Trainer.advance`) is used.
+same batches as a training of the spec: its own step (`train.trainer.Trainer.advance`) is used.
 """
 
 from __future__ import annotations

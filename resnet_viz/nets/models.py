@@ -131,6 +131,7 @@ class Block(nn.Module):
         return shortcut + branch
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, Cin, H, W) → (B, Cout, H', W')."""
         x = self._run(self.path[: self.shared], x)
         out = self._branch(x)
         if self.has_skip:
@@ -153,8 +154,8 @@ class Block(nn.Module):
 
 def _stages(spec: ModelSpec) -> Iterator[tuple[str, nn.Sequential]]:
     """(layer1, its blocks), (layer2, its blocks), ..."""
-    for stage, found in groupby(arch.blocks(spec), lambda block: block.stage):
-        yield f"layer{stage}", nn.Sequential(*map(Block, found))
+    for stage, of_stage in groupby(arch.blocks(spec), lambda block: block.stage):
+        yield f"layer{stage}", nn.Sequential(*map(Block, of_stage))
 
 
 class CifarNet(nn.Module):
@@ -274,13 +275,13 @@ def response_modules(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def set_survival(model: nn.Module, generator: torch.Generator) -> None:
-    """Draw which branches are kept in this step (stochastic depth, Huang 2016): one draw a block, from the generator alone.
+    """Draw which branches are kept in this step (stochastic depth, Huang 2016, section 3): a draw a block, from the generator.
 
     A dropped branch counts 0 and gets gradient 0 in training; in evaluation each counts with its keep probability.
     """
-    found = blocks(model)
-    draws = torch.rand(len(found), generator=generator).tolist()
-    for block, draw in zip(found, draws, strict=True):
+    every = blocks(model)
+    draws = torch.rand(len(every), generator=generator).tolist()
+    for block, draw in zip(every, draws, strict=True):
         block.survives = draw < block.arch.keep
 
 

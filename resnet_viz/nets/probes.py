@@ -130,15 +130,15 @@ class Updates:
 
 def first_not_finite(model: nn.Module, x: Tensor) -> str | None:
     """The name of the first module, in forward order, whose output for ``x`` is not finite; None where all are."""
-    found: list[str] = []
+    broken: list[str] = []
 
     def check(name: str, output: Tensor) -> None:
-        if not found and not torch.isfinite(output).all():
-            found.append(name)
+        if not broken and not torch.isfinite(output).all():
+            broken.append(name)
 
     leaves = {name: m for name, m in model.named_modules() if name and not any(m.children())}
     with torch.no_grad(), _hooks() as handles:
         for name, module in leaves.items():
             handles.append(module.register_forward_hook(lambda _m, _i, out, name=name: check(name, out)))
         model(x)
-    return found[0] if found else None
+    return broken[0] if broken else None

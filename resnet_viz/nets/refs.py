@@ -31,7 +31,8 @@ class Source:
 
     ``ref`` names it in links and lab specs: "shipped:NAME", "run:ID" (its last checkpoint), "file:HASH" or "torchvision:DEPTH";
     "@STEP" behind it means the weights of an earlier step. ``path``: a .safetensors, or a run's checkpoint (.pt); None for
-    torchvision's until they are fetched. ``data``: what it was trained on, None where the file does not say.
+    torchvision's until they are fetched. ``data``: what it was trained on, None where the file does not say. ``step``: of its
+    training, 0 where that is not known. ``about``: a sentence on how it was trained.
     """
 
     ref: str
@@ -44,7 +45,7 @@ class Source:
 
     @property
     def resize(self) -> int:
-        """Pixels that a image's short side is brought to before the middle is cut (`images.fit`); 0: it is cut first.
+        """Pixels that an image's short side is brought to before the middle is cut (`images.fit`); 0: it is cut first.
 
         256 where ImageNet's nets see 224, as torchvision's transforms have it; nets trained here see the whole square.
         """
@@ -91,12 +92,12 @@ def head(path: Path) -> dict[str, str]:
 
 
 def _from_file(ref: str, path: Path) -> Source:
-    about: Mapping[str, str] = head(path)
+    kept: Mapping[str, str] = head(path)
     try:
-        data = about["data"]
+        data = kept["data"]
         return Source(
-            ref, json.loads(about["label"]), part_from_json(ModelSpec, about["model"]), path,
-            None if data == "null" else part_from_json(DataSpec, data), json.loads(about["step"]), json.loads(about["about"]),
+            ref, json.loads(kept["label"]), part_from_json(ModelSpec, kept["model"]), path,
+            None if data == "null" else part_from_json(DataSpec, data), json.loads(kept["step"]), json.loads(kept["about"]),
         )  # fmt: skip
     except (KeyError, json.JSONDecodeError, SpecError) as error:
         raise NetworkError(f"The file {path.name} does not say what network it holds ({error}).") from error

@@ -1,4 +1,4 @@
-"""From a `networks.Source` to a network one can look into; and to the file format that ships."""
+"""From a `refs.Source` to a network one can look into; and to the file format that ships."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _safetensors(source: Source) -> _Read:
 
 
 def _checkpoint(source: Source) -> _Read:
-    """Of a run's checkpoint (`train.Trainer.checkpoint`); one from before they said how to feed the net asks its data."""
+    """Of a run's checkpoint (`train.trainer.Trainer.checkpoint`); one from before they said how to feed the net asks its data."""
     assert source.path
     saved = torch.load(source.path, map_location="cpu", weights_only=True)
     if "mean" not in saved:

@@ -109,7 +109,7 @@ def test_calls_that_overlap_leave_torch_as_many_threads_as_before() -> None:
         first_out.set()
         other.join()
         assert inside == [1, 1]
-        assert meanwhile == 3  # others, such as a page that explains a image, keep theirs
+        assert meanwhile == 3  # others, such as a page that explains an image, keep theirs
         assert torch.get_num_threads() == 3
         assert in_a_thread(torch.get_num_threads) == 3
     finally:

@@ -23,6 +23,7 @@ from resnet_viz.nets import refs
 from resnet_viz.nets.refs import Source
 from resnet_viz.ui import choose, live
 from resnet_viz.words.numbers import percent
+from resnet_viz.words.saliency import nothing_to_show
 
 T = TypeVar("T")
 Values = dict[str, Any]  # a method's parameters, numbers all
@@ -287,9 +288,7 @@ def unlike(case: Case) -> str:
 
 def why_empty(case: Case, method: str, raw: np.ndarray) -> str:
     """Why a map has nothing to show, in words; "" where it has."""
-    from resnet_viz.attribution.trust import words
-
     view = case.look(method).view
     if view != "positive" and scaled(raw, view).any():
         return ""
-    return words(raw, case.target, case.question.layer if methods()[method].layered else "the image")
+    return nothing_to_show(raw, case.target, case.question.layer if methods()[method].layered else "the image")
