@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resnet_viz.figures.style import GRID, OTHERS, PLAIN, QUIET, RESIDUAL, Drawing, faint
+from resnet_viz.figures.style import GRID, OTHERS, PLAIN, QUIET, RESIDUAL, Drawing, faint, literal
 from resnet_viz.runs.record import Record
 from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec
@@ -42,6 +42,11 @@ class Lesions:
     shown: np.ndarray
     truth: np.ndarray
     guess: np.ndarray
+
+    @property
+    def text(self) -> str:
+        """The label for annotations, trace names and hover templates."""
+        return literal(self.label)
 
     @property
     def measured(self) -> bool:
@@ -119,7 +124,7 @@ def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = ()
         drawing.note(f"guessing, {100 / classes:.0f} %", y=100 / classes, **edge)
         at = 100 * net.undisturbed if net.measured else 100
         known = f"{_percent(net.undisturbed)} undisturbed" if net.measured else "not measured yet"
-        drawing.note(f"<b>{net.label}</b><br>{known}", y=at, align="left", **(edge | {"font": {"color": net.colour}}))
+        drawing.note(f"<b>{net.text}</b><br>{known}", y=at, align="left", **(edge | {"font": {"color": net.colour}}))
         if net.measured:
             _level(drawing, count, at, "solid", axis)
         _strip(drawing, net, dropped, axis)
@@ -159,9 +164,9 @@ def shuffled(nets: Sequence[Lesions], classes: int, lecture: bool = False) -> Dr
     lowest = min([0.9, *(float(net.shuffled[:, 1].min()) for net in begun)])
     for net in begun:
         drawing.trace(
-            x=net.shuffled[:, 1], y=100 * net.shuffled[:, 2], mode="markers", customdata=net.shuffled[:, 0], name=net.label,
+            x=net.shuffled[:, 1], y=100 * net.shuffled[:, 2], mode="markers", customdata=net.shuffled[:, 0], name=net.text,
             marker={"symbol": net.symbol, "size": 7, "color": faint(net.colour, 0.45)},
-            hovertemplate="%{customdata} swaps, τ = %{x:.2f}: %{y:.1f} %<extra>" + net.label + "</extra>",
+            hovertemplate="%{customdata} swaps, τ = %{x:.2f}: %{y:.1f} %<extra>" + net.text + "</extra>",
         )  # fmt: skip
         bins = np.round(20 * net.shuffled[:, 1])
         groups = [net.shuffled[bins == near] for near in np.unique(bins)]
@@ -258,7 +263,7 @@ def _strip(drawing: Drawing, net: Lesions, dropped: Collection[int], axis: dict[
             "symbol": np.where(out, "x-thin", "square").tolist(), "size": 15 if net.count <= 30 else 8,
             "color": np.where(out, QUIET, net.colour).tolist(), "line": {"width": np.where(out, 3, 0).tolist(), "color": QUIET},
         },
-        hovertemplate="%{customdata} block %{x}<extra>" + net.label + "</extra>", **axis,
+        hovertemplate="%{customdata} block %{x}<extra>" + net.text + "</extra>", **axis,
     )  # fmt: skip
 
 
@@ -280,19 +285,19 @@ def _lollipops(drawing: Drawing, net: Lesions, axis: dict[str, str]) -> None:
     drawing.trace(
         x=blocks, y=left, mode="markers+text", text=labels, textposition=beside, cliponaxis=False, name="drop", customdata=cost,
         textfont={"size": drawing.size - 2, "color": QUIET}, marker={"symbol": net.symbol, "color": net.colour, **head},
-        hovertemplate="without block %{x}: %{y:.1f} %, %{customdata:.1f} points less<extra>" + net.label + "</extra>", **axis,
+        hovertemplate="without block %{x}: %{y:.1f} %, %{customdata:.1f} points less<extra>" + net.text + "</extra>", **axis,
     )  # fmt: skip
 
 
 def _line(drawing: Drawing, net: Lesions, x: np.ndarray, y: np.ndarray, hover: str, at: float | None = None) -> None:
     """A net's line, its name at its end, or beside it at height ``at``."""
     drawing.trace(
-        x=x, y=y, mode="lines+markers", name=net.label, line={"color": net.colour, "width": drawing.line, "dash": net.dash},
+        x=x, y=y, mode="lines+markers", name=net.text, line={"color": net.colour, "width": drawing.line, "dash": net.dash},
         marker={"symbol": net.symbol, "size": 8, "color": net.colour, "line": {"width": 1.5, "color": net.colour}},
-        hovertemplate=hover + "<extra>" + net.label + "</extra>",
+        hovertemplate=hover + "<extra>" + net.text + "</extra>",
     )  # fmt: skip
     drawing.note(
-        f"<b>{net.label}</b>",
+        f"<b>{net.text}</b>",
         x=float(x[-1]),
         y=float(y[-1]) if at is None else at,
         xanchor="left",

@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from resnet_viz.figures import accuracy, divergence, engineer, fan, gradients, history, maps, nets, rates, triptych
+from resnet_viz.figures import (
+    accuracy,
+    divergence,
+    engineer,
+    fan,
+    gradients,
+    history,
+    lesion,
+    maps,
+    nets,
+    rates,
+    triptych,
+)
 from resnet_viz.figures.overlay import Look
 from resnet_viz.figures.saliency import Line, Panel, lines, twin_maps
 from resnet_viz.figures.saliency import maps as panels
@@ -39,6 +51,17 @@ def hostile() -> list:
     return made
 
 
+def lesions() -> list[lesion.Lesions]:
+    """A network of BAD's name with one block of two measured."""
+    one, blocks = np.array([[1, 0.5]]), np.ones(2)
+    swaps, none = np.array([[1, 0.9, 0.5]]), np.zeros(0)
+    return [
+        lesion.Lesions(
+            BAD, "#000000", "solid", "circle", 0.9, one, one, swaps, blocks, blocks, blocks, none, none, none
+        )
+    ]
+
+
 def texts(part: Any, key: str = "") -> Iterator[str]:
     """Every text in a drawing that Plotly would read as markup."""
     if isinstance(part, dict):
@@ -61,6 +84,10 @@ DRAWINGS = {
     "start": lambda: gradients.start(hostile()),
     "norms": lambda: gradients.norms(hostile()),
     "range_test": lambda: rates.range_test(hostile()),
+    "singles": lambda: lesion.singles(lesions(), 10),
+    "random": lambda: lesion.random(lesions(), 10),
+    "shuffled": lambda: lesion.shuffled(lesions(), 10),
+    "cosine": lambda: lesion.cosine(lesions()),
     "twin_maps": lambda: twin_maps(IMAGE, [Panel(BAD, MAP, (BAD,), True), Panel("b", MAP, (), False)], Look(), ""),
     "words": lambda: panels(IMAGE, [Panel("a", MAP, words=BAD)], Look(), ""),
     "lines": lambda: lines([(BAD, [Line(BAD, True, MAP[0], MAP[0], BAD)])], "", "", "", (0, 1), (0, 1), ticks=[BAD]),
