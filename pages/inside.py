@@ -1,32 +1,23 @@
-"""Inside: a network's feature maps for a image, and how a block adds to what it is given."""
+"""Inside: a network's feature maps for an image, and how a block adds to what it is given."""
 
 import streamlit as st
 
 from resnet_viz.errors import UserError
 from resnet_viz.figures import maps
-from resnet_viz.figures.triptych import network
+from resnet_viz.figures.triptych import network as drawn_network
 from resnet_viz.nets import refs
-from resnet_viz.nets.refs import NetworkError
 from resnet_viz.ui import choose, live
 from resnet_viz.ui.frame import chart, frame
-from resnet_viz.ui.inside import charts as inside_charts
+from resnet_viz.ui.inside import charts
 from resnet_viz.ui.inside import view as inside
-
-frame("Inside")
-headline = st.empty()
-left, right = st.columns([0.77, 0.23], gap="medium")
-
-
-def say(sentence: str, aside: str = "") -> None:
-    """The page's answer, first and large."""
-    headline.html(f'<h1 role="status">{sentence} <small>{aside}</small></h1>')
+from resnet_viz.ui.say import plain, say
 
 
 def draw_network() -> None:
     """The net to click in."""
-    drawing = network(view.source.spec, view.survey.shares.numpy(), number, view.guesses()[0])
+    drawing = drawn_network(view.source.spec, view.survey.shares.numpy(), number, view.guesses()[0])
     go = inside.went("network", "block")
-    chart(drawing, "network", 172, inside_charts.TERMS["network"], True, on_select=go, selection_mode="points")
+    chart(drawing, "network", 172, charts.TERMS["network"], True, on_select=go, selection_mode="points")
 
 
 def draw_block() -> float:
@@ -35,12 +26,12 @@ def draw_block() -> float:
         main, side = st.columns([0.74, 0.26], gap="medium")
     with side:
         alpha = inside.choose_alpha(view, number) if number else 1.0
-        inside_charts.draw_guesses(view, number, alpha)
+        charts.draw_guesses(view, number, alpha)
     with main:
         if number:
-            inside_charts.draw_triptych(view, number, channel if inside.whole(part) else None, alpha, scale)
+            charts.draw_triptych(view, number, channel if inside.whole(part) else None, alpha, scale)
         else:
-            inside_charts.draw_kernels(view, scale, "stem")
+            charts.draw_kernels(view, scale, "stem")
     return alpha
 
 
@@ -50,9 +41,7 @@ def draw_layer() -> None:
         every, one = st.columns([0.8, 0.2])
     with every:
         go = inside.went("channels", "channel")
-        inside_charts.draw_channels(
-            view, number, part, scale, own, "channels", channel, on_select=go, selection_mode="points"
-        )
+        charts.draw_channels(view, number, part, scale, own, "channels", channel, on_select=go, selection_mode="points")
     with one:
         drawing = maps.enlarged(inside.layer(view, number, part)[channel], f"Channel {channel}", scale)
         chart(drawing, "enlarged", 190)
@@ -65,50 +54,46 @@ def draw_twins() -> None:
         st.info("This network has no twin here: the nets that ship have one, and those trained on Twins as a pair.")
         return
     try:
-        both = sorted([view, inside.look(twin, chosen.image)], key=lambda v: not v.source.spec.residual)
-    except NetworkError as error:
-        st.info(str(error))
+        both = sorted([view, inside.look(choose.network(twin), chosen.image)], key=lambda v: not v.source.spec.residual)
+    except UserError as error:
+        st.info(plain(str(error)))
         return
     for column, one in zip(st.columns(2, gap="medium"), both, strict=True):
         name = one.source.spec.called
         with column:
-            st.markdown(f"**{name}** says {one.says()}")
+            st.markdown(f"**{name}** says {plain(one.says())}")
             if number:
-                inside_charts.draw_triptych(one, number, None, 1.0, scale, f"triptych of {name}", 140)
-            inside_charts.draw_channels(one, number, part, scale, own, f"channels of {name}", columns=8)
+                charts.draw_triptych(one, number, None, 1.0, scale, f"triptych of {name}", 140)
+            charts.draw_channels(one, number, part, scale, own, f"channels of {name}", columns=8)
 
 
-say("Looking …")
-with right, st.container(key="controls"):
-    source = choose.choose_network("net")
-    chosen = choose.choose_image("image", source)
-    try:
-        view = inside.look(source, chosen.image)
-    except UserError as error:
-        st.error(str(error))
-        view = inside.look(refs.shipped()[0], chosen.image)
-    number = inside.choose_block(view)
-    st.caption(f"What the net sees: {view.source.spec.size}×{view.source.spec.size}")
-    st.image(inside.pixels(view), width=128)
-
-with left:
-    draw_network()
-    block = st.container()
-    part, scale, own = inside.choose_layer(view, number)
-    channel = inside.channel_of(view, number, part)
-    with block:
-        alpha = draw_block()
-    tabs = {
-        "Channels": draw_layer,
-        "Plain beside residual": draw_twins,
-        "Over training": lambda: inside_charts.draw_over_training(
-            view, chosen.image, number, part, channel, scale, own
-        ),
-        "Most excited by": lambda: inside_charts.draw_top(view, number, channel),
-        "Kernels": lambda: inside_charts.draw_kernels(view, scale),
-    }
-    for tab, draw in zip(st.tabs(list(tabs), on_change="rerun", key="below"), tabs.values(), strict=True):
-        if tab.open:
-            with tab:
-                draw()
-say(inside_charts.sentence(view, number, alpha), f"{view.source.label}; {chosen.name}.")
+with frame("Inside"):
+    headline = st.empty()
+    left, right = st.columns([0.77, 0.23], gap="medium")
+    say("Looking …", place=headline)
+    with right, st.container(key="controls"):
+        network = choose.choose_loaded("net")
+        chosen = choose.choose_image("image", network)
+        view = inside.look(network, chosen.image)
+        number = inside.choose_block(view)
+        st.caption(f"What the net sees: {view.source.spec.size}×{view.source.spec.size}")
+        st.image(inside.pixels(view), width=128)
+    with left:
+        draw_network()
+        block = st.container()
+        part, scale, own = inside.choose_layer(view, number)
+        channel = inside.channel_of(view, number, part)
+        with block:
+            alpha = draw_block()
+        tabs = {
+            "Channels": draw_layer,
+            "Plain beside residual": draw_twins,
+            "Over training": lambda: charts.draw_over_training(view, chosen.image, number, part, channel, scale, own),
+            "Most excited by": lambda: charts.draw_top(view, number, channel),
+            "Kernels": lambda: charts.draw_kernels(view, scale),
+        }
+        for tab, draw in zip(st.tabs(list(tabs), on_change="rerun", key="below"), tabs.values(), strict=True):
+            if tab.open:
+                with tab:
+                    draw()
+    say(charts.sentence(view, number, alpha), f"{view.source.label}; {chosen.name}.", headline)

@@ -4,17 +4,12 @@ import streamlit as st
 
 from resnet_viz.files import ROOT
 from resnet_viz.ui import live
-from resnet_viz.ui.frame import frame
+from resnet_viz.ui.frame import fragment, frame
 from resnet_viz.ui.labs import landscape
 from resnet_viz.ui.labs import shown as lab
+from resnet_viz.ui.say import check_link, plain, say
 
-frame("Landscape")
 NOTHING = "Nothing measured yet: choose a network and measure the loss around it."
-
-
-def say(sentence: str, aside: str = "") -> None:
-    """The page's answer, first and large."""
-    st.html(f'<h1 role="status">{sentence} <small>{aside}</small></h1>')
 
 
 def answer() -> None:
@@ -29,6 +24,7 @@ def answer() -> None:
         lab.progress(run)
         if left := landscape.how_long(run):
             st.caption(f"{left}. The grid is refined in passes; stop when you have seen enough.")
+    check_link("landscape_view", landscape.VIEWS, landscape.VIEWS[0])
     view = st.segmented_control(
         "View",
         landscape.VIEWS,
@@ -39,8 +35,8 @@ def answer() -> None:
         label_visibility="collapsed",
     )
     landscape.draw(view, what)
-    for label, about in zip(what.labels, what.about, strict=True):
-        st.caption(f"**{label}**: {about}")
+    for label, facts in zip(what.labels, what.facts, strict=True):
+        st.caption(f"**{plain(label)}**: {plain(facts)}")
     if (run is not None and run.live) != st.session_state["landscape_going"]:
         st.rerun()  # the whole page, so that it ticks from now on, or no longer
 
@@ -50,17 +46,19 @@ def back() -> None:
     st.session_state["landscape"] = ""
 
 
-run = lab.shown("landscape")
-going = run is not None and run.live
-st.session_state["landscape_going"] = going
-left, right = st.columns([0.77, 0.23], gap="medium")
-with right, st.container(key="controls"):
-    landscape.form()
-    if run:
-        st.button("Back to the recorded ones", width="stretch", on_click=back, key="back")
-    elif len(landscape.recorded()) > 1:
-        st.selectbox("Recorded", list(landscape.recorded()), key="landscape_recorded", bind="query-params")
-    with st.popover("What does this show?", width="stretch"):
-        st.markdown((ROOT / "resnet_viz" / "ui" / "labs" / "landscape.md").read_text(encoding="utf-8"))
-with left:
-    st.fragment(run_every=live.TICK if going else None)(answer)()
+with frame("Landscape"):
+    run = lab.shown("landscape")
+    going = run is not None and run.live
+    st.session_state["landscape_going"] = going
+    left, right = st.columns([0.77, 0.23], gap="medium")
+    with right, st.container(key="controls"):
+        landscape.form()
+        if run:
+            st.button("Back to the recorded ones", width="stretch", on_click=back, key="back")
+        elif len(landscape.recorded()) > 1:
+            check_link("landscape_recorded", landscape.recorded(), next(iter(landscape.recorded())))
+            st.selectbox("Recorded", list(landscape.recorded()), key="landscape_recorded", bind="query-params")
+        with st.popover("What does this show?", width="stretch"):
+            st.markdown((ROOT / "resnet_viz" / "ui" / "labs" / "landscape.md").read_text(encoding="utf-8"))
+    with left:
+        fragment(answer, live.TICK if going else None)()

@@ -5,11 +5,10 @@ import streamlit as st
 from resnet_viz.figures import lesion as figures
 from resnet_viz.files import ROOT
 from resnet_viz.ui import live
-from resnet_viz.ui.frame import chart, frame
+from resnet_viz.ui.frame import chart, fragment, frame
 from resnet_viz.ui.labs import lesions
 from resnet_viz.ui.labs import shown as lab
-
-frame("Lesions")
+from resnet_viz.ui.say import say
 
 
 def clicked() -> None:
@@ -38,10 +37,10 @@ def answer(sources) -> None:
     """The sentence, how far the lab is, chart and images. Called again at every tick while it runs."""
     run = lab.shown("lesion")
     record, origin = lesions.known(sources, run)
-    nets = figures.read(record, [(s.label, s.spec) for s in sources])
+    nets = figures.read(record, [(s.spec.called, s.spec) for s in sources])
     view = st.session_state.get("lesion_view") or lesions.VIEWS[0]
     images = lesions.counted(record)
-    st.html(f'<h1 role="status">{lesions.sentence(view, nets, images)} <small>{origin if record else ""}</small></h1>')
+    say(lesions.sentence(view, nets, images), origin if record else "")
     if run and lesions.is_of(run, sources):
         lab.progress(run)
     st.segmented_control("View", lesions.VIEWS, default=view, key="lesion_view", label_visibility="collapsed")
@@ -52,16 +51,17 @@ def answer(sources) -> None:
         st.rerun()  # the whole page, so that it ticks from now on, or no longer
 
 
-run = lab.shown("lesion")
-if run:
-    lesions.choose_those_of(run)
-going = run is not None and run.live
-st.session_state["lesion_going"] = going
-left, right = st.columns([0.77, 0.23], gap="medium")
-with right, st.container(key="controls"):
-    sources = lesions.chosen()
-    lesions.form(sources, measured=lesions.known(sources, run)[0] is not None)
-    with st.popover("What does this show?", width="stretch"):
-        st.markdown((ROOT / "resnet_viz" / "ui" / "labs" / "lesions.md").read_text(encoding="utf-8"))
-with left:
-    st.fragment(run_every=live.TICK if going else None)(answer)(sources)
+with frame("Lesions"):
+    run = lab.shown("lesion")
+    if run:
+        lesions.choose_those_of(run)
+    going = run is not None and run.live
+    st.session_state["lesion_going"] = going
+    left, right = st.columns([0.77, 0.23], gap="medium")
+    with right, st.container(key="controls"):
+        sources = lesions.chosen()
+        lesions.form(sources, measured=lesions.known(sources, run)[0] is not None)
+        with st.popover("What does this show?", width="stretch"):
+            st.markdown((ROOT / "resnet_viz" / "ui" / "labs" / "lesions.md").read_text(encoding="utf-8"))
+    with left:
+        fragment(answer, live.TICK if going else None)(sources)

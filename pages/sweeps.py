@@ -7,13 +7,11 @@ from resnet_viz.figures.sweeps import sweep
 from resnet_viz.files import ROOT
 from resnet_viz.runs.sweeps import QUESTIONS
 from resnet_viz.ui import live
-from resnet_viz.ui.frame import chart, frame
+from resnet_viz.ui.frame import chart, fragment, frame
 from resnet_viz.ui.labs import sweeps as parts
+from resnet_viz.ui.say import check_link, complain, say
 from resnet_viz.words import sweeps as sweep_words
 from resnet_viz.workers import engine
-
-frame("Sweeps")
-store = live.store()
 
 
 def start(kind: str, specs) -> None:
@@ -29,8 +27,8 @@ def answer(kind: str, group: str) -> None:
     """The sentence, how far the sweep is, and its figure. Called again at every tick of a live sweep."""
     runs = store.runs(group) if group else []
     records = [live.record(run, ("val_accuracy",)) for run in runs] or parts.recorded(kind)
-    said = "" if runs else " Recorded."
-    st.html(f'<h1 role="status">{sweep_words.verdict(records)} <small>{sweep_words.aside(records)}{said}</small></h1>')
+    recorded = "" if runs else " Recorded."
+    say(sweep_words.verdict(records), sweep_words.aside(records) + recorded)
     parts.progress(store, runs)
     chart(sweep(kind, records), key=f"sweep {kind}", height=520, wide=True)
     if going and live.settled(runs):
@@ -53,7 +51,7 @@ def controls(kind: str, shown: dict[str, str]) -> None:
     if cost:
         st.caption(cost)
     if complaint:
-        st.error(complaint)
+        complain(complaint)
     st.button(
         "Run the sweep",
         type="primary",
@@ -65,20 +63,22 @@ def controls(kind: str, shown: dict[str, str]) -> None:
     )
 
 
-names = QUESTIONS
-left, right = st.columns([0.77, 0.23], gap="medium")
-with right, st.container(key="controls"):
-    kind = st.segmented_control(
-        "Question", list(names), format_func=names.__getitem__, default="depth", key="question", bind="query-params",
-        required=True, width="stretch",
-    )  # fmt: skip
-    shown = parts.known(store, kind)
-    if st.session_state.get(f"{kind}_shown", "") not in shown:  # deleted since
-        del st.session_state[f"{kind}_shown"]
-    group = st.session_state.setdefault(f"{kind}_shown", next(iter(shown)))
-    controls(kind, shown)
-going = bool(group) and not live.settled(store.runs(group))
-with left:
-    st.fragment(run_every=2.0 if going else None)(answer)(kind, group)
-    with st.expander("What this shows, and what it does not"):
-        st.markdown((ROOT / "resnet_viz" / "ui" / "labs" / f"sweep_{kind}.md").read_text())
+with frame("Sweeps"):
+    store = live.store()
+    left, right = st.columns([0.77, 0.23], gap="medium")
+    with right, st.container(key="controls"):
+        check_link("question", QUESTIONS.values(), QUESTIONS["depth"])
+        kind = st.segmented_control(
+            "Question", list(QUESTIONS), format_func=QUESTIONS.__getitem__, default="depth", key="question",
+            bind="query-params", required=True, width="stretch",
+        )  # fmt: skip
+        shown = parts.known(store, kind)
+        if st.session_state.get(f"{kind}_shown", "") not in shown:  # deleted since
+            del st.session_state[f"{kind}_shown"]
+        group = st.session_state.setdefault(f"{kind}_shown", next(iter(shown)))
+        controls(kind, shown)
+    going = bool(group) and not live.settled(store.runs(group))
+    with left:
+        fragment(answer, 2.0 if going else None)(kind, group)
+        with st.expander("What this shows, and what it does not"):
+            st.markdown((ROOT / "resnet_viz" / "ui" / "labs" / f"sweep_{kind}.md").read_text(encoding="utf-8"))

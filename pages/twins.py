@@ -6,17 +6,15 @@ from resnet_viz.errors import UserError
 from resnet_viz.files import ROOT
 from resnet_viz.runs import sweeps
 from resnet_viz.ui import controls, live
-from resnet_viz.ui.frame import frame
+from resnet_viz.ui.frame import fragment, frame
 from resnet_viz.ui.labs.sweeps import progress
+from resnet_viz.ui.say import complain, say
 from resnet_viz.ui.stage import stage
 from resnet_viz.ui.twins import rates
 from resnet_viz.ui.twins.own import own_data
 from resnet_viz.words import sweeps as sweep_words
 from resnet_viz.words.twins import verdict
 from resnet_viz.workers import engine
-
-frame("Twins")
-store = live.store()
 
 
 def shown_group() -> str:
@@ -43,11 +41,6 @@ def preset() -> None:
     if name := st.session_state["preset"]:
         st.session_state["preset_says"], changes = controls.PRESETS[name]
         controls.apply(changes)
-
-
-def say(sentence: str, aside: str) -> None:
-    """The page's answer, first and large."""
-    st.html(f'<h1 role="status">{sentence} <small>{aside}</small></h1>')
 
 
 def draw(records, **options) -> None:
@@ -106,7 +99,7 @@ def form() -> None:
     except UserError as error:
         complaint, fine = str(error), False
     if complaint:
-        st.error(complaint)
+        complain(complaint)
     label = {"both": "Train both", "residual": "Train the residual net", "plain": "Train the plain net"}
     nets = controls.current()["nets"]
     st.button(label[nets], type="primary", width="stretch", on_click=train, disabled=not fine, key="train")
@@ -133,16 +126,18 @@ def lecture_switch() -> None:
         st.toggle("Lecture", key="lecture", bind="query-params", help=tip)
 
 
-group = shown_group()
-going = bool(group) and not live.settled(store.runs(group))
-st.session_state["going"] = going
-body = st.fragment(run_every=live.TICK if going else None)(answer)
-lecture_switch()
-if st.session_state["lecture"]:
-    body(group, True)
-else:
-    left, right = st.columns([0.77, 0.23], gap="medium")
-    with left:
-        body(group, False)
-    with right, st.container(key="controls"):
-        form()
+with frame("Twins"):
+    store = live.store()
+    group = shown_group()
+    going = bool(group) and not live.settled(store.runs(group))
+    st.session_state["going"] = going
+    body = fragment(answer, live.TICK if going else None)
+    lecture_switch()
+    if st.session_state["lecture"]:
+        body(group, True)
+    else:
+        left, right = st.columns([0.77, 0.23], gap="medium")
+        with left:
+            body(group, False)
+        with right, st.container(key="controls"):
+            form()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from resnet_viz.figures.numbers import superscript
-from resnet_viz.figures.style import GRID, OTHERS, PLAIN, QUIET, RESIDUAL, SCALE, Drawing
+from resnet_viz.figures.style import GRID, OTHERS, PLAIN, QUIET, RESIDUAL, SCALE, Drawing, literal
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.lab import LandscapeSpec
 
@@ -63,7 +63,7 @@ def marks(lab: LandscapeSpec) -> list[int]:
     return sorted({1, *whole, *between})
 
 
-def read(record: Record, labels: Sequence[str]) -> list[Landscape]:
+def read(record: Record, names: Sequence[str]) -> list[Landscape]:
     """The landscapes of a lab's record up to the last of `marks`, in the order of its networks; none before the first point."""
     lab = record.spec.lab
     assert isinstance(lab, LandscapeSpec)
@@ -74,14 +74,14 @@ def read(record: Record, labels: Sequence[str]) -> list[Landscape]:
     x, y = ticks[0], ticks[1] if lab.dimensions == 2 else np.zeros(1)
     found: list[Landscape] = []
     spare = iter(OTHERS)
-    for place, label in enumerate(labels):
-        once = {name: record.get(f"{place}.{name}")[1].reshape(-1) for name in ("skips", "path", "moments", "share")}
+    for place, name in enumerate(names):
+        once = {m: record.get(f"{place}.{m}")[1].reshape(-1) for m in ("skips", "path", "moments", "share")}
         skips = bool(once["skips"].any())
         usual = (RESIDUAL, "circle") if skips else (PLAIN, "square-open")
         colour, symbol = usual if all(f.colour != usual[0] for f in found) else next(spare)
         found.append(
             Landscape(
-                label.partition(" on ")[0],
+                literal(name),
                 colour,
                 "solid" if skips else "dash",
                 symbol,

@@ -71,14 +71,14 @@ METRICS = ("drop", "random", "shuffle", "cosine", "shown", "truth", "guess")
 
 
 def read(record: Record | None, nets: Sequence[tuple[str, ModelSpec]]) -> list[Lesions]:
-    """The networks of a lab's record, each label and spec of ``nets``, in its order; of None, nothing is measured."""
+    """The networks of a lab's record, each name and spec of ``nets``, in its order; of None, nothing is measured."""
     found: list[Lesions] = []
     spare = iter(OTHERS)
-    for place, (label, spec) in enumerate(nets):
+    for place, (name, spec) in enumerate(nets):
         skips = spec.residual
         usual = (RESIDUAL, "circle") if skips else (PLAIN, "square-open")
         colour, symbol = usual if all(f.colour != usual[0] for f in found) else next(spare)
-        name, dash = label.partition(" on ")[0], "solid" if skips else "dash"
+        dash = "solid" if skips else "dash"
         values = {m: record.get(f"{place}.{m}")[1] if record else np.zeros(0) for m in METRICS}
         drop = values["drop"].reshape(-1, 2)
         once = {m: values[m].reshape(-1)[: values[m].shape[-1]] for m in ("cosine", "shown", "truth")}

@@ -82,10 +82,13 @@ def run(spec: RunSpec, nets: Sequence[Network], store: Store) -> Iterator[Event]
             values |= once
         yield Point(step, values)
     outcome = [
-        {"network": n.source.ref, "label": n.source.label, "about": n.source.about, "loss": own[0], "highest": max(own)}
+        {
+            "network": n.source.ref, "called": n.spec.called, "label": n.source.label, "about": n.source.about,
+            "loss": own[0], "highest": max(own),
+        }
         for n, own in zip(nets, losses, strict=True)
-    ]
-    around = [(net.source.label, own) for net, own in zip(nets, losses, strict=True)]
+    ]  # fmt: skip
+    around = [(net.spec.called, own) for net, own in zip(nets, losses, strict=True)]
     conditions = landscape_words.landscape_conditions(lab, step, images)
     shares = [float(plane.share.sum()) for plane in planes if plane.share is not None]
     sentence = f"{landscape_words.landscape(around, spec.model.classes, lab, shares)} {conditions}"

@@ -279,5 +279,5 @@ def _outcome(benches: Sequence[_Bench], count: int) -> dict[str, Any]:
         {"network": b.net.source.ref, "label": b.net.source.label, "accuracy": b.baseline, "without": b.single}
         for b in benches
     ]
-    sentence = lesion_words.lesions([(b.net.source.label, b.baseline, b.single) for b in benches], count)
+    sentence = lesion_words.lesions([(b.net.spec.called, b.baseline, b.single) for b in benches], count)
     return {"sentence": sentence, "images": count, "nets": outcome}

@@ -11,6 +11,7 @@ from resnet_viz.errors import UserError
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import SHORTCUTS
+from resnet_viz.ui.say import complain, plain
 
 if TYPE_CHECKING:
     from resnet_viz.spec.model import ModelSpec
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def fetch(source: Source, meanwhile: str) -> None:
     """Offer to download torchvision's weights, and draw the page again once they are there."""
-    st.info(f"The weights of {source.label} are torchvision's, downloaded once. Until then you see {meanwhile}.")
+    st.info(f"The weights of {source.label} are torchvision's, downloaded once. Until then you see {plain(meanwhile)}.")
     if not st.button(f"Download {source.label}", width="stretch", key=f"fetch {source.ref}"):
         return
     from resnet_viz.nets import pretrained
@@ -32,7 +33,7 @@ def fetch(source: Source, meanwhile: str) -> None:
     try:
         pretrained.fetch_torchvision(source.spec.depth, tell)
     except NetworkError as error:
-        st.error(str(error))
+        complain(error)
         return
     finally:
         bar.empty()
@@ -54,16 +55,16 @@ def checkpoint(key: str) -> None:
         kept["file"] = file.file_id
         _take(key, file, kept, {})
     if "asks" in kept:
-        st.info(kept["says"])
+        st.info(plain(kept["says"]))
         answers = _questions(key, kept["asks"])
         if st.button("Use this network", type="primary", key=f"{key}_use"):
             kept.pop("error", None)
             kept.pop("taken", None)
             _take(key, file, kept, answers)
     if "error" in kept:
-        st.error(kept["error"])
+        complain(kept["error"])
     elif "taken" in kept:
-        st.success(f"{kept['taken']} is among the networks now, and chosen.")
+        st.success(plain(f"{kept['taken']} is among the networks now, and chosen."))
 
 
 def _take(key: str, file: Any, kept: dict[str, Any], answers: dict[str, Any]) -> None:

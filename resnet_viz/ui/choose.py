@@ -1,4 +1,4 @@
-"""Choosing a network and a image: what Inside, Explain and the labs have in common. Both choices stand in the URL."""
+"""Choosing a network and an image: what Inside, Explain and the labs have in common. Both choices stand in the URL."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ import streamlit as st
 
 from resnet_viz.data import catalogue, download, images
 from resnet_viz.data.splits import load_test
+from resnet_viz.errors import UserError
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.ui import bring, live
 from resnet_viz.ui.link import link, linked
+from resnet_viz.ui.say import complain, misread, plain
 
 if TYPE_CHECKING:
     from resnet_viz.nets.weights import Network
 
-# Where a image comes from, in words short enough for one row.
+# Where an image comes from, in words short enough for one row.
 KINDS = {"sample": "Sample", "data": "Data", "upload": "File", "camera": "Camera"}
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A image (H, W, 3) uint8, what it is called, and the number of its class in the network's, where that is known."""
+    """An image (H, W, 3) uint8, what it is called, and the number of its class in the network's, where that is known."""
 
     image: np.ndarray
     name: str
@@ -46,9 +48,8 @@ class Pool:
 # --- networks ------------------------------------------------------------------------------------------------------------
 
 
-def network(ref: str) -> Network:
-    """The network of a ref, ready to be asked; a few are kept. Imports torch. Raises NetworkError."""
-    source = refs.find(ref, live.store())
+def network(source: Source) -> Network:
+    """The network of a source, ready to be asked; the latest few are kept for everybody. Imports torch. Raises NetworkError."""
     stamp = source.path.stat().st_mtime if source.path and source.path.exists() else 0.0
     return _load(source, stamp)
 
@@ -63,7 +64,7 @@ def _load(source: Source, stamp: float) -> Network:
 def class_names(source: Source) -> tuple[str, ...]:
     """What a network tells apart, as its own file has it, for its data set may be gone; numbers where the file can't be read."""
     try:
-        return network(source.ref).classes
+        return network(source).classes
     except NetworkError:  # which is said where the network is drawn
         return tuple(map(str, range(source.spec.classes)))
 
@@ -95,7 +96,7 @@ def choose_network(key: str, *, label: str = "Network") -> Source:
         try:
             sources[ref] = refs.find(ref, store)
         except NetworkError as error:
-            st.error(str(error))
+            complain(error)
             ref = st.session_state[key] = default
     names = unique(list(sources.values()))
     ref = st.selectbox(label, list(sources), format_func=names.__getitem__, key=key, persist_state="session")
@@ -104,20 +105,34 @@ def choose_network(key: str, *, label: str = "Network") -> Source:
     if source.path is None:
         bring.fetch(source, meanwhile=sources[default].label)
         source = sources[default]
-    st.caption(source.about)
+    st.caption(plain(source.about))
     with st.popover("Your own network", width="stretch"):
         bring.checkpoint(key)
     return source
 
 
+def choose_loaded(key: str) -> Network:
+    """The same, loaded; where its weights can't be used, why, and the first network that ships."""
+    source = choose_network(key)
+    try:
+        return network(source)
+    except UserError as error:
+        complain(error)
+        return network(refs.shipped()[0])
+
+
 # --- images ------------------------------------------------------------------------------------------------------------
 
 
-def choose_image(key: str, source: Source) -> Chosen:
-    """A image for a network: a sample that ships, one of its data set, an upload or the camera's. Never none."""
+def choose_image(key: str, network: Network) -> Chosen:
+    """An image for a network: a sample that ships, one of its data set, an upload or the camera's. Never none."""
+    source = network.source
     usual = "data" if source.spec.channels == 1 and source.data else "sample"
     before = st.session_state.get(f"{key} usual", usual)
-    if linked(key, usual) not in KINDS or (before != usual and st.session_state[key] == before):
+    if (asked := linked(key, usual)) not in KINDS:
+        misread(key, asked, KINDS[usual])
+        st.session_state[key] = usual
+    elif before != usual and asked == before:
         st.session_state[key] = usual  # another network, and nothing was chosen: what is usual for it
     st.session_state[f"{key} usual"] = usual
     kind = st.segmented_control(
@@ -126,23 +141,22 @@ def choose_image(key: str, source: Source) -> Chosen:
     )  # fmt: skip
     kind = kind or usual  # never None: one is required
     link(key, kind, usual)
+    chosen = None
     if kind == "data":
-        found = _from_data(f"{key}_n", source)
+        chosen = _from_data(f"{key}_n", network)
     elif kind in ("upload", "camera"):
-        found = _own(f"{key}_{kind}", kind)
-    else:
-        found = None
-    return found or _sample(f"{key}_sample", source)
+        chosen = _own(f"{key}_{kind}", kind)
+    return chosen or _sample(f"{key}_sample", network)
 
 
-def _sample(key: str, source: Source) -> Chosen:
+def _sample(key: str, network: Network) -> Chosen:
     names = list(images.SAMPLES)
-    if linked(key, names[0]) not in names:
+    if (asked := linked(key, names[0])) not in names:
+        misread(key, asked, names[0])
         st.session_state[key] = names[0]
     name = st.selectbox("Sample", names, format_func=str.capitalize, key=key, persist_state="session")
     link(key, name, names[0])
-    classes = class_names(source) if source.data else ()
-    return Chosen(_shipped(name), name, classes.index(name) if name in classes else None)
+    return Chosen(_shipped(name), name, network.classes.index(name) if name in network.classes else None)
 
 
 @st.cache_data(show_spinner=False)
@@ -150,23 +164,27 @@ def _shipped(name: str) -> np.ndarray:
     return images.read(images.SAMPLES[name].read_bytes(), name)
 
 
-def _from_data(key: str, source: Source) -> Chosen | None:
+def _from_data(key: str, network: Network) -> Chosen | None:
     """A test image of the network's data set, by its number; None, with words, where they are not on this machine."""
     try:
-        x, y = test_images(source)
+        x, y = test_images(network.source)
+        label = catalogue.facts(network.source.data).label if network.source.data else ""
     except catalogue.DataError as error:
-        st.info(f"{error} Until then, a sample:")
+        st.info(plain(f"{error} Until then, a sample:"))
         return None
-    st.session_state[key] = min(max(linked(key, 0, int), 0), len(x) - 1)
-    assert source.data
-    classes = class_names(source)
-    asked = f"Test image of {catalogue.facts(source.data).label}, 0 to {len(x) - 1:,}"
-    number = st.number_input(asked, 0, len(x) - 1, step=1, key=key, persist_state="session")
+    last = len(x) - 1
+    asked = st.query_params.get(key, "0")
+    if not (asked.isdecimal() and int(asked) <= last):
+        misread(key, asked, f"an image of 0 to {last:,}")
+    st.session_state[key] = min(max(linked(key, 0, int), 0), last)
+    number = st.number_input(
+        plain(f"Test image of {label}, 0 to {last:,}"), 0, last, step=1, key=key, persist_state="session"
+    )
     link(key, str(number), "0")
-    label = int(y[number])
-    st.caption(f"It shows: {classes[label]}")
+    truth = network.classes[int(y[number])]
+    st.caption(plain(f"It shows: {truth}"))
     image = np.repeat(x[number], 3, 2) if x.shape[3] == 1 else x[number]
-    return Chosen(image, f"test image {number}, {classes[label]}", label)
+    return Chosen(image, f"test image {number}, {truth}", int(y[number]))
 
 
 def _own(key: str, kind: str) -> Chosen | None:
@@ -188,9 +206,9 @@ def _own(key: str, kind: str) -> Chosen | None:
         except images.ImageError as error:
             kept |= {"file": file.file_id, "error": str(error)}
     if file is not None and kept.get("error"):
-        st.error(kept["error"])
+        complain(kept["error"])
     elif file is None and "chosen" in kept:
-        st.caption(f"Kept from before: {kept['chosen'].name}")
+        st.caption(plain(f"Kept from before: {kept['chosen'].name}"))
     elif file is None:
         st.caption("Until yours is here, a sample:")
     return kept.get("chosen")
@@ -205,7 +223,7 @@ def test_images(source: Source) -> tuple[np.ndarray, np.ndarray]:
     Raises DataError where it is not known, or not on this machine: nothing is downloaded here.
     """
     if source.data is None:
-        raise catalogue.DataError(f"{source.label} brings no data set with it; upload a image, or take a sample.")
+        raise catalogue.DataError(f"{source.label} brings no data set with it; upload an image, or take a sample.")
     if not download.available(source.data.name):
         label = catalogue.facts(source.data).label
         raise catalogue.DataError(
@@ -224,16 +242,12 @@ def pool(source: Source, most: int = 1000) -> Pool:
     spec = source.spec
     try:
         x, y = test_images(source)
-        assert source.data
-        label = catalogue.facts(source.data).label
+        label = catalogue.facts(source.data).label if source.data else ""
         return Pool(x[:most], y[:most], f"the first {min(most, len(x)):,} test images of {label}")
     except catalogue.DataError:
-        found = _parts(spec.size, spec.channels, min(most, 300 if spec.size <= 64 else 60))
-        return Pool(
-            found,
-            None,
-            f"{len(found)} parts of the {len(images.SAMPLES)} photos that ship, for its data set is not here",
-        )
+        parts = _parts(spec.size, spec.channels, min(most, 300 if spec.size <= 64 else 60))
+        which = f"{len(parts)} parts of the {len(images.SAMPLES)} photos that ship, for its data set is not here"
+        return Pool(parts, None, which)
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
@@ -241,11 +255,11 @@ def _parts(size: int, channels: int, count: int) -> np.ndarray:
     """Squares of the photos that ship, of drawn places and sizes, (count, size, size, channels)."""
     draw = np.random.default_rng(0)
     photos: Mapping[int, np.ndarray] = {i: _shipped(name) for i, name in enumerate(images.SAMPLES)}
-    found = []
+    parts = []
     for number in range(count):
         photo = photos[number % len(photos)]
         short = min(photo.shape[:2])
         side = int(draw.integers(min(size, short // 4), short + 1))
         top, left = (int(draw.integers(0, n - side + 1)) for n in photo.shape[:2])
-        found.append(images.fit(photo[top : top + side, left : left + side], size, channels))
-    return np.stack(found)
+        parts.append(images.fit(photo[top : top + side, left : left + side], size, channels))
+    return np.stack(parts)

@@ -1,21 +1,27 @@
-"""The frame that every page begins with: page configuration, shared style, and plotly.js where the browser can fetch it."""
+"""The frame around every page: its title and style, what is said when it fails, and plotly.js where the browser can fetch it."""
 
 from __future__ import annotations
 
 import filecmp
+import functools
+import logging
 import os
 import shutil
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import plotly
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime import pages_manager
 
+from resnet_viz.errors import UserError
 from resnet_viz.figures import Drawing
 from resnet_viz.files import ROOT, STAGE
+from resnet_viz.runs.schema import default_home
+from resnet_viz.ui.say import complain, plain
 
 CSS = """
 [data-testid="stMainBlockContainer"] { padding: 3.6rem 1.6rem 0.6rem; max-width: 1900px; }
@@ -41,16 +47,74 @@ CSS = """
 """
 
 
-def frame(title: str) -> None:
-    """Begin a page. Call it first: sets the title, the wide layout and the style that all pages share."""
-    if PagesManager.uses_pages_directory:
-        # The server's first visitor came by a deep link, and Streamlit took pages/ for the app: begin again at app.py.
-        PagesManager.uses_pages_directory = False
-        st.rerun()
+@contextmanager
+def frame(title: str) -> Iterator[None]:
+    """A whole page stands inside: ``with frame("Runs"):``. Sets title, wide layout and style; says what fails, see `guarded`."""
+    _begin_at_app()
     st.set_page_config(page_title=f"{title} · ResNet Viz", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
     st.html(f"<style>{CSS}</style>")
     serve(Path(plotly.__file__).parent / "package_data" / "plotly.min.js")
     serve(STAGE / "stage.js")
+    with guarded():
+        yield
+
+
+def _begin_at_app() -> None:
+    """Begin again at app.py where a deep link was the server's first, and Streamlit took pages/ for the app.
+
+    Which it did is known to a class of its own alone. A later Streamlit without that class or flag has nothing to undo.
+    """
+    manager = getattr(pages_manager, "PagesManager", None)
+    if getattr(manager, "uses_pages_directory", False):
+        manager.uses_pages_directory = False  # type: ignore[union-attr]
+        st.rerun()
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """A UserError inside is shown as its sentence; anything else is a bug, logged with its traceback and admitted.
+
+    What Streamlit raises to stop a script or to run it again is no Exception, and passes. Also a decorator.
+    """
+    try:
+        yield
+    except UserError as error:
+        complain(error)
+    except Exception as error:
+        path = _log(default_home())
+        logging.getLogger("resnet_viz.pages").exception("A page failed")
+        st.error(
+            plain(f"This is a bug of ResNet Viz ({type(error).__name__}). Its traceback is in {path}; reload the page.")
+        )
+
+
+@cache
+def _log(home: Path) -> Path:
+    """The file in which bugs of pages are logged, beside the logs of workers."""
+    path = home / "logs" / "pages.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.getLogger("resnet_viz.pages")
+    for old in log.handlers[:]:
+        log.removeHandler(old)
+        old.close()
+    log.addHandler(handler)
+    return path
+
+
+def fragment(body: Callable[..., None], every: float | None = None) -> Callable[..., None]:
+    """A part of a page that is drawn anew alone, every so many seconds (None: when a control in it changes); guarded like a page.
+
+    It runs outside the page's own ``with frame(...)`` then.
+    """
+
+    @functools.wraps(body)
+    def inner(*args: Any, **options: Any) -> None:
+        with guarded():
+            body(*args, **options)
+
+    return st.fragment(inner, run_every=every)
 
 
 def chart(
@@ -58,14 +122,14 @@ def chart(
 ) -> None:
     """A drawing of `figures` that stands still, under its own title and hint; options are `st.plotly_chart`'s own.
 
-    ``tip``: what its terms mean, shown when one points at the sign behind the hint. ``wide``: rather than becoming cramped on a
-    narrow screen it moves sideways.
+    ``height`` in pixels. ``tip``: what its terms mean (Markdown), shown when one points at the sign behind the hint. ``wide``:
+    rather than becoming cramped on a narrow screen it moves sideways.
     """
-    about = drawing.layout["meta"]
+    heading = drawing.layout["meta"]
     if st.context.theme.type == "dark":
         drawing.lift()
-    if about["title"]:
-        st.markdown(f"**{about['title']}** :gray[{about['hint']}]", help=tip)
+    if heading["title"]:
+        st.markdown(f"**{plain(heading['title'])}** :gray[{plain(heading['hint'])}]", help=tip)
     bare = not drawing.layout.get("xaxis", {}).get("visible", True)
     # Streamlit's theme sets the axis title lower.
     room = drawing.layout["margin"]["b"] if bare else max(48, drawing.layout["margin"]["b"])

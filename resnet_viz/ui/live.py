@@ -17,6 +17,7 @@ from resnet_viz.runs.record import Record, Series, load
 from resnet_viz.runs.rows import Run
 from resnet_viz.runs.store import RESUMABLE, Store
 from resnet_viz.ui.link import link, linked
+from resnet_viz.ui.say import misread, plain
 from resnet_viz.words.twins import called
 from resnet_viz.workers import engine
 
@@ -52,7 +53,8 @@ def recorded(name: str = FIRST) -> list[Record]:
 
 def recording() -> str:
     """The recorded twins that are chosen, by session or link."""
-    if linked("recorded", FIRST) not in recordings():
+    if (asked := linked("recorded", FIRST)) not in recordings():
+        misread("recorded", asked, recordings()[FIRST])
         st.session_state["recorded"] = FIRST
     link("recorded", st.session_state["recorded"], FIRST)
     return st.session_state["recorded"]
@@ -115,7 +117,9 @@ def duration(seconds: float) -> str:
 
 def messages(runs: Sequence[Run]) -> None:
     """What runs that did not end as planned have to say, in the width that a sentence needs."""
-    said = [f"**{called(run.spec).capitalize()}**: {run.message}" for run in runs if run.message and not run.live]
+    said = [
+        f"**{called(run.spec).capitalize()}**: {plain(run.message)}" for run in runs if run.message and not run.live
+    ]
     if said:
         st.warning("  \n".join(said))
 
@@ -128,7 +132,7 @@ def progress(run: Run) -> None:
         text, done, total = json.loads(run.progress) if run.progress else ("", 0, 0)
         if text:
             part = done / total if total else 0.0
-            st.progress(part, f"{name}: {text} · {100 * part:.0f} %" if total else f"{name}: {text}")
+            st.progress(part, plain(f"{name}: {text} · {100 * part:.0f} %" if total else f"{name}: {text}"))
         else:
             st.progress(share, f"{name}: {100 * share:.0f} % · {_left(run) or 'starting'}")
     elif run.status == "queued":

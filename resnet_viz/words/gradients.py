@@ -7,26 +7,53 @@ from collections.abc import Mapping
 import numpy as np
 
 from resnet_viz.spec.laws import BN_GROWTH
+from resnet_viz.spec.model import INITS, NORMS, ModelSpec
+
+
+def conditions(spec: ModelSpec, seed: int, images: str, inputs: int) -> str:
+    """Under which conditions the figures hold: ``inputs`` images, "noise" or "digits", of 8×8 pixels."""
+    norm = NORMS[spec.norm] if spec.norm != "none" else "no norm"
+    start = "started from He" if spec.init == "he" else f"plain from He, residual from {INITS[spec.init]}"
+    what = "random images" if images == "noise" else "digits"
+    return f"Measured now, before any training: {inputs} {what} of 8×8, {norm}, {start}, seed {seed}."
+
+
+def says_fan(depth: int, loud: Mapping[str, str]) -> str:
+    """How loud the gradient is at block 1 against the last one, of each net: label → such as "×12, too loud"."""
+    how = {"residual": "with skips", "plain": "without"}
+    said = []
+    for label, ratio in loud.items():
+        factor = ratio.rpartition(",")[0] or ratio
+        said.append(f"{factor} {how.get(label, 'with ' + label.partition(', ')[2])}")
+    return f"{depth} layers before the first step: gradient at block 1, against the last block: {', '.join(said)}."
 
 
 def says_norms(growth: Mapping[str, float], norm: str) -> str:
     """By what factor a layer multiplies the gradient of each net (label → factor), and batch norm's law."""
-    words = ", ".join(f"×{factor:.3f} {label}" for label, factor in growth.items())
+    factors = ", ".join(f"×{factor:.3f} {label}" for label, factor in growth.items())
     law = f" BatchNorm's law for wide plain layers: ×{BN_GROWTH:.3f}." if norm == "batch" else ""
-    return f"Toward the image, a layer multiplies the gradient by {words}.{law}"
+    return f"Toward the image, a layer multiplies the gradient by {factors}.{law}"
 
 
-def says_shattering(found: Mapping[str, tuple[tuple[int, ...], np.ndarray]]) -> str:
+def says_shattering(correlations: Mapping[str, tuple[tuple[int, ...], np.ndarray]]) -> str:
     """How far gradients agree (kind of net → depths, (nets, depths)) at 8 layers, and in the residual net at its deepest."""
 
     def at(kind: str, depth: int) -> str:
-        depths, values = found[kind]
+        depths, values = correlations[kind]
         return f"{float(f'{100 * values.mean(0)[depths.index(depth)]:.2g}'):g}\u00a0%"
 
-    last = found["residual_bn"][0][-1]
+    last = correlations["residual_bn"][0][-1]
     return (
         f"Gradients of two inputs agree to {at('plain', 8)} after 8 plain layers, {at('residual_bn', 8)} after 8 residual "
         f"ones with BatchNorm, {at('residual_bn', last)} after {last}."
+    )
+
+
+def says_conv_shattering(residual: float, plain: float, depth: int) -> str:
+    """How far gradients of two random images agree in this app's nets of so many layers, of 1."""
+    return (
+        f"In this app's nets gradients of two random images agree to {100 * residual:.1f}\u00a0% with skips and to "
+        f"{100 * plain:.1f}\u00a0% without, at {depth} layers."
     )
 
 

@@ -12,7 +12,7 @@ from resnet_viz.words.numbers import high, loss, percent
 def landscape(
     nets: Sequence[tuple[str, Sequence[float]]], classes: int, lab: LandscapeSpec, shares: Sequence[float] = ()
 ) -> str:
-    """How the loss rises around networks: of each its label and the losses measured on the grid, the first at its own weights.
+    """How the loss rises around networks: of each its name and the losses measured on the grid, the first at its own weights.
 
     Names the highest loss, and the share of the last whole grid that is better than guessing (ln classes); in the planes of paths
     instead the ``shares`` of the paths' variance that these planes hold.
@@ -23,8 +23,8 @@ def landscape(
     elif lab.dimensions == 1:
         where += " along one direction"
     rises, better = [], []
-    for label, losses in nets:
-        rises.append(f"from {loss(losses[0])} to {high(max(losses))} around {label.partition(' on ')[0]}")
+    for name, losses in nets:
+        rises.append(f"from {loss(losses[0])} to {high(max(losses))} around {name}")
         # Of the last whole grid: half a pass would count one side of it twice as much as the other.
         grids = [size**lab.dimensions for size in lab.SIZES if size**lab.dimensions <= len(losses)]
         grid = losses[: max(grids, default=1)]

@@ -13,11 +13,10 @@ from resnet_viz.words.numbers import percent, spread
 def lesions(nets: Sequence[tuple[str, float, Sequence[float]]], images: int) -> str:
     """What is left of networks without one of their blocks.
 
-    Of each net its label, its accuracy undisturbed, and those without each block measured so far. Names their range and median.
+    Of each net its name, its accuracy undisturbed, and those without each block measured so far. Names their range and median.
     """
     said = []
-    for label, undisturbed, without in nets:
-        name = label.partition(" on ")[0]
+    for name, undisturbed, without in nets:
         if not without:
             said.append(f"{name} {percent(undisturbed)} undisturbed")
             continue
@@ -31,32 +30,32 @@ def lesions(nets: Sequence[tuple[str, float, Sequence[float]]], images: int) -> 
 
 
 def random_lesions(nets: Sequence[tuple[str, int, np.ndarray]], images: int) -> str:
-    """The median accuracy without about half of the blocks: of each net label, blocks, and (draws, 2) dropped, accuracy."""
+    """The median accuracy without about half of the blocks: of each net name, blocks, and (draws, 2) dropped, accuracy."""
     said = []
-    for label, count, draws in nets:
+    for name, count, draws in nets:
         sizes = np.unique(draws[:, 0])
         half = sizes[np.abs(sizes - count / 2).argmin()]
-        right = draws[draws[:, 0] == half, 1]
-        said.append(f"{label} {percent(float(np.median(right)))} right ({half:.0f} of {count}, {len(right)} draws)")
+        correct = draws[draws[:, 0] == half, 1]
+        said.append(f"{name} {percent(float(np.median(correct)))} right ({half:.0f} of {count}, {len(correct)} draws)")
     return f"With half of the blocks dropped at random: {', '.join(said)}. {images:,} test images."
 
 
 def shuffled_blocks(nets: Sequence[tuple[str, np.ndarray]], images: int) -> str:
     """The median accuracy after one swap and after the most: of each net label and (draws, 3) swaps, Kendall's τ, accuracy."""
     said = []
-    for label, draws in nets:
+    for name, draws in nets:
         few, most = draws[:, 0].min(), draws[:, 0].max()
-        right = [percent(float(np.median(draws[draws[:, 0] == swaps, 2]))) for swaps in (few, most)]
-        said.append(f"{label} {right[0]} right after one swap, {right[1]} after {most:.0f}")
+        correct = [percent(float(np.median(draws[draws[:, 0] == swaps, 2]))) for swaps in (few, most)]
+        said.append(f"{name} {correct[0]} right after one swap, {correct[1]} after {most:.0f}")
     return f"Two blocks of a stage change places: {'; '.join(said)} (medians). {images:,} test images."
 
 
 def refinement(nets: Sequence[tuple[str, np.ndarray, np.ndarray]], images: int) -> str:
-    """How near a stage's first block is to its end: of each net label, cosines (blocks,) and stages (blocks,)."""
+    """How near a stage's first block is to its end: of each net name, cosines (blocks,) and stages (blocks,)."""
     said = []
-    for label, cosines, stages in nets:
+    for name, cosines, stages in nets:
         first = np.array([cosines[stages == stage][0] for stage in np.unique(stages)])
-        said.append(f"{label} {float(np.nanmean(first)):.2f}")
+        said.append(f"{name} {float(np.nanmean(first)):.2f}")
     return (
         f"Cosine of a stage's first block with its last, mean over stages: {', '.join(said)}. {images:,} test images."
     )

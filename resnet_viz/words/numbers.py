@@ -19,6 +19,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
 
 
+def signed(value: float, form: str = ".2f") -> str:
+    """A number with a real minus sign."""
+    return f"{value:{form}}".replace("-", "−")
+
+
 def spread(values: Sequence[float], show: Callable[[float], str]) -> str:
     """One value, or the range over seeds."""
     texts = [show(v) for v in (min(values), max(values))]

@@ -86,4 +86,5 @@ def page(chromium, server) -> Iterator:
     found.wait_for_selector(READY)
     yield found
     assert found.locator("[data-testid=stException]").count() == 0
+    assert found.get_by_text("This is a bug").count() == 0
     context.close()

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from torch import nn
 
 from resnet_viz.attribution import attribute
 from resnet_viz.data import images
@@ -177,9 +179,10 @@ def test_seventeen_images_are_too_many_and_the_broken_one_is_named() -> None:
 
 
 def case(probabilities=((0.1, 0.9), (0.4, 0.6)), target: int = 1, truth: int | None = None) -> Case:
-    nets = [refs.find(f"shipped:cifar10-{kind}-20", live.store()) for kind in ("residual", "plain")]
+    sources = [refs.find(f"shipped:cifar10-{kind}-20", live.store()) for kind in ("residual", "plain")]
+    nets = [weights.Network(s, nn.Identity(), torch.zeros(3), torch.ones(3), ("dog", "cat")) for s in sources]
     seen = np.zeros((32, 32, 3), np.uint8)
-    views = tuple(View(net, seen, "", ("dog", "cat"), np.array(p)) for net, p in zip(nets, probabilities, strict=False))
+    views = tuple(View(net, seen, "", np.array(p)) for net, p in zip(nets, probabilities, strict=False))
     return Case(views, Question(target, None, "layer3.2"), {"gradcam": {}}, lambda _method: Look(), "a image", truth)
 
 

@@ -100,8 +100,8 @@ def test_maps_shown_are_those_of_the_net() -> None:
     from resnet_viz.ui.inside.view import layer, look, triptych
 
     photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
-    view = look(find(DIGITS, Store()), photo)
-    network = choose.network(DIGITS)
+    network = choose.network(find(DIGITS, Store()))
+    view = look(network, photo)
     assert view.seen.shape == (8, 8, 1)
     seen = features.survey(network.model, network.prepare(view.seen[None]))
     np.testing.assert_array_equal(layer(view, 3, "out"), seen.maps["layer1.2"].numpy())

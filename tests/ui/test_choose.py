@@ -25,7 +25,7 @@ def script() -> None:
     from resnet_viz.ui import choose
 
     source = choose.choose_network("net")
-    st.session_state["found"] = source, choose.choose_image("image", source)
+    st.session_state["found"] = source, choose.choose_image("image", choose.network(source))
 
 
 def page(**query: str) -> AppTest:
@@ -178,7 +178,7 @@ def test_a_checkpoint_is_asked_for_what_it_does_not_say_and_is_then_chosen() -> 
     assert "plain-8 from mine.pth" in at.success[0].value
     assert (source.label, source.spec) == ("plain-8 from mine.pth", ModelSpec(depth=8, width=0.25, shortcut="none"))
     assert source.data
-    assert choose.network(source.ref).classes == catalogue.BUILT_IN["cifar10"].classes
+    assert choose.network(source).classes == catalogue.BUILT_IN["cifar10"].classes
 
 
 def test_a_bad_checkpoint_gets_a_sentence() -> None:
@@ -214,8 +214,8 @@ def test_the_pool_is_the_data_sets_or_parts_of_the_photos_and_says_which(monkeyp
 
 
 def test_a_network_is_loaded_once_and_again_when_its_file_has_changed() -> None:
-    ref = refs.shipped()[0].ref
-    assert choose.network(ref) is choose.network(ref)
+    source = refs.shipped()[0]
+    assert choose.network(source) is choose.network(source)
     assert len(Store().runs()) == 0
 
 

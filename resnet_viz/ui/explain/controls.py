@@ -8,21 +8,16 @@ from typing import Any
 import streamlit as st
 
 from resnet_viz.figures.overlay import SCALES, VIEWS, Look
-from resnet_viz.nets.refs import Source
-from resnet_viz.ui import choose
 from resnet_viz.ui.explain.view import Question, Values, View, methods
+from resnet_viz.ui.say import plain
 
 USUAL = "as published"
 
 
-def name_classes(source: Source) -> None:
-    """What the net can say at all, before anybody brings a image of something else."""
-    if source.data is None:
-        words = f"It tells {source.spec.classes:,} classes apart."
-    else:
-        classes = choose.class_names(source)
-        words = f"It knows {len(classes)} classes: {', '.join(classes[:12])}{' …' * (len(classes) > 12)}."
-    st.caption(f"{words} Whatever you show it, it will say one of them.")
+def name_classes(classes: Sequence[str]) -> None:
+    """What the net can say at all, before anybody brings an image of something else."""
+    names = f"{', '.join(classes[:12])}{' …' * (len(classes) > 12)}"
+    st.caption(plain(f"It knows {len(classes):,} classes: {names}. Whatever you show it, it will say one of them."))
 
 
 def ask(views: Sequence[View]) -> Question:
@@ -33,16 +28,16 @@ def ask(views: Sequence[View]) -> Question:
     names = dict(enumerate(first.classes))
     usual = f"what {first.name} says: {first.classes[first.guess]}"
     # None of these keys is shared by nets of other classes: a class chosen for one would mean another in the next.
-    about = f"{spec.classes} {first.classes[0]}"
+    which = f"{spec.classes} {first.classes[0]}"
     chosen = st.selectbox(
         "Class to explain",
         [None, *names],
         format_func=lambda n: usual if n is None else names[n],
-        key=f"target {about}",
+        key=f"target {which}",
     )
     with st.popover("Class minus class, block", width="stretch"):
         minus = st.selectbox(
-            "Minus class", [None, *names], format_func=lambda n: "nothing" if n is None else names[n], key=f"minus {about}",
+            "Minus class", [None, *names], format_func=lambda n: "nothing" if n is None else names[n], key=f"minus {which}",
             help="What speaks for the one class rather than for the other: the difference of their logits.",
         )  # fmt: skip
         cells = layers(spec)
@@ -53,7 +48,7 @@ def ask(views: Sequence[View]) -> Question:
         )  # fmt: skip
     target = first.guess if chosen is None else chosen
     if minus == target:
-        st.caption(f"{names[minus]} minus itself is 0 everywhere; explaining {names[target]} alone.")
+        st.caption(plain(f"{names[minus]} minus itself is 0 everywhere; explaining {names[target]} alone."))
         minus = None
     return Question(target, minus, layer, chosen is None)
 

@@ -16,8 +16,10 @@ from resnet_viz.figures.overlay import TILE, archive, blend, enlarged, rgb, scal
 from resnet_viz.figures.saliency import Panel, maps
 from resnet_viz.nets import refs
 from resnet_viz.ui import choose, live
-from resnet_viz.ui.explain.view import Case, View, kept, methods, panel, raw_map, signed, view, why_empty
+from resnet_viz.ui.explain.view import Case, View, fitted, kept, methods, panel, raw_map, view, why_empty
 from resnet_viz.ui.frame import chart
+from resnet_viz.ui.say import complain, plain
+from resnet_viz.words.numbers import signed
 
 MOMENTS = 9  # checkpoints shown at once
 BATCH = 16  # images explained at once
@@ -32,10 +34,9 @@ def every_block(case: Case) -> None:
     for v in case.views:
 
         def make(v: View = v) -> dict[str, np.ndarray]:
-            network = choose.network(v.source.ref)
-            x = network.prepare(v.seen[None])
-            found = gradcam_strip(network.model, x, target=question.target, minus=question.minus)
-            return {name: cells[0].numpy() for name, cells in found.items()}
+            x = v.network.prepare(v.seen[None])
+            strip = gradcam_strip(v.network.model, x, target=question.target, minus=question.minus)
+            return {name: cells[0].numpy() for name, cells in strip.items()}
 
         key = ("strip", v.source.ref, v.source.step, v.digest, question.target, question.minus)
         strip = [
@@ -55,7 +56,7 @@ def over_training(case: Case) -> None:
         alone &= len(chosen) == 1
         strip = []
         for source in (checkpoints[n] for n in chosen):
-            then = view(source, v.seen)
+            then = view(choose.network(source), v.seen)
             raw = raw_map(then, lead, case.question, case.wanted[lead])
             strip.append(_small(case, then, lead, f"step {source.step:,}", then.says(then.guess), raw))
         title = f"{methods()[lead].label} for {case.target} while {v.name} was trained"
@@ -64,11 +65,10 @@ def over_training(case: Case) -> None:
         st.caption("No earlier checkpoints of these nets were kept; those of a run of your own are.")
 
 
-def _small(case: Case, view: View, method: str, title: str, word: str, raw: np.ndarray) -> Panel:
-    """One of many maps in a row."""
-    empty = why_empty(case, method, raw)
-    words = (word, f"max {signed(float(raw.max()), '.1g')}")
-    return Panel(title, raw, words, view.source.spec.residual, words="empty" if empty else "")
+def _small(case: Case, view: View, method: str, title: str, first: str, raw: np.ndarray) -> Panel:
+    """One of many maps in a row; ``first`` stands in the first line beneath it."""
+    beneath = (first, f"max {signed(float(raw.max()), '.1g')}")
+    return Panel(title, raw, beneath, view.source.spec.residual, words="empty" if why_empty(case, method, raw) else "")
 
 
 def _row(case: Case, view: View, method: str, panels: Sequence[Panel], title: str, hint: str) -> None:
@@ -107,18 +107,15 @@ def many(case: Case) -> None:
         try:
             seen.append((name, images.read(content, name)))
         except images.ImageError as error:
-            st.error(str(error))
+            complain(error)
     if not seen:
         return
     bar = st.progress(0.0)
     panels: list[Panel] = []
     arrays: dict[str, np.ndarray] = {}
     for done, (name, image) in enumerate(seen):
-        bar.progress(done / len(seen), f"{name}, {done + 1} of {len(seen)}")
-        views = tuple(
-            view(v.source, images.fit(image, v.source.spec.size, v.source.spec.channels, v.source.resize))
-            for v in case.views
-        )
+        bar.progress(done / len(seen), plain(f"{name}, {done + 1} of {len(seen)}"))
+        views = tuple(view(v.network, fitted(v.network, image)) for v in case.views)
         question = replace(case.question, target=views[0].guess) if case.question.own else case.question
         mine = replace(case, views=views, question=question, image=name, truth=None)
         for v in views:
@@ -132,17 +129,17 @@ def many(case: Case) -> None:
     title = f"{methods()[case.lead].label} for {whose}"
     drawing = maps(case.views[0].seen, panels, case.look(case.lead), title, "● residual, □ plain.", columns=columns)
     chart(drawing, "many maps", 60 + 185 * -(-len(panels) // columns), wide=True)
-    words = about(case) | {"image": [name for name, _ in seen]}
+    description = described(case) | {"image": [name for name, _ in seen]}
     if case.question.own:
-        words["target"] = f"what {case.views[0].name} says of each image"
-    st.download_button("Raw maps (NPZ)", lambda: archive(arrays, words), "maps.npz", key="many npz")
+        description["target"] = f"what {case.views[0].name} says of each image"
+    st.download_button("Raw maps (NPZ)", lambda: archive(arrays, description), "maps.npz", key="many npz")
 
 
 # What one takes home
 
 
-def about(case: Case) -> dict[str, Any]:
-    """Everything that makes the maps again, for a file's "about"."""
+def described(case: Case) -> dict[str, Any]:
+    """Everything that makes the maps again, as JSON for a file."""
     question, table = case.question, methods()
     return {
         "image": case.image,
@@ -171,7 +168,7 @@ def downloads(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
 def npz(case: Case, raws: dict[str, list[np.ndarray]]) -> bytes:
     """Raw maps as "NET METHOD", each net's input as "NET input", and "about": JSON that says what they are."""
     arrays = {f"{v.name} {key}": raw for key, row in raws.items() for v, raw in zip(case.views, row, strict=True)}
-    return archive(arrays | {f"{v.name} input": v.seen for v in case.views}, about(case))
+    return archive(arrays | {f"{v.name} input": v.seen for v in case.views}, described(case))
 
 
 def png(case: Case, raws: dict[str, list[np.ndarray]]) -> bytes:
@@ -180,8 +177,8 @@ def png(case: Case, raws: dict[str, list[np.ndarray]]) -> bytes:
     for key, row in raws.items():
         look = case.look(key)
         for v, raw in zip(case.views, row, strict=True):
-            words = panel(case, v, key, raw, title=f"{methods()[key].label} for {case.target}, {v.name}")
+            one = panel(case, v, key, raw, title=f"{methods()[key].label} for {case.target}, {v.name}")
             laid = blend(v.seen, scaled(raw, look.view), look)
             tiles.append((enlarged(rgb(v.seen), TILE), (f"what {v.name} sees",)))
-            tiles.append((laid, (words.title, *words.beneath, words.words)))
-    return sheet(tiles, {name: json.dumps(value, ensure_ascii=False) for name, value in about(case).items()})
+            tiles.append((laid, (one.title, *one.beneath, one.words)))
+    return sheet(tiles, {name: json.dumps(value, ensure_ascii=False) for name, value in described(case).items()})

@@ -11,9 +11,10 @@ import streamlit as st
 from PIL import Image
 
 from resnet_viz.figures.saliency import Line, Panel, lines, maps
-from resnet_viz.ui import choose
-from resnet_viz.ui.explain.view import Case, View, agreement, asked, kept, known, methods, panel, signed
+from resnet_viz.ui.explain.view import Case, View, agreement, asked, kept, known, methods, panel
 from resnet_viz.ui.frame import chart
+from resnet_viz.ui.say import plain
+from resnet_viz.words.numbers import signed
 
 SUMS = ("integrated_gradients", "deeplift")  # methods that promise completeness
 
@@ -31,8 +32,10 @@ class Tested:
 def trust_tab(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
     """The whole tab, for the methods' raw maps, one a net."""
     beside_edges(case, raws[case.lead])
-    if words := [residue(case, method, row) for method, row in raws.items() if method in SUMS]:
-        st.markdown("  \n".join(words))
+    for method in filter(raws.__contains__, SUMS):
+        st.markdown(
+            f"**{methods()[method].label}**, completeness against a grey image: {plain(residue(case, raws[method]))}"
+        )
     answers = {(m, v.name): ("tested", *asked(v, m, case.question, case.wanted[m])) for m in raws for v in case.views}
     forgets = {v.name: ("forgets", *asked(v, case.lead, case.question, case.wanted[case.lead])) for v in case.views}
     if any(known(key) is None for key in (*answers.values(), *forgets.values())):
@@ -65,14 +68,14 @@ def trust_tab(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
 # At once
 
 
-def beside_edges(case: Case, found: list[np.ndarray]) -> None:
-    """The first method's maps beside Sobel's edges, which know no network."""
+def beside_edges(case: Case, raws: list[np.ndarray]) -> None:
+    """The first method's raw maps (h, w), one a net, beside Sobel's edges, which know no network."""
     from resnet_viz.attribution.trust import edges
 
     seen, label = case.views[0].seen, methods()[case.lead].label
     line = edges(seen)
     panels = [Panel("edges alone", line, ("Sobel; no network",))]
-    for v, raw in zip(case.views, found, strict=True):
+    for v, raw in zip(case.views, raws, strict=True):
         alike = agreement(np.abs(raw), coarse(line, raw.shape))
         beneath = f"rank correlation with edges {signed(alike)}"
         panels.append(replace(panel(case, v, case.lead, raw), beneath=(beneath,)))
@@ -86,22 +89,21 @@ def coarse(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.asarray(image)
 
 
-def residue(case: Case, method: str, row: list[np.ndarray]) -> str:
-    """What a method that promises completeness leaves out (Sundararajan 2017, proposition 1), in words."""
+def residue(case: Case, raws: list[np.ndarray]) -> str:
+    """What the maps (h, w), one a net, of a method that promises completeness leave out (Sundararajan 2017, proposition 1)."""
     import torch
 
     from resnet_viz.attribution.trust import completeness
 
     said = []
-    for v, raw in zip(case.views, row, strict=True):
-        network = choose.network(v.source.ref)
-        found = completeness(
-            network.model, network.prepare(v.seen[None]), torch.from_numpy(raw)[None], target=case.question.target,
+    for v, raw in zip(case.views, raws, strict=True):
+        answer = completeness(
+            v.network.model, v.network.prepare(v.seen[None]), torch.from_numpy(raw)[None], target=case.question.target,
             minus=case.question.minus,
         )  # fmt: skip
-        total, apart = signed(float(found.sums[0])), signed(float(found.differences[0]))
-        said.append(f"{v.name} sums to {total}, outputs differ by {apart}: residue {100 * found.relative[0]:.1f} %")
-    return f"**{methods()[method].label}**, completeness against a grey image: {'; '.join(said)}."
+        total, apart = signed(float(answer.sums[0])), signed(float(answer.differences[0]))
+        said.append(f"{v.name} sums to {total}, outputs differ by {apart}: residue {100 * answer.relative[0]:.1f} %")
+    return f"{'; '.join(said)}."
 
 
 # Behind the button
@@ -114,8 +116,7 @@ def test(case: Case, view: View, method: str, raw: np.ndarray) -> Tested:
     from resnet_viz.attribution import trust
     from resnet_viz.attribution.attribute import attribute
 
-    network, question = choose.network(view.source.ref), case.question
-    model, x = network.model, network.prepare(view.seen[None])
+    question, model, x = case.question, view.network.model, view.network.prepare(view.seen[None])
     cells = [torch.from_numpy(raw)]
     explain = partial(
         attribute, model, method=method, target=question.target, minus=question.minus, layer=question.layer,
@@ -133,9 +134,9 @@ def forget(case: Case, view: View) -> Any:
     """The randomisation check of the first method (`trust.Randomisation`)."""
     from resnet_viz.attribution.trust import randomisation
 
-    network, question = choose.network(view.source.ref), case.question
+    question, x = case.question, view.network.prepare(view.seen[None])
     return randomisation(
-        network.model, network.prepare(view.seen[None]), method=case.lead, target=question.target, minus=question.minus,
+        view.network.model, x, method=case.lead, target=question.target, minus=question.minus,
         layer=question.layer, **case.wanted[case.lead],
     )  # fmt: skip
 
@@ -192,5 +193,5 @@ def table(case: Case, raws: dict[str, list[np.ndarray]], tested: dict[tuple[str,
     st.caption(
         "↑ larger, ↓ smaller is better. Infidelity: 0, the map foretells what hiding a square costs; 1, nothing of it. "
         "Sensitivity: how far the map moves, against its norm, when pixels move by 0.02 standard deviations. "
-        f"One image: {case.image}; areas are of the probability of {case.classes[case.question.target]}."
+        + plain(f"One image: {case.image}; areas are of the probability of {case.classes[case.question.target]}.")
     )

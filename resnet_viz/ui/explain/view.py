@@ -1,6 +1,6 @@
-"""What Explain asks, of which nets, and what they answer: maps, each kept once it is made, and the sentence.
+"""What Explain asks, of which nets, and what they answer: views and maps, each kept once it is made.
 
-`explain_controls` asks, `explain_more` draws what stands beneath the maps, `explain_trust` whether they can be trusted.
+`controls` asks, `more` draws what stands beneath the maps, `trust` says whether they can be trusted, `words.explain` speaks.
 """
 
 from __future__ import annotations
@@ -11,19 +11,25 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import streamlit as st
 
 from resnet_viz.data import images
+from resnet_viz.errors import UserError
 from resnet_viz.figures.overlay import Look, scaled
 from resnet_viz.figures.saliency import Panel
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import Source
 from resnet_viz.ui import choose, live
-from resnet_viz.words.numbers import percent
+from resnet_viz.ui.say import complain
+from resnet_viz.words import explain as words
+from resnet_viz.words.numbers import percent, signed
 from resnet_viz.words.saliency import nothing_to_show
+
+if TYPE_CHECKING:
+    from resnet_viz.nets.weights import Network
 
 T = TypeVar("T")
 Values = dict[str, Any]  # a method's parameters, numbers all
@@ -32,24 +38,36 @@ KEPT = 1024  # results that are kept, a few kB each
 
 @dataclass(frozen=True)
 class View:
-    """A net in front of a image: what it sees, (H, W, C) uint8 at its own size, and its probabilities (classes,).
+    """A net in front of an image: what it sees, (H, W, C) uint8 at its own size, and its probabilities (classes,).
 
-    ``strange``: how far its answers are from training's (`familiar.strangeness`).
+    ``digest`` names the pixels. ``strange``: how far its answers are from training's, in standard deviations
+    (`familiar.strangeness`); not a number where it can't say.
     """
 
-    source: Source
+    network: Network
     seen: np.ndarray
     digest: str
-    classes: tuple[str, ...]
     probabilities: np.ndarray
     strange: float = float("nan")
 
     @property
+    def source(self) -> Source:
+        """Where its weights are from."""
+        return self.network.source
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of its classes."""
+        return self.network.classes
+
+    @property
     def name(self) -> str:
+        """Such as "residual-20"."""
         return self.source.spec.called
 
     @property
     def guess(self) -> int:
+        """Number of the likeliest class."""
         return int(self.probabilities.argmax())
 
     def says(self, number: int) -> str:
@@ -76,7 +94,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Case:
-    """Everything that the page shows follows from it: nets before a image (the residual one first), the question, the methods
+    """Everything that the page shows follows from it: nets before an image (the residual one first), the question, the methods
     wanted with their parameters, how a method's maps are laid over the image; the image's name, and its class where known.
     """
 
@@ -94,10 +112,12 @@ class Case:
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """Names of the classes, which all nets share."""
         return self.views[0].classes
 
     @property
     def target(self) -> str:
+        """What the maps are for, such as "cat minus dog"."""
         return self.question.words(self.classes)
 
 
@@ -134,18 +154,30 @@ def kept(key: Hashable, make: Callable[[], T]) -> T:
     return made
 
 
-def views_of(source: Source, image: np.ndarray) -> tuple[View, ...]:
-    """The net's view of a image (H, W, 3) uint8 and its twin's, the residual one first. Raises NetworkError, ImageError."""
-    twin = refs.twin(source, live.store())
-    found = [
-        view(net, images.fit(image, net.spec.size, net.spec.channels, net.resize)) for net in (source, twin) if net
-    ]
-    return tuple(sorted(found, key=lambda v: not v.source.spec.residual))
+def views_of(network: Network, image: np.ndarray) -> tuple[View, ...]:
+    """The net's view of an image (H, W, 3) uint8 and its twin's, the residual one first. Raises ImageError.
+
+    A twin that can't be loaded is missed in words.
+    """
+    networks = [network]
+    try:
+        if twin := refs.twin(network.source, live.store()):
+            networks.append(choose.network(twin))
+    except UserError as error:
+        complain(error)
+    views = [view(net, fitted(net, image)) for net in networks]
+    return tuple(sorted(views, key=lambda v: not v.source.spec.residual))
 
 
-def view(source: Source, seen: np.ndarray) -> View:
-    """A net's view of a image at its own size, (H, W, C) uint8. Raises NetworkError."""
-    network, seen = choose.network(source.ref), np.array(seen)
+def fitted(network: Network, image: np.ndarray) -> np.ndarray:
+    """An image (H, W, 3) uint8 as a net sees it, (S, S, C) uint8. Raises ImageError."""
+    spec = network.spec
+    return images.fit(image, spec.size, spec.channels, network.source.resize)
+
+
+def view(network: Network, seen: np.ndarray) -> View:
+    """A net's view of an image at its own size, (S, S, C) uint8."""
+    seen = np.array(seen)
     digest = hashlib.sha256(seen.tobytes()).hexdigest()[:16]
 
     def make() -> tuple[np.ndarray, float]:
@@ -158,8 +190,7 @@ def view(source: Source, seen: np.ndarray) -> View:
         with alone(network.model), torch.no_grad():
             return network.model(x).softmax(1)[0].numpy(), float(strangeness(network.model, x)[0])
 
-    found = kept(("view", source.ref, source.step, digest), make)
-    return View(source, seen, digest, network.classes, *found)
+    return View(network, seen, digest, *kept(("view", network.source.ref, network.source.step, digest), make))
 
 
 def methods() -> dict[str, Any]:
@@ -172,8 +203,8 @@ def methods() -> dict[str, Any]:
 def asked(view: View, method: str, question: Question, values: Values) -> tuple[Hashable, ...]:
     """What a map depends on, and nothing else."""
     layer = question.layer if methods()[method].layered else None
-    about = (question.target, question.minus, layer, tuple(sorted(values.items())))
-    return (method, view.source.ref, view.source.step, view.digest, *about)
+    asked_for = (question.target, question.minus, layer, tuple(sorted(values.items())))
+    return (method, view.source.ref, view.source.step, view.digest, *asked_for)
 
 
 def raw_map(
@@ -184,10 +215,10 @@ def raw_map(
     def make() -> np.ndarray:
         from resnet_viz.attribution.attribute import attribute
 
-        network = choose.network(view.source.ref)
+        x = view.network.prepare(view.seen[None])
         return attribute(
-            network.model, network.prepare(view.seen[None]), method=method, target=question.target, minus=question.minus,
-            layer=question.layer, progress=tell, **values,
+            view.network.model, x, method=method, target=question.target, minus=question.minus, layer=question.layer,
+            progress=tell, **values,
         )[0].numpy()  # fmt: skip
 
     return kept(asked(view, method, question, values), make)
@@ -196,14 +227,14 @@ def raw_map(
 def raw_maps(case: Case, wanted: Sequence[str]) -> dict[str, list[np.ndarray]]:
     """These methods' maps, one a net, with a progress bar while slow ones are made."""
     bar = st.empty()
-    found: dict[str, list[np.ndarray]] = {}
+    raws: dict[str, list[np.ndarray]] = {}
     for key in wanted:
-        found[key] = []
+        raws[key] = []
         for v in case.views:
             tell = partial(bar.progress, text=f"{methods()[key].label}, {v.name}")
-            found[key].append(raw_map(v, key, case.question, case.wanted[key], tell))
+            raws[key].append(raw_map(v, key, case.question, case.wanted[key], tell))
     bar.empty()
-    return found
+    return raws
 
 
 # What the page says
@@ -219,41 +250,16 @@ def agreement(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def sentence(case: Case, maps: Sequence[np.ndarray]) -> str:
-    """What was measured on this image: who says what, and whether their maps of the first method agree."""
-    first, *rest = case.views
+    """What was measured on this image: who says what, and whether their ``maps`` of the first method agree."""
     label = methods()[case.lead].label
-    if not rest:
-        return f"{first.name[0].upper()}{first.name[1:]} says {_said(first)}; its {label} map is for {case.target}."
-    other = rest[0]
-    if first.guess == other.guess:
-        words = f"Both say {first.classes[first.guess]}, {_share(first)} and {_share(other)}"
-    else:
-        one, two = ("residual" if v.source.spec.residual else "plain" for v in case.views)
-        words = f"The {one} net says {_said(first)}, the {two} one {_said(other)}"
-    plain_case = {first.guess, other.guess} == {case.question.target} and case.question.minus is None
-    which = f"{label} maps{'' if plain_case else f' for {case.target}'}"
-    found = agreement(*maps)
-    if not np.isfinite(found):
-        return f"{words}; their {which} can't be compared."
-    return f"{words}; their {which} {_in_words(found)}: rank correlation {signed(found)}."
-
-
-def _in_words(correlation: float) -> str:
-    limits = {0.7: "agree", 0.3: "agree in part", -0.3: "have little in common"}
-    return next((words for limit, words in limits.items() if correlation >= limit), "contradict each other")
-
-
-def signed(value: float, form: str = ".2f") -> str:
-    """A number with a real minus sign."""
-    return f"{value:{form}}".replace("-", "−")
-
-
-def _share(view: View) -> str:
-    return percent(float(view.probabilities[view.guess]))
-
-
-def _said(view: View) -> str:
-    return f"{view.classes[view.guess]} ({_share(view)})"
+    guesses = [
+        words.Guess(v.name, v.source.spec.residual, v.classes[v.guess], float(v.probabilities.max()))
+        for v in case.views
+    ]
+    if len(maps) < 2:
+        return words.one_map(guesses[0], label, case.target)
+    usual = {v.guess for v in case.views} == {case.question.target} and case.question.minus is None
+    return words.two_maps(guesses[0], guesses[1], label, "" if usual else case.target, agreement(*maps))
 
 
 def panel(case: Case, view: View, method: str, raw: np.ndarray, *, title: str = "", brief: bool = False) -> Panel:
@@ -266,8 +272,8 @@ def panel(case: Case, view: View, method: str, raw: np.ndarray, *, title: str = 
         said.append(view.says(case.question.target))
     said.append(f"raw maximum {signed(float(raw.max()), '.2g')}")
     wrong = not brief and case.truth is not None and view.guess != case.truth
-    words = why_empty(case, method, raw)
-    return Panel(title or view.name, raw, tuple(said), view.source.spec.residual, wrong, words)
+    empty = why_empty(case, method, raw)
+    return Panel(title or view.name, raw, tuple(said), view.source.spec.residual, wrong, empty)
 
 
 def unlike(case: Case) -> str:
@@ -277,13 +283,7 @@ def unlike(case: Case) -> str:
     # The residual net says, where there are two: to a plain net of 56 layers, which learned little, every third test image is
     # unlike the others.
     first = case.views[0]
-    if not first.strange > LIMIT:
-        return ""
-    return (
-        f"This image is unlike the training data: inside {first.name} its answers lie {first.strange:.1f} standard deviations "
-        f"from those that BatchNorm remembers, on average (usual: under {LIMIT:g}). "
-        "A net says a class all the same; don't lean on the maps."
-    )
+    return words.unlike(first.name, first.strange, LIMIT) if first.strange > LIMIT else ""
 
 
 def why_empty(case: Case, method: str, raw: np.ndarray) -> str:

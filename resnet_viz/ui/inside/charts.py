@@ -1,4 +1,4 @@
-"""What the page Inside says and draws of a net in front of a image."""
+"""The charts of the page Inside, of a net in front of an image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 import streamlit as st
 
 from resnet_viz.figures import maps
-from resnet_viz.figures import triptych as chart_d
+from resnet_viz.figures import triptych as figures
+from resnet_viz.figures.style import shortened
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import NetworkError
 from resnet_viz.spec import arch
@@ -17,6 +18,7 @@ from resnet_viz.ui import choose, live
 from resnet_viz.ui.frame import chart
 from resnet_viz.ui.inside import view as inside
 from resnet_viz.ui.inside.view import View, layer, parts, ranked, triptych
+from resnet_viz.words import inside as words
 
 TOP = 9  # images that excite a channel most
 MOMENTS = 6  # checkpoints side by side: as many networks as `choose` keeps, less the net and its twin
@@ -37,49 +39,46 @@ TERMS = {
 
 
 def sentence(view: View, number: int, alpha: float) -> str:
-    """What was measured on this image."""
+    """What was measured on this image, of block ``number`` (0: the stem) whose F(x) counts ``alpha`` times."""
     if number == 0:
-        return f"The stem answers with {len(layer(view, 0, 'out'))} maps; the net says {view.says()}."
+        return words.stem(len(layer(view, 0, "out")), view.says())
     if alpha != 1:
-        now = view.says(triptych(view, number, alpha).logits)
-        return f"With block {number}'s branch counted {alpha:g} times, the net says {now}; untouched: {view.says()}."
-    if not view.blocks[number - 1].has_skip:
-        return f"Block {number} has no skip: what leaves it is its branch alone. The net says {view.says()}."
-    share = float(view.survey.shares[number - 1])
-    return f"Block {number} adds a branch {share:.2f} times as large as its input; the net says {view.says()}."
+        return words.weighted(number, alpha, view.says(triptych(view, number, alpha).logits), view.says())
+    share = float(view.survey.shares[number - 1]) if view.blocks[number - 1].has_skip else None
+    return words.branch(number, share, view.says())
 
 
-def about(block: arch.Block) -> str:
+def before_addition(block: arch.Block) -> str:
     """Under x: what was done to it before the addition."""
     halved = "halved" if block.stride > 1 else ""
     if block.shortcut == "projection":
         return ", ".join(filter(None, [halved, "projected"]))
     padded = "padded" if block.cout > block.cin and block.has_skip and block.shortcut != "concat" else ""
-    words = ", ".join(filter(None, [halved, padded]))
-    return f"x {words}" if words and block.has_skip else ""
+    done = ", ".join(filter(None, [halved, padded]))
+    return f"x {done}" if done and block.has_skip else ""
 
 
 def draw_guesses(view: View, number: int, alpha: float) -> None:
     """The likeliest classes, with F(x) counted ``alpha`` times."""
     now = view.guesses(triptych(view, number, alpha).logits if number else None)
     before = dict(zip(view.classes, view.survey.logits.softmax(0).tolist(), strict=True))
-    chart(chart_d.guesses(now, [before[name] for name, _ in now], chart_d.colour(view.source.spec)), "guesses", 128)
+    chart(figures.guesses(now, [before[name] for name, _ in now], figures.colour(view.source.spec)), "guesses", 128)
 
 
 def draw_triptych(
     view: View, number: int, channel: int | None, alpha: float, scale: str, key: str = "triptych", height: int = 196
 ) -> None:
     """Chart D for a channel of a block; None: the strongest that leaves it."""
-    block, found = view.blocks[number - 1], triptych(view, number, alpha)
+    block, pieces = view.blocks[number - 1], triptych(view, number, alpha)
     if channel is None:
         channel = ranked(layer(view, number, "out"))[0][0]
-    fits = found.x.shape == found.branch.shape
-    x = found.x[channel].numpy() if fits else None
-    after: Any = choose.network(view.source.ref).model.get_submodule(block.name).after
+    fits = pieces.x.shape == pieces.branch.shape
+    x = pieces.x[channel].numpy() if fits else None
+    after: Any = view.network.model.get_submodule(block.name).after
     last = {"bn": "BN, ReLU", "re": "ReLU"}.get(after[0][:2], "") if after else ""
-    drawing = chart_d.triptych(
-        x, *(p[channel].numpy() for p in (found.branch, found.total, found.out)), alpha=alpha, kind=block.shortcut,
-        note=about(block), last=last, scale=scale, title=f"Block {number}, channel {channel} of {block.cout}",
+    drawing = figures.triptych(
+        x, *(p[channel].numpy() for p in (pieces.branch, pieces.total, pieces.out)), alpha=alpha, kind=block.shortcut,
+        note=before_addition(block), last=last, scale=scale, title=f"Block {number}, channel {channel} of {block.cout}",
     )  # fmt: skip
     chart(drawing, key, height, TERMS["triptych"])
 
@@ -96,14 +95,14 @@ def draw_channels(
     **options: Any,
 ) -> None:
     """The channels of a layer, strongest first, in so many columns (0: as fits the page)."""
-    found = layer(view, number, part)
-    order, strengths = ranked(found)
+    stack = layer(view, number, part)
+    order, strengths = ranked(stack)
     shown = order[:SHOWN]
     where = "Stem" if number == 0 else f"Block {number}, {parts(view, number).get(part, part)}"
     count = f"{len(order)} channels" if len(shown) == len(order) else f"{len(shown)} of {len(order)} channels"
     title, click = f"{where}: {count}", marked is not None
     columns = columns or (8 if click and len(shown) <= 16 else maps.COLUMNS)
-    drawing = maps.channels(found, shown, strengths, marked, scale, own, title, columns, click)
+    drawing = maps.channels(stack, shown, strengths, marked, scale, own, title, columns, click)
     tall = 122 if columns == 8 and click else 78
     chart(drawing, key, 8 + tall * -(-len(shown) // columns), TERMS["channels"], **options)
 
@@ -112,39 +111,41 @@ def draw_kernels(view: View, scale: str, key: str = "kernels") -> None:
     """The first convolution's kernels."""
     from resnet_viz.attribution import features
 
-    weights = features.kernels(choose.network(view.source.ref).model).numpy()
+    weights = features.kernels(view.network.model).numpy()
     chart(maps.kernels(weights, scale), key, 170, TERMS["kernels"])
 
 
 def draw_top(view: View, number: int, channel: int) -> None:
     """The images that excite a channel of the block's output most."""
     name = next(iter(view.survey.maps)) if number == 0 else view.blocks[number - 1].name
-    found, pool = inside.excitement(view.source, name), choose.pool(view.source)
-    top = found.top(channel, TOP)
-    cells = [(int(found.rows[n, channel]), int(found.columns[n, channel])) for n in top]
-    words = []
+    excited, pool = inside.excitement(view.network, name), choose.pool(view.source)
+    top = excited.top(channel, TOP)
+    cells = [(int(excited.rows[n, channel]), int(excited.columns[n, channel])) for n in top]
+    beneath = []
     for n in top.tolist():
         label = view.classes[pool.labels[n]] if pool.labels is not None else ""
-        words.append(f"{label} {float(found.values[n, channel]):.2f}".strip())
+        beneath.append(f"{shortened(label, 12)} {float(excited.values[n, channel]):.2f}".strip())
     title = f"The images that excite channel {channel} of {'the stem' if number == 0 else f'block {number}'} most"
     hint = f"Of {pool.words}; the frame is the cell with the largest activation, written below."
-    chart(maps.images(pool.images[top.numpy()], words, cells, found.size, title, hint), "top", 170, TERMS["top"], True)
+    chart(
+        maps.images(pool.images[top.numpy()], beneath, cells, excited.size, title, hint), "top", 170, TERMS["top"], True
+    )
 
 
 def draw_over_training(
     view: View, image: np.ndarray, number: int, part: str, channel: int, scale: str, own: bool
 ) -> None:
     """A channel's map at the net's checkpoints, and all channels at one of them."""
-    found = refs.checkpoints(view.source, live.store())
-    keep = np.unique(np.linspace(0, len(found) - 1, MOMENTS).round().astype(int))
+    checkpoints = refs.checkpoints(view.source, live.store())
+    keep = np.unique(np.linspace(0, len(checkpoints) - 1, MOMENTS).round().astype(int))
     views = {}
     for n in keep:
         with contextlib.suppress(NetworkError):  # weights that are no longer there, or not finite
-            views[found[n].step] = inside.look(found[n], image)
-    words = [f"step {step:,}\n{v.says()}" for step, v in views.items()]
+            views[checkpoints[n].step] = inside.look(choose.network(checkpoints[n]), image)
+    beneath = [f"step {step:,}\n{v.says()}" for step, v in views.items()]
     title = f"Channel {channel} while {view.source.spec.called} was trained"
     chart(
-        maps.row([layer(v, number, part)[channel] for v in views.values()], words, title, scale), "over training", 160
+        maps.row([layer(v, number, part)[channel] for v in views.values()], beneath, title, scale), "over training", 160
     )
     if len(views) == 1:
         st.caption("This network kept only its last weights. Train one on Twins: every epoch leaves its own here.")

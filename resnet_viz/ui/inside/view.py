@@ -1,4 +1,4 @@
-"""The page Inside: a net's view of a image, kept once it is made, and where in the net one looks."""
+"""The page Inside: a net's view of an image, kept once it is made, and where in the net one looks."""
 
 from __future__ import annotations
 
@@ -15,26 +15,39 @@ from resnet_viz.figures.overlay import SCALES, enlarged, rgb
 from resnet_viz.nets.refs import Source
 from resnet_viz.spec import arch
 from resnet_viz.ui import choose
+from resnet_viz.ui.say import misread
 from resnet_viz.words.numbers import percent
 
 if TYPE_CHECKING:
     from resnet_viz.attribution.features import Excitement, Survey, Triptych
-
-_BY_REF: dict[str | type[Any], Callable[[Any], Any]] = {Source: lambda s: (s.ref, s.step)}
+    from resnet_viz.nets.weights import Network
 
 
 @dataclass(frozen=True)
 class View:
-    """A net in front of a image: what it sees, (H, W, C) uint8 at its own size, its classes, and all of its maps."""
+    """A net in front of an image: what it sees, (S, S, C) uint8 at its own size, and all of its maps.
 
-    source: Source
+    ``digest`` names the pixels.
+    """
+
+    network: Network
     seen: np.ndarray
     digest: str
-    classes: tuple[str, ...]
     survey: Survey
 
     @property
+    def source(self) -> Source:
+        """Where the net's weights are from."""
+        return self.network.source
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of its classes."""
+        return self.network.classes
+
+    @property
     def blocks(self) -> tuple[arch.Block, ...]:
+        """Its blocks, the first one number 1."""
         return arch.blocks(self.source.spec)
 
     def says(self, logits: Any = None) -> str:
@@ -46,23 +59,23 @@ class View:
         """The five likeliest classes by name, and their probabilities."""
         from resnet_viz.attribution import features
 
-        found = features.guesses(self.survey.logits if logits is None else logits)
-        return [(self.classes[c], p) for c, p in found]
+        likeliest = features.guesses(self.survey.logits if logits is None else logits)
+        return [(self.classes[c], p) for c, p in likeliest]
 
 
-def look(source: Source, image: np.ndarray) -> View:
-    """A net's view of a image (H, W, 3) uint8. Raises NetworkError, ImageError."""
+def look(network: Network, image: np.ndarray) -> View:
+    """A net's view of an image (H, W, 3) uint8. Raises ImageError."""
+    source = network.source
     seen = np.array(images.fit(image, source.spec.size, source.spec.channels, source.resize))
     digest = hashlib.sha256(seen.tobytes()).hexdigest()[:16]
-    return View(source, seen, digest, choose.network(source.ref).classes, _survey(source, digest, seen))
+    return View(network, seen, digest, _survey(source.ref, source.step, digest, network, seen))
 
 
-@st.cache_resource(show_spinner="Looking", max_entries=12, hash_funcs=_BY_REF)
-def _survey(source: Source, digest: str, _seen: np.ndarray) -> Survey:
+@st.cache_resource(show_spinner="Looking", max_entries=12)
+def _survey(ref: str, step: int, digest: str, _network: Network, _seen: np.ndarray) -> Survey:
     from resnet_viz.attribution import features
 
-    network = choose.network(source.ref)
-    return features.survey(network.model, network.prepare(_seen[None]))
+    return features.survey(_network.model, _network.prepare(_seen[None]))
 
 
 def pixels(view: View) -> np.ndarray:
@@ -73,26 +86,31 @@ def pixels(view: View) -> np.ndarray:
 
 def triptych(view: View, number: int, alpha: float = 1.0) -> Triptych:
     """Block ``number`` (from 1) at work on the image, its F(x) counting ``alpha`` times."""
-    return _triptych(view.source, view.digest, number, alpha, view.seen)
+    return _triptych(view.source.ref, view.source.step, view.digest, number, alpha, view.network, view.seen)
 
 
-@st.cache_resource(show_spinner=False, max_entries=24, hash_funcs=_BY_REF)
-def _triptych(source: Source, digest: str, number: int, alpha: float, _seen: np.ndarray) -> Triptych:
+@st.cache_resource(show_spinner=False, max_entries=24)
+def _triptych(
+    ref: str, step: int, digest: str, number: int, alpha: float, _network: Network, _seen: np.ndarray
+) -> Triptych:
     from resnet_viz.attribution import features
 
-    network = choose.network(source.ref)
-    return features.triptych(network.model, network.prepare(_seen[None]), number, alpha)
+    return features.triptych(_network.model, _network.prepare(_seen[None]), number, alpha)
 
 
-@st.cache_resource(show_spinner="Showing it the data set", max_entries=16, hash_funcs=_BY_REF)
-def excitement(source: Source, layer: str) -> Excitement:
-    """How much the images of `choose.pool` excite each channel of a layer."""
+def excitement(network: Network, layer: str) -> Excitement:
+    """How much the images of `choose.pool` excite each channel of a layer, by the layer's name in the model."""
+    return _excitement(network.source.ref, network.source.step, layer, network)
+
+
+@st.cache_resource(show_spinner="Showing it the data set", max_entries=16)
+def _excitement(ref: str, step: int, layer: str, _network: Network) -> Excitement:
     from resnet_viz.attribution import features
 
-    network, found = choose.network(source.ref), choose.pool(source)
-    size = 250 if source.spec.size <= 64 else 20
-    parts = (found.images[n : n + size] for n in range(0, len(found.images), size))
-    return features.excitement(network.model, layer, map(network.prepare, parts))
+    pool = choose.pool(_network.source)
+    size = 250 if _network.spec.size <= 64 else 20
+    parts = (pool.images[n : n + size] for n in range(0, len(pool.images), size))
+    return features.excitement(_network.model, layer, map(_network.prepare, parts))
 
 
 # --- where one is --------------------------------------------------------------------------------------------------------
@@ -115,6 +133,9 @@ def choose_block(view: View) -> int:
     """The block looked at, 0 for the stem: by a click, by its number, by a link. At first the last that changes shape."""
     blocks = view.blocks
     usual = [b.number for b in blocks if b.stride > 1 or b.number == 1][-1]
+    asked = st.query_params.get("block", "0")
+    if not (asked.isdecimal() and int(asked) <= len(blocks)):
+        misread("block", asked, f"block {usual}")
     if int(st.session_state.get("block", 0)) > len(blocks):  # of a deeper net
         st.session_state["block"] = usual
     tip = "A block computes F(x) by two or three convolutions and adds it to its input x. The stem comes before them."
@@ -131,6 +152,13 @@ def choose_alpha(view: View, number: int) -> float:
         if skip
         else "At 0 nothing is left: without a skip F(x) is all that leaves the block."
     )
+    asked = st.query_params.get("alpha", "1")
+    try:
+        known = 0 <= float(asked) <= 2
+    except ValueError:
+        known = False
+    if not known:
+        misread("alpha", asked, "α = 1")
     label = "α: the sum is x + α·F(x)" if skip else "α: what leaves is α·F(x)"
     return st.slider(label, 0.0, 2.0, 1.0, 0.05, key="alpha", bind="query-params", persist_state="session", help=tip)
 
@@ -184,7 +212,7 @@ def layer(view: View, number: int, part: str) -> np.ndarray:
     return (view.survey.maps[name] if part == "out" else triptych(view, number).inside[part]).numpy()
 
 
-def ranked(found: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """Channels by strength, strongest first, and each channel's strength: mean |a| over its cells."""
-    strengths = np.abs(found).mean((1, 2))
+def ranked(maps: np.ndarray) -> tuple[list[int], np.ndarray]:
+    """Channels of maps (C, H, W), strongest first, and each channel's strength (C,): mean |a| over its cells."""
+    strengths = np.abs(maps).mean((1, 2))
     return np.argsort(-strengths, kind="stable").tolist(), strengths

@@ -15,7 +15,8 @@ from resnet_viz.spec.model import GREY, INITS, NORMS, ModelSpec
 from resnet_viz.spec.run import SpecError
 from resnet_viz.spec.values import DEFAULTS, residual_spec
 from resnet_viz.ui import controls
-from resnet_viz.words.gradients import says_norms
+from resnet_viz.ui.say import check_link
+from resnet_viz.words import gradients as words
 
 if TYPE_CHECKING:
     from resnet_viz.labs.paths import Paths
@@ -37,6 +38,7 @@ def model() -> ModelSpec:
 
 def draw_shattering_controls() -> None:
     """Which kind of nets, and the seed; the norm for those of this app."""
+    check_link("kind", NETS, NETS[0])
     st.radio("Networks", NETS, key="kind", bind="query-params")
     if st.session_state["kind"] == NETS[1]:
         st.selectbox(
@@ -59,6 +61,7 @@ def draw_controls() -> None:
         "Start", list(INITS), 0, INITS.__getitem__, key="init", help="Of residual branches; plain blocks start from He.",
         **bound,
     )  # fmt: skip
+    check_link("images", IMAGES.values(), IMAGES["noise"])
     left.selectbox("Images", list(IMAGES), 0, IMAGES.__getitem__, key="images", **bound)
     right.number_input("Seed", 0, None, DEFAULTS["seed"], 1, key="seed", **bound)
 
@@ -79,29 +82,21 @@ def records(spec: ModelSpec, seed: int, images: str) -> list[Record]:
 
 def conditions(spec: ModelSpec, seed: int, images: str, inputs: int = INPUTS) -> str:
     """Under which conditions the figures hold."""
-    norm = NORMS[spec.norm] if spec.norm != "none" else "no norm"
-    start = "started from He" if spec.init == "he" else f"plain from He, residual from {INITS[spec.init]}"
-    what = "random images" if images == "noise" else "digits"
-    return f"Measured now, before any training: {inputs} {what} of 8×8, {norm}, {start}, seed {seed}."
+    return words.conditions(spec, seed, images, inputs)
 
 
-def says_fan(found: list[Record]) -> str:
-    """How loud the gradient is at block 1 of each net."""
-    how = {"residual": "with skips", "plain": "without"}
-    words = []
-    for net in nets(found):
-        ratio = loudness(log_ratio(net.first)[1][-1, 0]).split(",")
-        words.append(f"{','.join(ratio[:-1]) or ratio[0]} {how.get(net.label, 'with ' + net.label.partition(', ')[2])}")
-    depth = found[0].spec.model.depth
-    return f"{depth} layers before the first step: gradient at block 1, against the last block: {', '.join(words)}."
+def fan(records: list[Record]) -> str:
+    """How loud the gradient is at block 1 of each net, in a sentence."""
+    loud = {net.label: loudness(log_ratio(net.first)[1][-1, 0]) for net in nets(records)}
+    return words.says_fan(records[0].spec.model.depth, loud)
 
 
-def says_growth(found: list[Record]) -> str:
-    """By what factor a layer multiplies the gradient of each net, and the law."""
+def growth(records: list[Record]) -> str:
+    """By what factor a layer multiplies the gradient of each net, and the law, in a sentence."""
     from resnet_viz.labs import gradients
 
-    growth = {net.label: gradients.growth(net.first) for net in nets(found)}
-    return says_norms(growth, found[0].spec.model.norm)
+    factors = {net.label: gradients.growth(net.first) for net in nets(records)}
+    return words.says_norms(factors, records[0].spec.model.norm)
 
 
 def explain(view: str) -> None:

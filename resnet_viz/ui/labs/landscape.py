@@ -43,28 +43,33 @@ def _recorded_of(ref: str) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the page shows: a record, its networks' labels, what is known of them, and where it is from."""
+    """What the page shows: a record, what is known of its networks, and where it is from.
+
+    Of each network its short name, its label and a sentence with its training.
+    """
 
     record: Record
+    names: tuple[str, ...]
     labels: tuple[str, ...]
-    about: tuple[str, ...]
+    facts: tuple[str, ...]
     origin: str
 
     @property
     def lab(self) -> LandscapeSpec:
+        """What was asked."""
         assert isinstance(self.record.spec.lab, LandscapeSpec)
         return self.record.spec.lab
 
     def nets(self) -> list[figures.Landscape]:
         """Its landscapes, as far as they are measured."""
-        return figures.read(self.record, self.labels)
+        return figures.read(self.record, self.names)
 
     def sentence(self) -> str:
         """What is measured so far."""
-        losses = [self.record.get(f"{place}.loss")[1] for place in range(len(self.labels))]
+        losses = [self.record.get(f"{place}.loss")[1] for place in range(len(self.names))]
         if not losses or not all(map(len, losses)):
             return "Waiting for the first point: the loss at the trained weights."
-        around = [(label, own.tolist()) for label, own in zip(self.labels, losses, strict=True)]
+        around = [(name, own.tolist()) for name, own in zip(self.names, losses, strict=True)]
         shares = [net.share for net in self.nets()]
         return landscape_words.landscape(around, self.record.spec.model.classes, self.lab, shares)
 
@@ -80,26 +85,22 @@ def shown(run: Run | None, name: str | None) -> Shown | None:
         assert isinstance(run.spec.lab, LandscapeSpec)
         record = live.record(run, figures.metrics(len(run.spec.lab.networks)))
         return _described(record, "Live." if run.live else "Measured here.")
-    found = recorded()
-    kept = found.get(name or "") or next(iter(found.values()), None)
+    kept = recorded().get(name or "") or next(iter(recorded().values()), None)
     return _described(kept, "Recorded.") if kept else None
 
 
 def _described(record: Record, origin: str) -> Shown:
-    nets = record.result.get("nets")
-    if nets:
-        return Shown(record, tuple(n["label"] for n in nets), tuple(n["about"] for n in nets), origin)
+    """A record with what is known of its networks: from the record once it is done, before that from the networks."""
     assert isinstance(record.spec.lab, LandscapeSpec)
-    labels, about = [], []
-    for number, ref in enumerate(record.spec.lab.networks, 1):
+    nets = [(n.get("called", n["label"]), n["label"], n["about"]) for n in record.result.get("nets", ())]
+    for number, ref in enumerate(record.spec.lab.networks[len(nets) :], 1):
         try:
             source = refs.find(ref, live.store())
-            labels.append(source.label)
-            about.append(source.about)
+            nets.append((source.spec.called, source.label, source.about))
         except NetworkError:  # deleted meanwhile: what was measured stays
-            labels.append(f"network {number}")
-            about.append("Its weights are no longer there.")
-    return Shown(record, tuple(labels), tuple(about), origin)
+            nets.append((f"network {number}", f"network {number}", "Its weights are no longer there."))
+    names, labels, facts = zip(*nets, strict=True)
+    return Shown(record, names, labels, facts, origin)
 
 
 def draw(view: str, what: Shown) -> None:

@@ -25,6 +25,7 @@ from resnet_viz.runs.rows import Run
 from resnet_viz.spec.lab import LesionSpec
 from resnet_viz.ui import choose, live
 from resnet_viz.ui.labs import shown as lab
+from resnet_viz.ui.say import plain
 from resnet_viz.words import lesions as lesion_words
 from resnet_viz.words import numbers
 
@@ -52,18 +53,17 @@ def chosen() -> list[Source]:
     st.session_state.setdefault("lesion_net", st.query_params.get("lesion_net", START))
     first = choose.choose_network("lesion_net")
     others = {s.ref: s for s in refs.available(live.store()) if s.ref != first.ref and _comparable(first, s)}
-    if found := refs.twin(first, live.store()):
-        others[found.ref] = found
+    if twin := refs.twin(first, live.store()):
+        others[twin.ref] = twin
     names = {"": "nothing", **choose.unique(list(others.values()))}
-    usual = found.ref if found else ""
+    usual = twin.ref if twin else ""
     if st.session_state.get("lesion_of") != first.ref:  # another network: beside it, its own twin
         st.session_state["lesion_with"] = st.session_state.pop("lesion_beside", usual)
     st.session_state["lesion_of"] = first.ref
     if st.session_state.get("lesion_with") not in names:
         st.session_state["lesion_with"] = usual
     second = st.selectbox("Beside it", list(names), format_func=names.__getitem__, key="lesion_with")
-    found_all = [first, *([others[second]] if second else [])]
-    return sorted(found_all, key=lambda s: not s.spec.residual)
+    return sorted([first, *([others[second]] if second else [])], key=lambda s: not s.spec.residual)
 
 
 def _comparable(a: Source, b: Source) -> bool:
@@ -144,15 +144,14 @@ def toggle(block: int) -> None:
 
 
 @st.cache_data(show_spinner="Asking the networks without these blocks", max_entries=500)
-def _without(ref: str, stamp: int, blocks: tuple[int, ...]) -> tuple[float, np.ndarray, int]:
+def _without(ref: str, step: int, blocks: tuple[int, ...], _source: Source) -> tuple[float, np.ndarray, int]:
     """Accuracy over QUICK test images, guesses (shown,), and how many images that were, without these blocks."""
     from resnet_viz.labs import lesion
 
-    net = choose.network(ref)
-    x, y = choose.test_images(net.source)
+    x, y = choose.test_images(_source)
     seen = lesion.images(x, y, QUICK)
-    right, sure = lesion.without(net, seen, blocks)
-    return right, sure.argmax(1), len(seen.y)
+    accuracy, probabilities = lesion.without(choose.network(_source), seen, blocks)
+    return accuracy, probabilities.argmax(1), len(seen.y)
 
 
 def ten_images(sources: Sequence[Source], nets: Sequence[Lesions], images: int) -> None:
@@ -160,7 +159,7 @@ def ten_images(sources: Sequence[Source], nets: Sequence[Lesions], images: int) 
     dropped: set[int] = st.session_state.setdefault("lesion_dropped", set())
     left, right = st.columns([5, 1], vertical_alignment="center")
     many = f"**Dropped: block{'s' * (len(dropped) > 1)} {', '.join(map(str, sorted(dropped)))}.**"
-    rows, words, dark = [], f"{images:,} test images", st.context.theme.type == "dark"
+    rows, which_images, dark = [], f"{images:,} test images", st.context.theme.type == "dark"
     try:
         for place, source in enumerate(sources):
             net, blocks = nets[place], tuple(sorted(b for b in dropped if b <= nets[place].count))
@@ -169,17 +168,19 @@ def ten_images(sources: Sequence[Source], nets: Sequence[Lesions], images: int) 
                 before: Asked = (net.undisturbed, net.guess[0])
                 after: Asked = (net.without(sum(blocks)), net.guess[at])
             else:
-                (*before, _), (*after, count) = (_without(source.ref, source.step, which) for which in ((), blocks))
-                words = f"the first {count} test images"
+                (*before, _), (*after, count) = (
+                    _without(source.ref, source.step, which, source) for which in ((), blocks)
+                )
+                which_images = f"the first {count} test images"
             rows.append((source, LIFTED.get(net.colour, net.colour) if dark else net.colour, before, after))
         left.markdown(
-            f"{many} Accuracy on {words}, and ten of them, before → after."
+            f"{many} Accuracy on {which_images}, and ten of them, before → after."
             if dropped
             else "**Click a block** in the chart to drop it in both nets: here is what they make of ten images."
         )
         st.html(CSS + _table(sources[0], nets[0], rows))
     except UserError as error:
-        left.info(str(error))
+        left.info(plain(str(error)))
     right.button("Put back", on_click=st.session_state.update, kwargs={"lesion_dropped": set()}, disabled=not dropped)
 
 
@@ -198,7 +199,7 @@ def _table(source: Source, net: Lesions, rows: Sequence[tuple[Source, str, Asked
         truth = net.truth.astype(int)
         cells += [f"<div>{html.escape(classes[t])}</div>" for t in truth]
     for asked, colour, (before, guessed), (after, guesses) in rows:
-        name = html.escape(asked.label.partition(" on ")[0])
+        name = html.escape(asked.spec.called)
         change = "" if before == after else f" → {numbers.percent(after)}"
         cells.append(f'<div class="who"><b style="color:{colour}">{name}</b> {numbers.percent(before)}{change}</div>')
         for was, now, true in zip(guessed, guesses, truth, strict=True):
@@ -216,7 +217,7 @@ def _shown(y: np.ndarray) -> np.ndarray:
 
 
 def _uri(image: np.ndarray) -> str:
-    """A image (H, W, C) uint8 as a data URI."""
+    """An image (H, W, C) uint8 as a data URI."""
     file = io.BytesIO()
     Image.fromarray(image.squeeze(-1) if image.shape[2] == 1 else image).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -15,6 +15,7 @@ from resnet_viz.runs.schema import StoreError
 from resnet_viz.runs.store import RESUMABLE
 from resnet_viz.spec.lab import LabSpec
 from resnet_viz.ui import live
+from resnet_viz.ui.say import complain, plain
 from resnet_viz.workers import engine
 
 # By kind of run: the page that shows it, its file, and the key under which session and URL keep what it shows.
@@ -77,13 +78,13 @@ def start(kind: str, lab: Callable[[], LabSpec]) -> None:
 def complaint(kind: str) -> None:
     """Say, once, why a lab could not be started or shown."""
     if sentence := st.session_state.pop(f"{kind}_complaint", None):
-        st.error(sentence)
+        complain(sentence)
 
 
 def progress(run: Run) -> None:
     """How far a lab is, its buttons while it can be stopped or begun again, and why it ended early."""
     if run.message and not run.live:
-        st.warning(run.message)
+        st.warning(plain(run.message))
     if not (run.live or run.status in RESUMABLE):
         return
     left, right = st.columns([4, 1], vertical_alignment="center")

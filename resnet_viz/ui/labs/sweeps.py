@@ -135,7 +135,7 @@ def progress(store: Store, runs: Sequence[Run]) -> None:
     share = sum(min(1.0, r.step / max(1, r.steps)) for r in runs) / len(runs)
     if live:
         seconds = engine.queue_seconds(store, left(live))
-        training = ", ".join(r.name.split(" on ")[0] for r in live if r.status == "running")
+        training = ", ".join(r.spec.model.called for r in live if r.status == "running")
         time = f" · {duration(seconds)} left" if seconds else ""
         bar.progress(
             share, f"{100 * share:.0f} %{time}" + (f" · {training}" if training else " · waiting for a worker")

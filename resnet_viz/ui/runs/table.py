@@ -1,13 +1,17 @@
-"""The table of runs: what stands in a line, and how each column is shown."""
+"""The table of runs: what stands in a line, and which runs are ticked, kept by their ids."""
 
 from __future__ import annotations
 
 import datetime
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from resnet_viz.runs.rows import Run
+
+TICKED = "runs_ticked"  # in the session: ids of the runs that are ticked
 
 
 def row(run: Run) -> dict[str, Any]:
@@ -38,3 +42,30 @@ COLUMNS = {
     "started": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
     "MB": st.column_config.NumberColumn(format="%.1f", width="small"),
 }
+
+
+def ticked(runs: Sequence[Run]) -> list[Run]:
+    """Draw the table, and return the runs that are ticked in it, in its order.
+
+    Streamlit knows ticks by the number of their row, and rows move when a run comes or goes. So a table of other runs is another
+    table, in which the runs that were ticked are ticked from the start.
+    """
+    ids = [run.id for run in runs]
+    key = f"runs {hashlib.sha256(' '.join(ids).encode()).hexdigest()[:12]}"
+
+    def keep() -> None:
+        rows = st.session_state[key]["selection"]["rows"]
+        st.session_state[TICKED] = [ids[number] for number in rows if number < len(ids)]
+
+    chosen = set(st.session_state.get(TICKED, ()))
+    st.dataframe(
+        [row(run) for run in runs],
+        column_config=COLUMNS,
+        hide_index=True,
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": [number for number, id_ in enumerate(ids) if id_ in chosen]}},
+        on_select=keep,
+        key=key,
+        height=min(420, 38 + 35 * len(runs)),
+    )
+    return [run for run in runs if run.id in chosen]

@@ -1,0 +1,20 @@
+"""What is said of a network that looks at an image: what a block adds, and what the net then guesses."""
+
+from __future__ import annotations
+
+
+def stem(maps: int, guess: str) -> str:
+    """Of the stem: how many maps it makes. ``guess``: what the net says, such as "cat, 83 %"."""
+    return f"The stem answers with {maps} maps; the net says {guess}."
+
+
+def weighted(block: int, alpha: float, now: str, untouched: str) -> str:
+    """Of a block whose branch counts ``alpha`` times: what the net says ``now``, and what it says by itself."""
+    return f"With block {block}'s branch counted {alpha:g} times, the net says {now}; untouched: {untouched}."
+
+
+def branch(block: int, share: float | None, guess: str) -> str:
+    """Of a block as it is: ‖F(x)‖ ÷ ‖x‖, None where it has no skip."""
+    if share is None:
+        return f"Block {block} has no skip: what leaves it is its branch alone. The net says {guess}."
+    return f"Block {block} adds a branch {share:.2f} times as large as its input; the net says {guess}."
