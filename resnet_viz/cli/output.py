@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.words import data_sets
 
 
 class FileError(UserError):
@@ -20,6 +24,12 @@ class FileError(UserError):
 def print_json(values: Any, indent: int | None = None) -> None:
     """Print a value as JSON, on one line unless indented."""
     print(json.dumps(plain(values), allow_nan=False, indent=indent), flush=True)
+
+
+def print_data(spec: RunSpec) -> None:
+    """Say on standard error what was made of the user's own images; nothing of a built-in data set."""
+    if spec.data.name == "own":
+        print(data_sets.summary(catalogue.facts(spec.data)), file=sys.stderr)
 
 
 def plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from resnet_viz import labs
 from resnet_viz.cli.options import add_fields, add_spec_options, fields_of, spec_of
+from resnet_viz.cli.output import print_data
 from resnet_viz.data import catalogue
 from resnet_viz.labs import grids
 from resnet_viz.runs import record, sweeps
@@ -38,6 +39,7 @@ def lr_range(options: argparse.Namespace) -> Iterator[Event]:
 
     lab = RangeSpec(**fields_of(RangeSpec, options))
     spec = job.resolve(catalogue.fill(replace(spec_of(options), lab=lab)))
+    print_data(spec)
     total, events = labs.begin(spec, Store())
     yield Status(lab.title, 0, total)
     yield from events
@@ -70,6 +72,7 @@ def sweep(options: argparse.Namespace) -> Iterator[Event]:
     Interrupted, it stops all its runs; they can be gone on with on the page.
     """
     base = spec_of(options)
+    print_data(base)
     if options.remedies is None:
         specs = grids.depth_grid(base, options.depths or [base.model.depth], options.shortcuts, options.seeds)
     else:

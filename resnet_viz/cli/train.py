@@ -11,7 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from resnet_viz.cli.options import add_spec_options, spec_of
-from resnet_viz.cli.output import print_json
+from resnet_viz.cli.output import print_data, print_json
 from resnet_viz.runs.record import LIVE
 from resnet_viz.runs.rows import Run
 from resnet_viz.runs.schema import StoreError
@@ -64,6 +64,7 @@ def _outcome(run: Run) -> str:
 
 def _started(store: Store, options: argparse.Namespace) -> list[str]:
     spec = spec_of(options)
+    print_data(spec)
     return engine.start(store, [spec, spec.twin()] if options.twins else [spec])
 
 

@@ -29,7 +29,10 @@ class DataError(UserError):
 
 @dataclass(frozen=True)
 class Facts:
-    """What a data set is. ``train`` counts what its own test split leaves; ``test`` 0: it has none, one is split off."""
+    """What a data set is. ``train`` counts what its own test split leaves; ``test`` 0: it has none, one is split off.
+
+    Of the user's own: ``notes`` say what was left out or changed, ``counts`` are (training, test) images of each class.
+    """
 
     label: str
     channels: int
@@ -39,6 +42,7 @@ class Facts:
     test: int = 0
     augment: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    counts: tuple[tuple[int, int], ...] = ()
 
 
 _TEN = tuple("0123456789")
@@ -83,7 +87,7 @@ def facts(spec: DataSpec) -> Facts:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in read.items()}
-        return Facts(**values)
+        return Facts(**values | {"counts": tuple((int(train), int(test)) for train, test in read.get("counts", ()))})
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise lost(spec) from error
 

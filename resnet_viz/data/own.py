@@ -45,7 +45,7 @@ def import_own(source: Path | tuple[str, bytes | BinaryIO], label: str = "", pro
             with _opened(source) as file:
                 read = _file(name, file, progress)
         progress("Checking the images", 0, 0)
-        return _keep(_checked(read, name), label or (name if is_folder else Path(name).stem))
+        return _keep(_checked(read, name), label or (name if is_folder else Path(name).stem.removesuffix(".tar")))
     except OSError as error:
         raise DataError(
             f"{name!r} could not be read or kept ({error}); look at its rights and at the free disk space."
@@ -132,9 +132,9 @@ def _keep(read: LabelledImages, label: str) -> DataSpec:
     for array in arrays.values():
         content.update(array.data if array.size else b"")
     spec = DataSpec("own", hash=content.hexdigest(), label=label[:60])
-    facts = Facts(
-        spec.label, arrays["x"].shape[3], arrays["x"].shape[1], classes, len(read.y), len(read.y_test), notes=read.notes
-    )
+    _, side, _, channels = read.x.shape
+    counts = _counts(read)
+    facts = Facts(spec.label, channels, side, classes, len(read.y), len(read.y_test), notes=read.notes, counts=counts)
     own_file(spec, "").parent.mkdir(parents=True, exist_ok=True)
     part = own_file(spec, f".{uuid.uuid4().hex}.part")
     try:
@@ -146,3 +146,9 @@ def _keep(read: LabelledImages, label: str) -> DataSpec:
     finally:
         part.unlink(missing_ok=True)
     return spec
+
+
+def _counts(read: LabelledImages) -> tuple[tuple[int, int], ...]:
+    """(training, test) images of each class."""
+    both = [np.bincount(y, minlength=len(read.classes or ())).tolist() for y in (read.y, read.y_test)]
+    return tuple(zip(*both, strict=True))

@@ -42,7 +42,7 @@ def test_a_mistake_gets_one_sentence_and_exit_2(arguments, words, capsys) -> Non
 def test_bad_data_gets_one_sentence(arrays, tmp_path, capsys) -> None:
     np.savez(tmp_path / "bad.npz", **arrays)
     assert main.main(["train", "--data", str(tmp_path / "bad.npz")]) == 2
-    assert "x" in capsys.readouterr().err
+    assert "bad.npz" in capsys.readouterr().err
 
 
 def test_every_field_of_a_spec_is_an_option() -> None:

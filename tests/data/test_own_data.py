@@ -78,7 +78,7 @@ def in_order(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def test_arrays_come_back_as_they_were_brought() -> None:
     spec = import_own(("mine.npz", npz(x=X, y=Y, x_test=X[:5], y_test=Y[:5], classes=["cat", "dog"])))
-    assert catalogue.facts(spec) == catalogue.Facts("mine", 3, 8, ("cat", "dog"), 20, 5)
+    assert catalogue.facts(spec) == catalogue.Facts("mine", 3, 8, ("cat", "dog"), 20, 5, counts=((10, 3), (10, 2)))
     for found, expected in zip(kept(spec), (*in_order(X, Y), *in_order(X[:5], Y[:5])), strict=True):
         np.testing.assert_array_equal(found, expected)
 

@@ -8,26 +8,23 @@ from typing import Any
 import streamlit as st
 
 from resnet_viz.data import catalogue, own
+from resnet_viz.words.data_sets import summary
 
 
-def _import(source: Any, label: str) -> None:
+def _import(source: Any) -> None:
     bar = st.progress(0.0, "Reading")
 
     def tell(text: str, done: int, total: int) -> None:
         bar.progress(min(1.0, done / max(total, 1)), text)
 
     try:
-        spec = own.import_own(source, label, tell)
+        spec = own.import_own(source, progress=tell)
     except catalogue.DataError as error:
         st.error(str(error))
         return
     finally:
         bar.empty()
-    about = catalogue.facts(spec)
-    st.session_state["own_notes"] = (
-        f"**{about.label}**: {about.train + about.test:,} images of {about.size}×{about.size}, {len(about.classes)} classes. "
-        + " ".join(about.notes)
-    )
+    st.session_state["own_summary"] = summary(catalogue.facts(spec))
     # The control for data has been drawn in this run already; it takes the new set in the next.
     st.session_state["new_data"] = f"own:{spec.hash}"
     st.rerun()
@@ -36,14 +33,15 @@ def _import(source: Any, label: str) -> None:
 def own_data() -> None:
     """The form: choose a file, or name a path; then it is the data set of the next training."""
     st.markdown(
-        "An `.npz` (`x`: N,H,W[,C] uint8, `y`: N whole numbers), or a `.zip` with one folder of images for each class."
+        "A `.zip` or `.tar.gz` with one folder of images for each class, or an `.npz` (`x`: N,H,W[,C], `y`: N labels)."
     )
-    upload = st.file_uploader("File", type=["npz", "zip"], key="own_upload")
+    upload = st.file_uploader("File", type=["npz", "zip", "tar", "gz", "tgz", "bz2", "xz"], key="own_upload")
     path = st.text_input("Or a file or folder on this machine", key="own_path", placeholder="/path/to/images")
     if st.button("Use these images", disabled=not (upload or path), key="own_use"):
         if upload:
-            _import((upload.name, upload), Path(upload.name).stem)
+            _import((upload.name, upload))
         else:
-            _import(Path(path).expanduser(), Path(path).name)
-    if notes := st.session_state.get("own_notes"):
-        st.success(notes)
+            _import(Path(path))
+    if words := st.session_state.get("own_summary"):
+        st.success("These images are what is trained on next.")
+        st.text(words)  # not Markdown: names of files and classes are anybody's
