@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+def pytest_configure() -> None:
+    """Code that runs while tests are collected has no home: a page's store there would start workers in the user's own."""
+    os.environ["RESNET_VIZ_HOME"] = os.environ["RESNET_VIZ_DATA"] = os.devnull
+
+
 def pytest_collection_finish() -> None:
     """Keep torch, Streamlit and the tests themselves out of every later garbage collection: they stay to the end."""
     gc.freeze()

@@ -252,7 +252,7 @@ BAD = {
         saved(state() | {"conv1.weight": thin((256, 3, 3, 3)), "fc.weight": thin((10_000, 1024))}),
         "too short for its weights",
     ),
-    "absurd classes": (saved(state() | {"fc.weight": thin((10**6, 16))}), "1000000 classes"),
+    "absurd classes": (saved(state() | {"fc.weight": thin((10**6, 16))}), "1,000,000"),
     "no 4-d kernel": (saved(state() | {"conv1.weight": torch.zeros(4)}), "conv1.weight (4,)"),
 }  # fmt: skip
 

@@ -15,7 +15,6 @@ from resnet_viz.attribution import attribute
 from resnet_viz.data import images
 from resnet_viz.figures.overlay import Look, scaled
 from resnet_viz.nets import refs, weights
-from resnet_viz.ui import live
 from resnet_viz.ui.explain import more as explain_more
 from resnet_viz.ui.explain import view as explain
 from resnet_viz.ui.explain.view import Case, Question, View
@@ -23,7 +22,6 @@ from tests.apps import headline, unrun
 
 ROOT = Path(__file__).parents[2]
 TABS = ["Every block", "Over training", "Can you trust it?", "Guesses", "Many images"]
-pytestmark = pytest.mark.usefixtures("no_workers")
 
 
 def page(**state) -> AppTest:
@@ -46,9 +44,14 @@ def values(trace: dict) -> np.ndarray:
     return np.array(z)
 
 
+def shipped(name: str) -> refs.Source:
+    """Found without a store, for tests' cases are made while they are collected."""
+    return next(source for source in refs.shipped() if source.ref == f"shipped:{name}")
+
+
 def by_hand(name: str, target: int, **more) -> np.ndarray:
     """Grad-CAM of the sample cat, without the page."""
-    network = weights.load(refs.find(f"shipped:{name}", live.store()))
+    network = weights.load(shipped(name))
     seen = images.fit(images.read(images.SAMPLES["cat"].read_bytes(), "cat"), 32, 3)
     x = network.prepare(np.array(seen)[None])
     return attribute.attribute(network.model, x, method="gradcam", target=target, **more)[0].numpy()
@@ -179,7 +182,7 @@ def test_seventeen_images_are_too_many_and_the_broken_one_is_named() -> None:
 
 
 def case(probabilities=((0.1, 0.9), (0.4, 0.6)), target: int = 1, truth: int | None = None) -> Case:
-    sources = [refs.find(f"shipped:cifar10-{kind}-20", live.store()) for kind in ("residual", "plain")]
+    sources = [shipped(f"cifar10-{kind}-20") for kind in ("residual", "plain")]
     nets = [weights.Network(s, nn.Identity(), torch.zeros(3), torch.ones(3), ("dog", "cat")) for s in sources]
     seen = np.zeros((32, 32, 3), np.uint8)
     views = tuple(View(net, seen, "", np.array(p)) for net, p in zip(nets, probabilities, strict=False))

@@ -15,8 +15,6 @@ from resnet_viz.spec.run import RunSpec
 from resnet_viz.ui import controls
 from tests.apps import unrun
 
-pytestmark = pytest.mark.usefixtures("no_workers")
-
 
 def without_threads(spec: RunSpec) -> RunSpec:
     """How many threads a run gets is decided when it starts."""

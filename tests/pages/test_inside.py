@@ -11,7 +11,6 @@ from resnet_viz.ui import choose
 from tests.apps import headline, unrun
 
 DIGITS = "shipped:digits-residual-20"
-pytestmark = pytest.mark.usefixtures("no_workers")
 
 
 def inside(**state) -> AppTest:

@@ -17,7 +17,6 @@ from resnet_viz.workers import engine
 from tests.apps import headline, unrun
 
 TWINS = ("shipped:digits-residual-20", "shipped:digits-plain-20")
-pytestmark = pytest.mark.usefixtures("no_workers")
 
 
 def page(**state) -> AppTest:

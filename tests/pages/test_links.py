@@ -5,7 +5,6 @@ import pytest
 from tests.apps import headline, unrun
 
 DIGITS = "shipped:digits-residual-20"
-pytestmark = pytest.mark.usefixtures("no_workers")
 
 
 @pytest.mark.parametrize(

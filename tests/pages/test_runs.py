@@ -21,7 +21,6 @@ from resnet_viz.ui.runs.table import TICKED
 from resnet_viz.workers import engine
 from tests.apps import unrun
 
-pytestmark = pytest.mark.usefixtures("no_workers")
 SPEC = RunSpec(ModelSpec(depth=8), train=TrainSpec(epochs=1))
 
 

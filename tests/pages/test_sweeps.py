@@ -17,7 +17,6 @@ from resnet_viz.ui.twins import rates
 from resnet_viz.workers import engine
 from tests.apps import headline, unrun
 
-pytestmark = pytest.mark.usefixtures("no_workers")
 SMALL = RunSpec(ModelSpec(depth=8), train=TrainSpec(epochs=1))
 
 

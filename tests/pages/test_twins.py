@@ -16,7 +16,6 @@ from resnet_viz.workers import engine
 from tests.apps import unrun
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.usefixtures("no_workers")
 
 
 def texts(at: AppTest) -> str:
@@ -108,7 +107,7 @@ def test_ones_own_images_are_trained_on_after_an_upload() -> None:
     x = np.random.default_rng(0).integers(0, 256, (90, 12, 12, 3), np.uint8)
     at = bring("mine.npz", npz(x=x, y=np.arange(90) % 3))
     assert not at.exception
-    assert "90 images of 12×12, 3 classes" in at.success[0].value
+    assert any("90 colour images of 12×12, 3 classes" in text.value for text in at.text)
     at.number_input(key="batch_size").set_value(16).run()
     at.button(key="train").click().run()
     assert not at.error

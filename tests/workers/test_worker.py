@@ -300,8 +300,27 @@ def events_last(events) -> Checkpoint:
     return [e for e in events if isinstance(e, Checkpoint) and e.full][-1]
 
 
-def test_silence_is_longer_than_a_heartbeat() -> None:
-    assert SILENCE > 3
+def test_a_worker_in_a_long_step_is_heard_twice_before_it_would_count_as_gone(store, monkeypatch) -> None:
+    waits: list[float] = []
+
+    class Impatient(threading.Event):
+        def wait(self, timeout=None) -> bool:
+            if timeout is None:
+                return super().wait()
+            waits.append(timeout)
+            return super().wait(0.01)
+
+    claim = claimed(store)
+    monkeypatch.setattr(worker.threading, "Event", Impatient)
+    with worker._Heart(store, "w") as heart:
+        heart.claim = claim
+        later = time.time() + 2 * SILENCE
+        monkeypatch.setattr(time, "time", lambda: later)
+        since = len(waits)
+        until(lambda: len(waits) > since + 2)
+        assert presence.mark_lost(store) == []
+        assert presence.workers(store) == {os.getpid(): claim.run.id}
+    assert 2 * max(waits) < SILENCE
 
 
 @pytest.mark.parametrize("how", ["a full checkpoint is due", "a stop is wanted"])
