@@ -6,15 +6,20 @@ import json
 import math
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.words import data_sets
+from resnet_viz.runs import presence
+from resnet_viz.runs.rows import Run
+from resnet_viz.runs.store import Store
 
 
 class FileError(UserError):
@@ -56,6 +61,14 @@ def writable(path: Path | None) -> Path | None:
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise FileError(f"{str(path)!r} can't be written to; look at its rights, or name another file.")
     return path
+
+
+def say_why_they_wait(store: Store, runs: Iterable[Run], said: str = "") -> str:
+    """Say on standard error why no worker takes the runs that wait, unless it was ``said``; returns what has been said."""
+    sentence = presence.complaint(store) if any(run.status == "queued" for run in runs) else ""
+    if sentence and sentence != said:
+        tqdm.write(f"resnet_viz: {sentence}", file=sys.stderr)
+    return sentence or said
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from resnet_viz.cli.output import print_json, writable, write_text
+from resnet_viz.cli.output import print_json, say_why_they_wait, writable, write_text
 from resnet_viz.cli.train import result_line
 from resnet_viz.nets import refs
 from resnet_viz.runs.schema import disk_cap
@@ -45,12 +45,14 @@ def add_parsers(commands: Any) -> None:
 def runs(options: argparse.Namespace) -> int:
     """A line a run; all of one; or delete one."""
     store = Store()
+    unreadable = {run.id: run for run in store.unreadable()}
     if options.delete:
-        run = store.run(options.delete)
+        run = unreadable.get(options.delete) or store.run(options.delete)
         store.delete(run.id)
         print(f"Deleted {run.id}, {run.name}: its curves and {run.bytes / 1e6:.1f} MB of checkpoints.")
         return 0
-    for run in [store.run(options.run)] if options.run else store.runs():
+    listed = [store.run(options.run)] if options.run else store.runs()
+    for run in listed:
         more = {"event": "run", "name": run.name, "group": run.group, "created": run.created}
         if options.run:
             more |= {"note": run.note, "versions": run.versions, "spec": asdict(run.spec)}
@@ -62,6 +64,12 @@ def runs(options: argparse.Namespace) -> int:
             print(
                 f"{run.id}  {run.status:9} {run.step:>6}/{run.steps:<6} {tail}  {run.bytes / 1e6:6.1f} MB  {run.name}"
             )
+    for broken in () if options.run else unreadable.values():
+        if options.json:
+            print_json({"event": "run", "run": broken.id, "status": "unreadable", "message": broken.reason})
+        else:
+            print(f"{broken.id}  unreadable {'':22}  {broken.bytes / 1e6:6.1f} MB  {broken.name}: {broken.reason}")
+    say_why_they_wait(store, listed)
     return 0
 
 

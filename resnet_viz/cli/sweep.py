@@ -10,7 +10,7 @@ from pathlib import Path
 
 from resnet_viz import labs
 from resnet_viz.cli.options import add_fields, add_spec_options, fields_of, spec_of
-from resnet_viz.cli.output import print_data
+from resnet_viz.cli.output import print_data, say_why_they_wait
 from resnet_viz.data import catalogue
 from resnet_viz.labs import grids
 from resnet_viz.runs import record, sweeps
@@ -105,9 +105,11 @@ def sweep(options: argparse.Namespace) -> Iterator[Event]:
 
 
 def _as_they_end(store: Store, ids: Sequence[str]) -> Iterator[Run]:
-    waiting = list(ids)
+    waiting, said = list(ids), ""
     while waiting:
-        for run in [store.run(run_id) for run_id in waiting]:
+        runs = [store.run(run_id) for run_id in waiting]
+        said = say_why_they_wait(store, runs, said)
+        for run in runs:
             if run.status not in LIVE:
                 waiting.remove(run.id)
                 yield run

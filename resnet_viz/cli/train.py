@@ -11,7 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from resnet_viz.cli.options import add_spec_options, spec_of
-from resnet_viz.cli.output import print_data, print_json
+from resnet_viz.cli.output import print_data, print_json, say_why_they_wait
 from resnet_viz.runs.record import LIVE
 from resnet_viz.runs.rows import Run
 from resnet_viz.runs.schema import StoreError
@@ -110,11 +110,12 @@ def follow(store: Store, ids: Sequence[str], as_json: bool = False) -> None:
     seen = dict.fromkeys(ids, 0)
     runs = {run: store.run(run) for run in ids}
     bars = {r: tqdm(total=row.steps, desc=row.name, unit="step", disable=as_json) for r, row in runs.items()}
-    waiting = set(ids)
+    waiting, said = set(ids), ""
     while waiting:
         time.sleep(0.2)
-        for run in sorted(waiting):
-            row = store.run(run)
+        rows = {run: store.run(run) for run in sorted(waiting)}
+        said = say_why_they_wait(store, rows.values(), said)
+        for run, row in rows.items():
             bar = bars[run]
             bar.total = row.steps
             if row.step:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from resnet_viz.figures.numbers import log_ratio, log_values, superscript
-from resnet_viz.figures.style import SCALE, Drawing, nets
+from resnet_viz.figures.style import SCALE, Drawing, Net, nets
 from resnet_viz.runs.events import METRICS
 from resnet_viz.runs.record import Record
 
@@ -79,7 +79,8 @@ def engineer(records: Sequence[Record], lecture: bool = False) -> Drawing:
                 x=np.arange(1, logs.shape[1] + 1, dtype=np.int16), y=logs[-1].astype(np.float32), mode="lines",
                 line={"color": net.colour, "width": drawing.line - 1, "dash": net.dash}, name=net.text,
                 xaxis=f"x{axis}", yaxis=f"y{axis}", meta={"role": "vector", "net": number, "metric": metric},
-                hovertemplate="%{x}: 10^%{y:.2f}<extra>" + net.text + "</extra>",
+                hovertext=_places(net, logs.shape[1]),
+                hovertemplate="%{hovertext}: 10^%{y:.2f}<extra>" + net.text + "</extra>",
             )  # fmt: skip
             seen.append(logs[np.isfinite(logs) & (logs > -9)])
             length = max(length, logs.shape[1])
@@ -98,3 +99,9 @@ def engineer(records: Sequence[Record], lecture: bool = False) -> Drawing:
         corner = {"x": left, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
         drawing.note(advice, yshift=6, **corner)
     return drawing
+
+
+def _places(net: Net, length: int) -> list[str]:
+    """What a vector's places are called: layers, or blocks, by the names that the run kept; by number where it has neither."""
+    names = next((n for n in (net.layout.layers, [b.name for b in net.layout.blocks]) if len(n) == length), ())
+    return [name.removesuffix(".weight") for name in names] or [str(n) for n in range(1, length + 1)]

@@ -11,8 +11,6 @@ from resnet_viz.figures.numbers import log_ratio, loudness, superscript
 from resnet_viz.figures.strip import MANY, block_text, draw_boundaries, strip, ticks
 from resnet_viz.figures.style import BAND, SCALE, Drawing, Net, faint, nets
 from resnet_viz.runs.record import Record
-from resnet_viz.spec import arch
-from resnet_viz.spec.model import block_count
 
 SPAN = 5  # decades on either side of 1
 
@@ -37,10 +35,10 @@ def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
     drawn = nets(records)
     hint = "It enters at the loss and travels left. Boxes: green is louder, purple fainter."
     drawing = Drawing("Gradient at each block, against the last block", hint, lecture)
-    count, limit = max((block_count(net.first.spec.model) for net in drawn), default=1), span(drawn)
+    count, limit = max((len(net.layout.blocks) for net in drawn), default=1), span(drawn)
     rows = max(1, len(drawn))
     split = 1 - min(0.5, 0.06 + 0.15 * rows)  # the fan below, the drawings above
-    named = ticks(drawn[0].first.spec.model) if drawn else [1]
+    named = ticks(drawn[0].layout) if drawn else [1]
     drawing.axis(
         "xaxis", range=[0.5 - 0.15 * count, 0.5 + 1.12 * count], showgrid=False, anchor="y", tickvals=named,
         ticktext=[f"{'block ' if t == 1 else ''}{t}" for t in named],
@@ -55,7 +53,7 @@ def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
     drawing.shape(type="rect", xref="x domain", x0=0, x1=1, y0=-1, y1=1, **band)
     drawing.note("arrives<br>intact", name="band", x=1, xref="x domain", y=0, xanchor="right")
     if drawn:
-        draw_boundaries(drawing, drawn[0].first.spec.model)
+        draw_boundaries(drawing, drawn[0].layout)
     for number, net in enumerate(drawn):
         _strip_row(drawing, net, number)
     recorded = [_fan(drawing, net, number, limit) for number, net in enumerate(drawn)]
@@ -67,7 +65,7 @@ def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
 def _fan(drawing: Drawing, net: Net, number: int, limit: int) -> bool:
     """Add the net's line, its thin ghost at the first step, and its label; False where nothing is recorded yet."""
     steps, ratios = log_ratio(net.first, kept=True)
-    blocks = np.arange(1, block_count(net.first.spec.model) + 1, dtype=np.int16)
+    blocks = np.arange(1, len(net.layout.blocks) + 1, dtype=np.int16)
     if len(steps) > 1:
         drawing.trace(
             x=blocks, y=np.clip(ratios[0], -limit, limit).astype(np.float32), mode="lines", hoverinfo="skip",
@@ -91,19 +89,18 @@ def _fan(drawing: Drawing, net: Net, number: int, limit: int) -> bool:
 
 def _strip_row(drawing: Drawing, net: Net, number: int) -> None:
     """Add one row: image, a box for each block, arcs where a block has its skip, loss."""
-    spec = net.first.spec.model
-    blocks = arch.blocks(spec)
-    count = len(blocks)
+    count = len(net.layout.blocks)
     steps, ratios = log_ratio(net.first, kept=True)
     fill: dict[str, Any] = {"color": "rgba(128,128,128,0.25)"}
     if len(steps) and np.isfinite(ratios[-1]).any():
         fill = {"color": ratios[-1].astype(np.float32), "colorscale": SCALE, "cmin": -SPAN, "cmax": SPAN}
     hover: dict[str, Any] = {
-        "hovertext": [block_text(b) for b in blocks],
+        "hovertext": [block_text(n, block) for n, block in enumerate(net.layout.blocks, 1)],
         "hovertemplate": "%{hovertext}" + "<br>click: skip on or off" * net.skips + "<extra></extra>",
     }
     strip(
-        drawing, spec, net.colour, number, fill=fill, meta={"net": number}, name=net.text, **(hover if count <= MANY else {})
+        drawing, net.layout, net.colour, number, fill=fill, meta={"net": number}, name=net.text,
+        **(hover if count <= MANY else {}),
     )  # fmt: skip
     if net.skips:  # a generous place to click: the room under the arc
         drawing.trace(

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from resnet_viz.figures.style import GRID, OTHERS, PLAIN, QUIET, RESIDUAL, Drawing, faint, literal
+from resnet_viz.runs.layout import Layout
 from resnet_viz.runs.record import Record
-from resnet_viz.spec import arch
-from resnet_viz.spec.model import ModelSpec
 
 # Drops of more points than this are labelled, where there is room.
 LABELLED = 5
@@ -70,12 +69,12 @@ class Lesions:
 METRICS = ("drop", "random", "shuffle", "cosine", "shown", "truth", "guess")
 
 
-def read(record: Record | None, nets: Sequence[tuple[str, ModelSpec]]) -> list[Lesions]:
-    """The networks of a lab's record, each name and spec of ``nets``, in its order; of None, nothing is measured."""
+def read(record: Record | None, nets: Sequence[tuple[str, Layout]]) -> list[Lesions]:
+    """The networks of a lab's record, each name and layout of ``nets``, in its order; of None, nothing is measured."""
     found: list[Lesions] = []
     spare = iter(OTHERS)
-    for place, (name, spec) in enumerate(nets):
-        skips = spec.residual
+    for place, (name, layout) in enumerate(nets):
+        skips = layout.residual
         usual = (RESIDUAL, "circle") if skips else (PLAIN, "square-open")
         colour, symbol = usual if all(f.colour != usual[0] for f in found) else next(spare)
         dash = "solid" if skips else "dash"
@@ -94,8 +93,8 @@ def read(record: Record | None, nets: Sequence[tuple[str, ModelSpec]]) -> list[L
                 values["shuffle"].reshape(-1, 3),
                 **once,
                 guess=values["guess"].astype(int),
-                stage=np.array([b.stage for b in arch.blocks(spec)]),
-                skip=np.array([b.has_skip for b in arch.blocks(spec)]),
+                stage=np.array([block.stage for block in layout.blocks]),
+                skip=np.array([block.has_skip for block in layout.blocks]),
             )
         )
     return found

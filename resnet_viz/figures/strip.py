@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from resnet_viz.figures.style import GRID, QUIET, Drawing
-from resnet_viz.spec import arch
-from resnet_viz.spec.model import ModelSpec
+from resnet_viz.runs.layout import Block, Layout
 
 MANY = 60  # past so many blocks arcs are coarser and edges thinner
 
@@ -22,7 +21,7 @@ def box_width(count: int) -> float:
 
 def strip(
     drawing: Drawing,
-    spec: ModelSpec,
+    layout: Layout,
     colour: str,
     row: int = 0,
     *,
@@ -36,8 +35,7 @@ def strip(
     ``fill``: the boxes' marker colour (and scale); ``meta``: what else their traces carry beside {"role"}; ``boxes``: more
     properties of the boxes' trace.
     """
-    blocks = arch.blocks(spec)
-    count = len(blocks)
+    count = len(layout.blocks)
     wide = box_width(count)
     between = np.arange(0.5, count + 1)  # a line from box to box
     dashes = np.stack([between - 0.5 + wide / 2, between + 0.5 - wide / 2, np.full(count + 1, np.nan)], 1)
@@ -46,15 +44,15 @@ def strip(
     level = np.full(dashes.size, -row, np.int16)
     drawing.trace(x=dashes.ravel().astype(np.float32), y=level, line={"color": colour, "width": 1.5}, **line)
     for on in (True, False):
-        members = [b.number for b in blocks if b.has_skip == on]
-        if spec.residual and members:
+        members = [n for n, block in enumerate(layout.blocks, 1) if block.has_skip == on]
+        if layout.residual and members:
             style = {"color": colour, "width": 1.8} if on else {"color": QUIET, "width": 1, "dash": "dot"}
             arcs = _arcs(members, -row, 9 if count <= MANY else 3)
             drawing.trace(x=arcs[0], y=arcs[1], line=style, meta={"role": "arcs", **meta, "on": on}, **line)
     drawing.trace(
         "bar", x=np.arange(1, count + 1, dtype=np.int16), y=np.full(count, 0.44, np.float32), base=-row - 0.22, width=wide,
         yaxis=yaxis, marker={**fill, "line": {"color": colour, "width": 1.4 if count <= MANY else 0.5}, "cornerradius": 2},
-        meta={"role": "box", **meta, "skips": spec.residual}, **boxes,
+        meta={"role": "box", **meta, "skips": layout.residual}, **boxes,
     )  # fmt: skip
 
 
@@ -66,25 +64,25 @@ def _arcs(numbers: Sequence[int], base: float, points: int) -> tuple[np.ndarray,
     return x.astype(np.float32), y.astype(np.float32)
 
 
-def block_text(block: arch.Block) -> str:
+def block_text(number: int, block: Block) -> str:
     """What one reads when pointing at a block: its number, channels and size in cells."""
-    return f"block {block.number}: {block.cout} channels, {block.size_out}×{block.size_out}"
+    return f"block {number}: {block.channels} channels, {block.size}×{block.size}"
 
 
-def boundaries(spec: ModelSpec) -> list[float]:
+def boundaries(layout: Layout) -> list[float]:
     """The x between two blocks where a stage ends and the next begins."""
-    return [b.number - 0.5 for a, b in pairwise(arch.blocks(spec)) if a.stage != b.stage]
+    return [n + 0.5 for n, (a, b) in enumerate(pairwise(layout.blocks), 1) if a.stage != b.stage]
 
 
-def draw_boundaries(drawing: Drawing, spec: ModelSpec) -> None:
+def draw_boundaries(drawing: Drawing, layout: Layout) -> None:
     """Dotted lines between the stages, from top to bottom."""
-    for boundary in boundaries(spec):
+    for boundary in boundaries(layout):
         line = {"color": GRID, "width": 1, "dash": "dot"}
         drawing.shape(type="line", x0=boundary, x1=boundary, yref="paper", y0=0, y1=1, line=line, layer="below")
 
 
-def ticks(spec: ModelSpec) -> list[int]:
+def ticks(layout: Layout) -> list[int]:
     """The blocks that an axis names: the first of every stage, and the last."""
-    count = len(arch.blocks(spec))
-    starts = [1, *(round(b + 0.5) for b in boundaries(spec))]
+    count = len(layout.blocks)
+    starts = [1, *(round(b + 0.5) for b in boundaries(layout))]
     return sorted({*(s for s in starts if s == 1 or count - s >= count / 20), count})

@@ -9,6 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from resnet_viz.runs.layout import Layout
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.words.twins import called
@@ -69,9 +70,14 @@ class Net:
         return self.records[0]
 
     @property
+    def layout(self) -> Layout:
+        """Its blocks and layers, as its first run kept them."""
+        return self.first.layout
+
+    @property
     def skips(self) -> bool:
-        """Whether it is a residual network."""
-        return self.first.spec.model.residual
+        """Whether it is built with skips."""
+        return self.layout.residual
 
 
 def _seedless(spec: RunSpec) -> RunSpec:

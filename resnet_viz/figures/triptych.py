@@ -11,6 +11,7 @@ from resnet_viz.figures.maps import CLEAR, STAY, limit, outline, pane, square
 from resnet_viz.figures.overlay import SCALES
 from resnet_viz.figures.strip import block_text, box_width, draw_boundaries, strip, ticks
 from resnet_viz.figures.style import PLAIN, QUIET, RESIDUAL, Drawing, faint, literal, shortened
+from resnet_viz.runs.layout import layout_of
 from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.words.numbers import percent
@@ -35,25 +36,25 @@ def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: tuple[str, 
 
     ``chosen``: the block to mark, 0 for the stem. ``guess``: the likeliest class and its probability, behind the last block.
     """
-    blocks, tint = arch.blocks(spec), colour(spec)
-    count = len(blocks)
+    layout, tint = layout_of(spec), colour(spec)
+    count = len(layout.blocks)
     hint = "Click a block to look into it." + " Bars: branch share ‖F(x)‖ ÷ ‖x‖." * spec.residual
     drawing = Drawing("The network", hint)
-    named = ticks(spec)
+    named = ticks(layout)
     drawing.axis(
         "xaxis", range=[-0.6, count + 0.7], showgrid=False, anchor="y", fixedrange=True,
         tickvals=[0, *named], tickangle=0, ticktext=["stem", *(f"{'block ' if t == 1 and count < 16 else ''}{t}" for t in named)],
     )  # fmt: skip
     drawing.axis("yaxis2", range=[-0.45, 0.75], domain=[0.56, 1], visible=False, fixedrange=True, anchor="x")
     drawing.layout |= {"barmode": "overlay", "margin": {"l": 64, "r": 124, "t": 4, "b": 34}}
-    draw_boundaries(drawing, spec)
+    draw_boundaries(drawing, layout)
     fills = [faint(tint, 0.85) if n == chosen else "rgba(128,128,128,0.25)" for n in range(count + 1)]
     hover: dict[str, Any] = {
-        "hovertext": [block_text(b) for b in blocks],
+        "hovertext": [block_text(n, block) for n, block in enumerate(layout.blocks, 1)],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }
     strip(
-        drawing, spec, tint, fill={"color": fills[1:]}, meta={}, customdata=[b.number for b in blocks], **STAY, **hover
+        drawing, layout, tint, fill={"color": fills[1:]}, meta={}, customdata=list(range(1, count + 1)), **STAY, **hover
     )  # fmt: skip
     drawing.trace(
         "bar", x=[0], y=[0.44], base=-0.22, width=box_width(count), yaxis="y2", customdata=[0], meta={"role": "box"},

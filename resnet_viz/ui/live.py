@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import streamlit as st
 from resnet_viz.data import catalogue
 from resnet_viz.figures.depth import ENGINEER
 from resnet_viz.nets import refs
+from resnet_viz.runs import presence
 from resnet_viz.runs.record import Record, Series, load
 from resnet_viz.runs.rows import Run
 from resnet_viz.runs.store import RESUMABLE, Store
@@ -23,6 +23,8 @@ from resnet_viz.workers import engine
 
 # Seconds between two looks at a live run.
 TICK = 0.4
+# Bytes of series that a session keeps read; a run of 56 layers with all its vectors takes about 5 MB.
+KEPT = 64e6
 CURVES = ("loss", "val_accuracy", "grad_block")
 
 
@@ -68,27 +70,37 @@ def choose_recording(**options: Any) -> None:
     )
 
 
-def _grown(found: Series, more: Series) -> Series:
+def _grown(known: Series, more: Series) -> Series:
     if not len(more[0]):
-        return found
-    return (np.concatenate([found[0], more[0]]), np.concatenate([found[1], more[1]])) if len(found[0]) else more
+        return known
+    return (np.concatenate([known[0], more[0]]), np.concatenate([known[1], more[1]])) if len(known[0]) else more
 
 
 def record(run: Run, metrics: Iterable[str]) -> Record:
-    """The run's record; of a run this session has seen before, only what is new is read."""
-    cache = st.session_state.setdefault("records", {})
-    attempt, known = cache.get(run.id, (run.attempt, None))
-    series: dict[str, Series] = dict(known.series) if known and attempt == run.attempt else {}
+    """The run's record; of a run this session has seen before, only what is new is read.
+
+    A session keeps at most KEPT bytes of series, this run's and those it looked at last.
+    """
+    cache: dict[str, tuple[int, dict[str, Series]]] = st.session_state.setdefault("records", {})
+    attempt, series = cache.pop(run.id, (run.attempt, {}))
+    if attempt != run.attempt:
+        series = {}
     for metric in metrics:
-        found = series.get(metric)
-        after = int(found[0][-1]) if found else 0
-        more = store().series(run.id, metric, after)
-        if found or len(more[0]):
-            series[metric] = _grown(found, more) if found else more
+        known = series.get(metric)
+        more = store().series(run.id, metric, int(known[0][-1]) if known else 0)
+        if known or len(more[0]):
+            series[metric] = _grown(known, more) if known else more
+    cache[run.id] = (run.attempt, series)
+    sizes = {name: sum(a.nbytes for pair in kept.values() for a in pair) for name, (_, kept) in cache.items()}
+    for oldest in list(cache)[:-1]:
+        if sum(sizes.values()) <= KEPT:
+            break
+        del cache[oldest], sizes[oldest]
     info = {"created": run.created, "note": run.note, **run.versions}
-    fresh = Record(run.id, run.spec, run.status, run.name, run.step, run.steps, run.message, run.result, info, series)
-    cache[run.id] = (run.attempt, fresh)
-    return replace(fresh, series={m: series[m] for m in metrics if m in series})
+    return Record(
+        run.id, run.spec, run.status, run.name, run.step, run.steps, run.message, run.result, info,
+        {m: series[m] for m in metrics if m in series}, run.layout,
+    )  # fmt: skip
 
 
 def metrics_for(tab: str | None) -> tuple[str, ...]:
@@ -143,9 +155,16 @@ def progress(run: Run) -> None:
         st.progress(share, f"{name}: {run.status} at step {run.step:,}")
 
 
+def complain(runs: Sequence[Run]) -> None:
+    """Why no worker takes the runs that wait, where that is known: what is wrong, and where the log is."""
+    if any(run.status == "queued" for run in runs) and (sentence := presence.complaint(store())):
+        st.error(sentence)
+
+
 def how_far(runs: Sequence[Run]) -> None:
     """What went wrong; each net's progress, and the buttons, while there is something to go on with."""
     messages(runs)
+    complain(runs)
     if not any(run.live or run.status in RESUMABLE for run in runs):
         return
     *bars, last = st.columns([3] * len(runs) + [2], vertical_alignment="center", gap="medium")

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resnet_viz.cli import main
+from resnet_viz.cli import main, train
 from resnet_viz.cli.options import spec_of
 from resnet_viz.nets import refs
+from resnet_viz.runs import presence
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.run import RunSpec, from_json
 
@@ -192,3 +193,39 @@ def test_twins_end_in_a_line_of_json_each() -> None:
     assert "freed" in call("prune", "--cap", "0")
     call("runs", "--delete", results[0]["run"])
     assert results[0]["run"] not in call("runs")
+
+
+def test_why_a_run_waits_is_said_once_and_where_the_log_is(monkeypatch, capsys) -> None:
+    """A worker that can't start, as `engine` finds it; then one that can."""
+    store = Store()
+    monkeypatch.setattr(train.engine, "supervise", lambda *_args, **_options: None)
+    looks = iter(range(100))
+
+    def pass_time(_) -> None:
+        look = next(looks)
+        if look == 0:
+            presence.complain(store, "A worker failed: no torch. Its log is /there/worker.log.")
+        if look == 3:
+            store.claim("w").end("finished", result={"test_accuracy": 0.5})
+
+    monkeypatch.setattr(train.time, "sleep", pass_time)
+    assert main.main(["train", "--depth", "8"]) == 0
+    assert capsys.readouterr().err.count("no torch. Its log is /there/worker.log") == 1
+    store.create([(RunSpec(), 1)])
+    main.main(["runs"])
+    assert "no torch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["RESNET_VIZ_DISK_GB", "RESNET_VIZ_WORKERS"])
+@pytest.mark.parametrize("value", ["abc", "-1", "nan", "inf"])
+def test_a_setting_that_is_no_number_is_one_sentence(monkeypatch, capsys, name, value) -> None:
+    monkeypatch.setenv(name, value)
+    command = ["prune"] if name == "RESNET_VIZ_DISK_GB" else ["train", "--depth", "8"]
+    assert main.main(command) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"resnet_viz: {name}={value} is not a number from 0 up; set it to one, such as ")
+    assert len(error.splitlines()) == 1
+    assert Store().runs() == []
+    if name == "RESNET_VIZ_DISK_GB":
+        assert main.main(["work"]) == 2
+        assert main.main(["runs"]) == 0, "commands that do not ask for it go on"

@@ -14,6 +14,7 @@ from resnet_viz.figures import lesion as figures
 from resnet_viz.labs import lesion, run_of
 from resnet_viz.nets import models, refs, weights
 from resnet_viz.runs.events import Point, Result
+from resnet_viz.runs.layout import layout_of
 from resnet_viz.runs.record import load
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.arch import blocks as facts
@@ -187,7 +188,8 @@ def test_the_command_line_ends_in_the_result_and_keeps_what_charts_read(tmp_path
     (record,) = load(file)
     assert record.spec.lab == LesionSpec(TWINS, 40, 1)
     nets = figures.read(
-        record, [(ref, ModelSpec(depth=20, shortcut=s)) for ref, s in zip(TWINS, ("identity", "none"), strict=True)]
+        record,
+        [(ref, layout_of(ModelSpec(depth=20, shortcut=s))) for ref, s in zip(TWINS, ("identity", "none"), strict=True)],
     )
     for net, told in zip(nets, last["nets"], strict=True):
         assert net.single[:, 1].tolist() == pytest.approx(told["without"])

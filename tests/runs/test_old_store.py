@@ -105,7 +105,7 @@ def test_its_labs_draw(store) -> None:
     record = store.record(LESION)
     assert isinstance(record.spec.lab, LesionSpec)
     assert record.spec.lab.images == 64
-    nets = lesion.read(record, [(run.name, run.spec.model) for run in map(store.run, (RESIDUAL, PLAIN))])
+    nets = lesion.read(record, [(run.name, layout_of(run.spec.model)) for run in map(store.run, (RESIDUAL, PLAIN))])
     assert [net.undisturbed for net in nets] == pytest.approx([0.234375, 0.296875])
     assert lesion.singles(nets, 10).figure().data
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from resnet_viz.runs.rows import Run
+from resnet_viz.runs.rows import Run, Unreadable
 
 TICKED = "runs_ticked"  # in the session: ids of the runs that are ticked
 
@@ -31,6 +31,17 @@ def row(run: Run) -> dict[str, Any]:
         "started": datetime.datetime.fromtimestamp(run.created),
         "MB": run.bytes / 1e6,
         "note": run.note,
+    }
+
+
+def unreadable_row(run: Unreadable) -> dict[str, Any]:
+    """A run that can't be read as a line of its own table."""
+    return {
+        "name": run.name,
+        "status": "unreadable",
+        "why": run.reason,
+        "started": datetime.datetime.fromtimestamp(run.created),
+        "MB": run.bytes / 1e6,
     }
 
 
