@@ -57,10 +57,7 @@ def answer(group: str, lecture: bool) -> None:
     runs = store.runs(group) if group else []
     if not runs:
         label = f"Recorded: {live.recordings()[recording]}."
-        say(
-            verdict(shipped),
-            label if not group else "Those runs were deleted, or can't be read (see Runs); this pair is recorded.",
-        )
+        say(verdict(shipped), "Those runs are gone or unreadable (see Runs); this is recorded." if group else label)
         draw(shipped, lecture=lecture, bet=bet, replay=True)
         return
     going = not live.settled(runs)
