@@ -15,11 +15,11 @@ from tqdm import tqdm
 
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
-from resnet_viz.spec.run import RunSpec
-from resnet_viz.words import data_sets
 from resnet_viz.runs import presence
 from resnet_viz.runs.rows import Run
 from resnet_viz.runs.store import Store
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.words import data_sets
 
 
 class FileError(UserError):

@@ -17,7 +17,7 @@ from resnet_viz.runs.record import Record, Series, load
 from resnet_viz.runs.rows import Run
 from resnet_viz.runs.store import RESUMABLE, Store
 from resnet_viz.ui.link import link, linked
-from resnet_viz.ui.say import misread, plain
+from resnet_viz.ui.say import complain, misread, plain
 from resnet_viz.words.twins import called
 from resnet_viz.workers import engine
 
@@ -155,16 +155,16 @@ def progress(run: Run) -> None:
         st.progress(share, f"{name}: {run.status} at step {run.step:,}")
 
 
-def complain(runs: Sequence[Run]) -> None:
+def say_why_they_wait(runs: Sequence[Run]) -> None:
     """Why no worker takes the runs that wait, where that is known: what is wrong, and where the log is."""
     if any(run.status == "queued" for run in runs) and (sentence := presence.complaint(store())):
-        st.error(sentence)
+        complain(sentence)
 
 
 def how_far(runs: Sequence[Run]) -> None:
     """What went wrong; each net's progress, and the buttons, while there is something to go on with."""
     messages(runs)
-    complain(runs)
+    say_why_they_wait(runs)
     if not any(run.live or run.status in RESUMABLE for run in runs):
         return
     *bars, last = st.columns([3] * len(runs) + [2], vertical_alignment="center", gap="medium")

@@ -85,7 +85,7 @@ def progress(run: Run) -> None:
     """How far a lab is, its buttons while it can be stopped or begun again, and why it ended early."""
     if run.message and not run.live:
         st.warning(plain(run.message))
-    live.complain([run])
+    live.say_why_they_wait([run])
     if not (run.live or run.status in RESUMABLE):
         return
     left, right = st.columns([4, 1], vertical_alignment="center")

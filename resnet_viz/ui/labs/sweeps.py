@@ -22,7 +22,7 @@ from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
 from resnet_viz.spec.values import data_of
 from resnet_viz.ui.controls import DEPTHS, draw, draw_data
-from resnet_viz.ui.live import complain, duration
+from resnet_viz.ui.live import duration, say_why_they_wait
 from resnet_viz.words import sweeps as sweep_words
 from resnet_viz.workers import engine
 
@@ -131,7 +131,7 @@ def progress(store: Store, runs: Sequence[Run]) -> None:
         for run in which:
             store.want(run.id, what)
 
-    complain(runs)
+    say_why_they_wait(runs)
     bar, button = st.columns([5, 1], vertical_alignment="center")
     share = sum(min(1.0, r.step / max(1, r.steps)) for r in runs) / len(runs)
     if live:
