@@ -9,7 +9,8 @@ from resnet_viz.spec.model import ModelSpec
 from resnet_viz.ui import controls
 from resnet_viz.ui.frame import chart, fragment, frame
 from resnet_viz.ui.labs import gradients
-from resnet_viz.ui.say import check_link, complain, say
+from resnet_viz.ui.link import follow_form, twins_query, write_form
+from resnet_viz.ui.say import complain, misread, say
 from resnet_viz.words import gradients as words
 
 
@@ -103,18 +104,21 @@ VIEWS = {"Fan": draw_fan, "Norms": draw_norms, "Shattering": draw_shattering, "P
 
 
 with frame("Gradients"):
-    st.session_state.setdefault("no_skip", st.query_params.get("no_skip", ""))
+    for sentence in follow_form(view="Fan", images="noise", kind=gradients.NETS[0]):
+        complain(sentence)
     left, right = st.columns([0.77, 0.23], gap="medium")
     with left:
         headline = st.container()  # unlike an empty place, it keeps the old sentence until there is a new one
-        check_link("view", VIEWS, "Fan")
+        if st.session_state["view"] not in VIEWS:
+            misread("view", st.session_state["view"], "Fan")
+            st.session_state["view"] = "Fan"
         view = st.segmented_control(
             "View",
             list(VIEWS),
             default="Fan",
             required=True,
             key="view",
-            bind="query-params",
+            persist_state="session",
             label_visibility="collapsed",
         )
     with right, st.container(key="controls"):
@@ -126,10 +130,12 @@ with frame("Gradients"):
             if st.button(
                 "Train these nets", width="stretch", help="Takes depth, norm, start, seed and skips to Twins."
             ):
-                st.switch_page("pages/twins.py", query_params={})
+                st.switch_page("pages/twins.py", query_params=twins_query())
     *setting, complaint = gradients.chosen()
     with left:
         if complaint:
             complain(complaint)
         VIEWS[view](*setting)
         gradients.explain(view)
+    usual = {"view": "Fan", "images": "noise", "kind": gradients.NETS[0]}
+    write_form(**{key: st.session_state.get(key, "") for key in usual if st.session_state.get(key) != usual[key]})

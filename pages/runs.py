@@ -5,9 +5,10 @@ import streamlit as st
 from resnet_viz import figures
 from resnet_viz.runs.schema import disk_cap
 from resnet_viz.spec.values import values_of
-from resnet_viz.ui import controls, live
+from resnet_viz.ui import live
 from resnet_viz.ui.frame import chart, fragment, frame
 from resnet_viz.ui.labs import shown as lab
+from resnet_viz.ui.link import form_query
 from resnet_viz.ui.runs import actions
 from resnet_viz.ui.runs.table import ticked
 from resnet_viz.ui.say import plain
@@ -64,8 +65,8 @@ def buttons(picked) -> None:
             lab.open_run(first)
         alone = len(picked) == 1 and first.kind == "train"
         if alone and st.button("Train again, with changes", icon=":material/replay:", key="again"):
-            controls.apply(values_of(first.spec))
-            st.switch_page("pages/twins.py", query_params={})
+            show = st.session_state.get("show", "")
+            st.switch_page("pages/twins.py", query_params=form_query(values_of(first.spec), show=show))
         actions.take_along(picked)
         if st.button("Delete", icon=":material/delete:", key="delete"):
             actions.ask_to_delete([run.id for run in picked])

@@ -28,3 +28,18 @@ METRICS = {"rate": "lr", "pictures": "images"}
 def upgraded(part: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a part ("model", "data", "train" or "lab") under today's names."""
     return {RENAMED[part].get(name, name): value for name, value in values.items()}
+
+
+# Query parameters of links.
+LINKS = {
+    **{old: new for names in RENAMED.values() for old, new in names.items() if names is not RENAMED["lab"]},
+    "decay": "weight_decay",
+    "smoothing": "label_smoothing",
+    "bn": "reestimate_bn",
+    "off": "no_skip",
+}
+
+
+def upgraded_link(query: Mapping[str, str]) -> dict[str, str]:
+    """Query parameters under today's names."""
+    return {LINKS.get(name, name): text for name, text in query.items()}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from resnet_viz.spec.data import DataSpec
-from resnet_viz.spec.fields import Row, default_of, from_value, rows, to_value
+from resnet_viz.spec.checks import SpecError, quote, require
+from resnet_viz.spec.data import DATASETS, DataSpec
+from resnet_viz.spec.fields import KINDS, Row, default_of, from_value, item_type, rows, to_value, types
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
-from resnet_viz.spec.train import TrainSpec
+from resnet_viz.spec.train import MACHINE, TrainSpec
+from resnet_viz.spec.upgrade import upgraded_link
 
 PARTS: dict[str, type] = {"model": ModelSpec, "data": DataSpec, "train": TrainSpec}
 # Taken from the data, or said by the control "data".
@@ -69,3 +71,83 @@ def values_of(spec: RunSpec) -> dict[str, Any]:
         **values,
         "shortcut": model.shortcut if model.residual else usual_shortcut(model.family),
     }
+
+
+# Links: one text a control, and only for what is not at its default.
+
+
+def to_link(values: Mapping[str, Any]) -> dict[str, str]:
+    """The query parameters that carry values: their keys and texts, without those at their defaults."""
+    return {name: _text(values[name]) for name in DEFAULTS if name in values and values[name] != DEFAULTS[name]}
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def from_link(query: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """The values that query parameters carry, and a sentence for each that can't be taken; others' parameters are passed over.
+
+    Links of older versions are read, too: their names, and labels in place of values.
+    """
+    values, refused = {}, []
+    for name, text in upgraded_link(query).items():
+        if name not in DEFAULTS:
+            continue
+        try:
+            values[name] = _read(name, text)
+        except SpecError as error:
+            refused.append(f"Of the link: {error}")
+    return values, refused
+
+
+def _read(name: str, text: str) -> Any:
+    if name in ("data", "nets"):
+        choices: Mapping[Any, str] = NETS if name == "nets" else dict.fromkeys(DATASETS, "")
+        return _choice(text.partition(":")[0], choices, name.capitalize()) and text
+    part, entry = CONTROLS[name]
+    cls = PARTS[part]
+    kind = types(cls)[name]
+    if item_type(kind) is not None:
+        from_value(cls, name, text)
+        return text
+    if kind is bool:
+        require(text in ("true", "false"), f"{entry.label} is true or false, not {quote(text)}.")
+        return text == "true"
+    if entry.choices:
+        return _choice(text, entry.choices, entry.label)
+    try:
+        value = kind(text)
+    except (ValueError, OverflowError):
+        raise SpecError(f"{entry.label} takes {KINDS[kind]}, not {quote(text)}.") from None
+    outside = entry.outside(value)
+    require(not outside, f"{entry.label} {quote(text)} {outside}.")
+    return value
+
+
+def _choice(text: str, choices: Mapping[Any, str], label: str) -> Any:
+    """The choice of this value, or of this label."""
+    chosen = next((value for value, shown in choices.items() if text in (str(value), shown)), None)
+    require(chosen is not None, f"{label} {quote(text)} is not known; choose one of {', '.join(map(str, choices))}.")
+    return chosen
+
+
+# What differs between what is shown and what is asked for.
+
+
+def differences(shown: RunSpec, asked: RunSpec) -> list[tuple[str, str, str]]:
+    """Label, value shown and value asked for, of each control in which two runs differ; what a machine decides is passed over."""
+    theirs, ours = values_of(shown), values_of(asked)
+    labels = {"data": "Data"} | {name: entry.label for name, (_, entry) in CONTROLS.items() if name not in MACHINE}
+    return [
+        (label, _shown(name, theirs[name]), _shown(name, ours[name]))
+        for name, label in labels.items()
+        if theirs[name] != ours[name]
+    ]
+
+
+def _shown(name: str, value: Any) -> str:
+    choices = CONTROLS[name][1].choices if name in CONTROLS else None
+    if choices and value in choices:
+        return choices[value]
+    return "none" if value == "" else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,6 +1,6 @@
 """The controls of a training run, drawn from the table in the specs (`spec.fields`); presets; what the next run costs.
 
-Every control is bound to the URL under its field's name, so a link carries the whole setting, the seed included.
+Every control stands in the URL under its field's name (`ui.link`), so a link carries the whole setting, the seed included.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import streamlit as st
 from resnet_viz.data import catalogue, download
 from resnet_viz.runs.store import Store
 from resnet_viz.spec import arch
+from resnet_viz.spec.checks import SpecError, quote
 from resnet_viz.spec.data import AUGMENTATIONS
 from resnet_viz.spec.fields import TABS, Row, item_type, rows, types
-from resnet_viz.spec.model import IMAGENET_DEPTHS
+from resnet_viz.spec.model import IMAGENET_DEPTHS, block_count
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.values import CONTROLS, DEFAULTS, NETS, PARTS, residual_spec, usual_shortcut
 from resnet_viz.ui.live import duration
@@ -105,11 +106,11 @@ def _number(entry: Row, kind: type, label: str, default: Any, **options: Any) ->
 
 
 def _bound(key: str) -> dict[str, Any]:
-    return {"key": key, "bind": "query-params", "persist_state": "session"}
+    return {"key": key, "persist_state": "session"}
 
 
 def _draw(name: str, **options: Any) -> None:
-    """A control of the form, bound to the URL."""
+    """A control of the form."""
     draw(PARTS[CONTROLS[name][0]], name, DEFAULTS[name], **_bound(name), **options)
 
 
@@ -137,6 +138,11 @@ def draw_main() -> None:
     st.select_slider(CONTROLS["depth"][1].label, depths, shown, **_bound("depth"))
     if new := st.session_state.pop("new_data", None):
         st.session_state["data"] = new
+    if current()["data"] not in data_names():
+        st.session_state["complaint"] = (
+            f"The data set {quote(current()['data'])} is not on this machine; bring it with Your data, or choose another."
+        )
+        st.session_state["data"] = DEFAULTS["data"]
     left, right = st.columns(2)
     with left:
         draw_data(**_bound("data"))
@@ -150,11 +156,9 @@ def draw_main() -> None:
 
 def draw_skips() -> None:
     """Which skips the next net trains without, chosen by clicks on its drawing; kept in the URL like every control."""
-    off = st.session_state.setdefault("no_skip", st.query_params.get("no_skip", ""))
+    off = st.session_state.setdefault("no_skip", "")
     if not off:
-        st.query_params.pop("no_skip", None)
         return
-    st.query_params["no_skip"] = off
     left, right = st.columns([3, 1], vertical_alignment="center")
     left.text(f"Next net: skip off at block {off[:60].replace('.', ', ')}")
     right.button("All on", on_click=st.session_state.update, kwargs={"no_skip": ""}, key="all_on", type="tertiary")
@@ -203,7 +207,16 @@ def costs(store: Store) -> str:
 
 
 def toggle_skip(block: int) -> None:
-    """Switch the skip of a block (from 1) off, or on again."""
+    """Switch the skip of a block (from 1) off, or on again; of a block that the form's net has not, say so."""
+    try:
+        count = block_count(residual_spec(current() | {"no_skip": ""}).model)
+    except (SpecError, KeyError):
+        return
+    if block > count:
+        st.session_state["complaint"] = (
+            f"The form's net has {count} blocks, and no block {block}: set the form to what is shown first."
+        )
+        return
     off = set(filter(str.isdecimal, str(current()["no_skip"]).split(".")))
     off ^= {str(block)}
     st.session_state["no_skip"] = ".".join(sorted(off, key=int))

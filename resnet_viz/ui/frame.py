@@ -52,6 +52,7 @@ def frame(title: str) -> Iterator[None]:
     """A whole page stands inside: ``with frame("Runs"):``. Sets title, wide layout and style; says what fails, see `guarded`."""
     _begin_at_app()
     st.set_page_config(page_title=f"{title} · ResNet Viz", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
+    st.session_state["previous page"], st.session_state["page"] = st.session_state.get("page"), title
     st.html(f"<style>{CSS}</style>")
     serve(Path(plotly.__file__).parent / "package_data" / "plotly.min.js")
     serve(STAGE / "stage.js")

@@ -1,12 +1,14 @@
-"""Choices that stand in the URL, so that a link carries them."""
+"""What stands in the URL, so that a link, Back and a reload bring the same page."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import streamlit as st
+
+from resnet_viz.spec.values import DEFAULTS, from_link, to_link
 
 T = TypeVar("T")
 
@@ -27,3 +29,48 @@ def link(key: str, value: str, default: str) -> None:
         st.query_params.pop(key, None)
     else:
         st.query_params[key] = value
+
+
+# The form of a run: all its controls in one parameter each, written at once, for each write is a step in the browser's history.
+# No widget of such a page may be bound to the URL by Streamlit: bound parameters can't be written together with others.
+
+
+def follow_form(**more: str | bool) -> list[str]:
+    """Take the form from the URL where somebody followed a link or went back; returns what can't be taken, in sentences.
+
+    ``more``: what else stands in session and URL, key = default. Who comes from another page by its name alone, without a
+    parameter, finds the form as it was. Call it before the widgets are drawn, and `write_form` behind them.
+    """
+    query = st.query_params.to_dict()
+    came = st.session_state.get("previous page") != st.session_state.get("page")
+    for key, default in more.items():
+        st.session_state.setdefault(key, default)
+    if query == st.session_state.get("written form") or (came and not query):
+        return []
+    values, refused = from_link(query)
+    st.session_state.update(DEFAULTS | values)
+    for key, default in more.items():
+        st.session_state[key] = query.get(key, default) if isinstance(default, str) else query.get(key) == "true"
+    return refused
+
+
+def form_query(values: Mapping[str, object], **more: str | bool) -> dict[str, str]:
+    """The query parameters that carry a form's values; of ``more`` what is neither empty nor false."""
+    return to_link(values) | {key: text if isinstance(text, str) else "true" for key, text in more.items() if text}
+
+
+def twins_query(**more: str) -> dict[str, str]:
+    """The query parameters of Twins as form and stage stand, for who goes there; of ``more`` what is to be otherwise."""
+    return form_query(_values(), **({"show": st.session_state.get("show", "")} | more))
+
+
+def write_form(**more: str | bool) -> None:
+    """Write the form as it stands into the URL, and ``more``, as `form_query` says; nothing else stays there."""
+    query = form_query(_values(), **more)
+    st.session_state["written form"] = query
+    if query != st.query_params.to_dict():
+        st.query_params.from_dict(query)
+
+
+def _values() -> dict[str, object]:
+    return {key: st.session_state.get(key, default) for key, default in DEFAULTS.items()}

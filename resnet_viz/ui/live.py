@@ -16,7 +16,6 @@ from resnet_viz.runs import presence
 from resnet_viz.runs.record import Record, Series, load
 from resnet_viz.runs.rows import Run
 from resnet_viz.runs.store import RESUMABLE, Store
-from resnet_viz.ui.link import link, linked
 from resnet_viz.ui.say import complain, misread, plain
 from resnet_viz.words.twins import called
 from resnet_viz.workers import engine
@@ -54,11 +53,11 @@ def recorded(name: str = FIRST) -> list[Record]:
 
 
 def recording() -> str:
-    """The recorded twins that are chosen, by session or link."""
-    if (asked := linked("recorded", FIRST)) not in recordings():
+    """The recorded twins that are chosen; the first screen's where those of a link are not among them."""
+    asked = st.session_state.setdefault("recorded", FIRST)
+    if asked not in recordings():
         misread("recorded", asked, recordings()[FIRST])
         st.session_state["recorded"] = FIRST
-    link("recorded", st.session_state["recorded"], FIRST)
     return st.session_state["recorded"]
 
 

@@ -16,6 +16,7 @@ from resnet_viz.spec.lab import LesionSpec
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
+from resnet_viz.spec.values import from_link, residual_spec
 from resnet_viz.ui.runs import actions
 from resnet_viz.ui.runs.table import TICKED
 from resnet_viz.workers import engine
@@ -131,24 +132,31 @@ def test_a_note_is_kept() -> None:
 
 def test_open_shows_the_runs_group_on_its_page(monkeypatch) -> None:
     went = []
-    monkeypatch.setattr("streamlit.switch_page", lambda *a, **k: went.append(a))
+    monkeypatch.setattr("streamlit.switch_page", lambda *a, **k: went.append((a, k)))
     run = trained()[1]
     at = page(run.id)
     assert at.button(key="open").label == "Open on Twins"
     at.button(key="open").click().run()
-    assert went == [("pages/twins.py",)]
+    assert went == [(("pages/twins.py",), {"query_params": {"show": run.group}})]
     assert at.session_state["show"] == run.group
 
 
 def test_train_again_takes_the_runs_settings_to_twins(monkeypatch) -> None:
     went = []
-    monkeypatch.setattr("streamlit.switch_page", lambda *a, **k: went.append(a))
+    monkeypatch.setattr("streamlit.switch_page", lambda *a, **k: went.append((a, k)))
     spec = replace(SPEC, model=replace(SPEC.model, depth=14), train=replace(SPEC.train, lr=0.02, seed=3))
     (run,) = trained(spec)
     at = page(run.id)
     at.button(key="again").click().run()
-    assert went == [("pages/twins.py",)]
-    assert [at.session_state[key] for key in ("depth", "lr", "seed", "epochs")] == [14, 0.02, 3, 1]
+    (((page_,), options),) = went
+    assert page_ == "pages/twins.py"
+    values, refused = from_link(options["query_params"])
+    assert not refused
+    assert (
+        residual_spec(values).settled()
+        == replace(spec, data=replace(spec.data, augment=run.spec.data.augment)).settled()
+    )
+    assert values["seed"] == 3
 
 
 def test_only_one_trained_run_is_trained_again_and_labs_make_no_handout() -> None:

@@ -12,7 +12,18 @@ from resnet_viz.spec.data import AUGMENTATIONS, DataSpec
 from resnet_viz.spec.fields import default_of, item_type, rows, types
 from resnet_viz.spec.lab import LABS
 from resnet_viz.spec.run import RunSpec, from_json, to_json
-from resnet_viz.spec.values import CONTROLS, DEFAULTS, FROM_DATA, PARTS, residual_spec, values_of
+from resnet_viz.spec.train import MACHINE
+from resnet_viz.spec.values import (
+    CONTROLS,
+    DEFAULTS,
+    FROM_DATA,
+    PARTS,
+    differences,
+    from_link,
+    residual_spec,
+    to_link,
+    values_of,
+)
 
 NUMBERS = count(2)
 
@@ -49,6 +60,65 @@ def test_a_field_goes_through_the_form_unchanged(name) -> None:
     assert values_of(residual_spec(values_of(spec))) == values_of(spec)
     # A form shows numbers, texts, yes and no; and what is not changed stands at its default.
     assert {k for k, v in values_of(spec).items() if v != DEFAULTS[k]} == {name}
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_field_goes_through_a_link_unchanged_and_alone(name) -> None:
+    values = values_of(changed(CONTROLS[name][0], name))
+    query = to_link(values)
+    assert list(query) == [name]
+    assert from_link(query) == ({name: values[name]}, [])
+
+
+@pytest.mark.parametrize("values", [{"data": "own:" + "a" * 64}, {"nets": "plain"}, {"data": "cifar10"}])
+def test_data_and_nets_go_through_a_link(values) -> None:
+    assert from_link(to_link(DEFAULTS | values)) == (values, [])
+
+
+def test_a_link_of_an_older_version_is_read_labels_and_all() -> None:
+    query = {
+        "rate": "0.1",
+        "batch": "64",
+        "decay": "1e-4",
+        "bn": "false",
+        "off": "3.9",
+        "optimiser": "AdamW",
+        "show": "abc",
+    }
+    values, refused = from_link(query)
+    assert refused == []
+    assert values == {
+        "lr": 0.1, "batch_size": 64, "weight_decay": 1e-4, "reestimate_bn": False, "no_skip": "3.9", "optimizer": "adamw",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"depth": "abc"}, "Depth takes a whole number, not 'abc'"),
+        ({"lr": "nan"}, "Learning rate 'nan' is not a finite number"),
+        ({"lr": "-1"}, "Learning rate '-1' is not above 0"),
+        ({"epochs": "1e999"}, "Epochs takes a whole number"),
+        ({"no_skip": "abc"}, "Skips off 'abc' is not a list"),
+        ({"no_skip": "[]"}, "Skips off '[]' is not a list"),
+        ({"norm": "layer"}, "Norm 'layer' is not known; choose one of batch, group, none"),
+        ({"reestimate_bn": "maybe"}, "is true or false, not 'maybe'"),
+        ({"data": "imagenet"}, "Data 'imagenet' is not known"),
+        ({"nets": "x" * 1000}, "…"),
+    ],
+)
+def test_what_a_link_holds_is_taken_or_said(query, words) -> None:
+    values, (sentence,) = from_link(query | {"seed": "7"})
+    assert values == {"seed": 7}
+    assert words in sentence
+    assert len(sentence) < 200
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_what_differs_is_said_by_its_label(name) -> None:
+    found = differences(changed(CONTROLS[name][0], name), RunSpec())
+    assert [label for label, _, _ in found] == ([] if name in MACHINE else [CONTROLS[name][1].label])
+    assert all(shown != asked for _, shown, asked in found)
 
 
 @pytest.mark.parametrize("name", CONTROLS)

@@ -39,12 +39,10 @@ def model() -> ModelSpec:
 def draw_shattering_controls() -> None:
     """Which kind of nets, and the seed; the norm for those of this app."""
     check_link("kind", NETS, NETS[0])
-    st.radio("Networks", NETS, key="kind", bind="query-params")
+    st.radio("Networks", NETS, key="kind", persist_state="session")
     if st.session_state["kind"] == NETS[1]:
-        st.selectbox(
-            "Norm", list(NORMS), 0, NORMS.__getitem__, key="norm", bind="query-params", persist_state="session"
-        )
-    st.number_input("Seed", 0, None, 0, 1, key="seed", bind="query-params", persist_state="session")
+        st.selectbox("Norm", list(NORMS), 0, NORMS.__getitem__, key="norm", persist_state="session")
+    st.number_input("Seed", 0, None, 0, 1, key="seed", persist_state="session")
 
 
 def draw_controls() -> None:
@@ -53,7 +51,7 @@ def draw_controls() -> None:
         st.session_state.update(family="cifar", order="original", shortcut="identity")
     if controls.current()["depth"] not in DEPTHS:
         st.session_state["depth"] = min(DEPTHS, key=lambda d: abs(d - controls.current()["depth"]))
-    bound: dict[str, Any] = {"bind": "query-params", "persist_state": "session"}
+    bound: dict[str, Any] = {"persist_state": "session"}
     st.select_slider("Depth", DEPTHS, DEFAULTS["depth"], key="depth", **bound)
     left, right = st.columns(2)
     left.selectbox("Norm", list(NORMS), 0, NORMS.__getitem__, key="norm", **bound)
@@ -61,7 +59,7 @@ def draw_controls() -> None:
         "Start", list(INITS), 0, INITS.__getitem__, key="init", help="Of residual branches; plain blocks start from He.",
         **bound,
     )  # fmt: skip
-    check_link("images", IMAGES.values(), IMAGES["noise"])
+    check_link("images", IMAGES, "noise")
     left.selectbox("Images", list(IMAGES), 0, IMAGES.__getitem__, key="images", **bound)
     right.number_input("Seed", 0, None, DEFAULTS["seed"], 1, key="seed", **bound)
 

@@ -15,6 +15,7 @@ from resnet_viz.runs.schema import StoreError
 from resnet_viz.runs.store import RESUMABLE
 from resnet_viz.spec.lab import LabSpec
 from resnet_viz.ui import live
+from resnet_viz.ui.link import twins_query
 from resnet_viz.ui.say import complain, plain
 from resnet_viz.workers import engine
 
@@ -47,7 +48,8 @@ def open_run(run: Run) -> None:
     st.session_state[key] = run.group if run.kind == "train" else run.id
     if kind := _question(run):
         st.session_state["question"] = kind
-    st.switch_page(page, query_params={})
+    shown = {key: st.session_state[key]}
+    st.switch_page(page, query_params=twins_query(**shown) if page == "pages/twins.py" else shown)
 
 
 def shown(kind: str) -> Run | None:
