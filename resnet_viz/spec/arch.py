@@ -240,6 +240,7 @@ def multiply_adds(spec: ModelSpec) -> int:
     return sum(part.multiply_adds for part in _parts(spec))
 
 
+@lru_cache(maxsize=32)
 def activation_bytes(spec: ModelSpec, itemsize: int = 4) -> int:
     """Bytes that one image keeps for the backward pass, itself included, ``itemsize`` a number, each tensor once.
 
