@@ -3,6 +3,7 @@
 import streamlit as st
 
 from resnet_viz.figures import lesion as figures
+from resnet_viz.figures import lesion_record
 from resnet_viz.files import ROOT
 from resnet_viz.runs.layout import layout_of
 from resnet_viz.ui import live
@@ -38,7 +39,7 @@ def answer(sources) -> None:
     """The sentence, how far the lab is, chart and images. Called again at every tick while it runs."""
     run = lab.shown("lesion")
     record, origin = lesions.known(sources, run)
-    nets = figures.read(record, [(s.spec.called, layout_of(s.spec)) for s in sources])
+    nets = lesion_record.read(record, [(s.spec.called, layout_of(s.spec)) for s in sources])
     view = st.session_state.get("lesion_view") or lesions.VIEWS[0]
     images = lesions.counted(record)
     say(lesions.sentence(view, nets, images), origin if record else "")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from resnet_viz.figures.landscape_record import Landscape, filled
 from resnet_viz.figures.numbers import superscript
-from resnet_viz.figures.style import GRID, OTHERS, PLAIN, QUIET, RESIDUAL, SCALE, Drawing, literal
-from resnet_viz.runs.record import Record
+from resnet_viz.figures.style import GRID, QUIET, SCALE, Drawing
 from resnet_viz.spec.lab import LandscapeSpec
 
 # Green is better than guessing, white as good, purple worse.
@@ -21,120 +19,6 @@ LOSSES = [[place, colour] for (place, _), (_, colour) in zip(SCALE, reversed(SCA
 DECADES = 6.0
 LINES = {"show": True, "color": "rgba(90,90,90,0.6)", "width": 1, "size": 0.5}  # on surfaces, every half decade
 INK = "#333333"  # on the scale's own colours, whatever the page's theme
-
-
-@dataclass(frozen=True)
-class Landscape:
-    """One network's landscape, as far as it is measured.
-
-    ``x``, ``y``: the grid's coordinates, (W,) and (H,), in 1-D y is (1,). ``loss``: (H, W) mean losses in nats; not a number
-    where not measured yet, infinite past all numbers. ``path``: (P, 2) moments of its training on the plane, at steps ``moments``
-    (P,); ``share``: of the path's variance along both axes together, of 1.
-    """
-
-    label: str
-    colour: str
-    dash: str
-    symbol: str
-    x: np.ndarray
-    y: np.ndarray
-    loss: np.ndarray
-    path: np.ndarray
-    moments: np.ndarray
-    share: float
-
-    @property
-    def measured(self) -> int:
-        """Points of the grid that are measured."""
-        return int((~np.isnan(self.loss)).sum())
-
-
-def metrics(networks: int) -> list[str]:
-    """What `read` needs of a record."""
-    names = ("loss", "skips", "path", "moments", "share")
-    return ["axes", "images", "x", "y", *(f"{place}.{name}" for place in range(networks) for name in names)]
-
-
-def marks(lab: LandscapeSpec) -> list[int]:
-    """Numbers of points at which a live chart is drawn anew: whole grids, and eighths of the way to the next finer one."""
-    sides = [size for size in lab.SIZES if size <= lab.size]
-    whole = [side**lab.dimensions for side in sides]
-    between = [a + (b - a) * k // 8 for a, b in pairwise(whole) for k in range(1, 8)]
-    return sorted({1, *whole, *between})
-
-
-def read(record: Record, names: Sequence[str]) -> list[Landscape]:
-    """The landscapes of a lab's record up to the last of `marks`, in the order of its networks; none before the first point."""
-    lab = record.spec.lab
-    assert isinstance(lab, LandscapeSpec)
-    axes = record.get("axes")[1].reshape(-1)
-    if not len(axes):
-        return []
-    ticks = [np.linspace(axes[i], axes[i + 1], lab.size) for i in (0, 2)[: lab.dimensions]]
-    x, y = ticks[0], ticks[1] if lab.dimensions == 2 else np.zeros(1)
-    found: list[Landscape] = []
-    spare = iter(OTHERS)
-    for place, name in enumerate(names):
-        once = {m: record.get(f"{place}.{m}")[1].reshape(-1) for m in ("skips", "path", "moments", "share")}
-        skips = bool(once["skips"].any())
-        usual = (RESIDUAL, "circle") if skips else (PLAIN, "square-open")
-        colour, symbol = usual if all(f.colour != usual[0] for f in found) else next(spare)
-        found.append(
-            Landscape(
-                literal(name),
-                colour,
-                "solid" if skips else "dash",
-                symbol,
-                x,
-                y,
-                _grid(record, place, x, y),
-                once["path"].reshape(-1, 2),
-                once["moments"],
-                float(once["share"].sum()),
-            )
-        )
-    return found
-
-
-def _grid(record: Record, place: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    values = [record.get(name)[1] for name in ("x", "y", f"{place}.loss")]
-    if len(y) == 1:
-        values[1] = np.zeros_like(values[0])
-    known = min(map(len, values))  # the last point may have come while the metrics were read
-    assert isinstance(record.spec.lab, LandscapeSpec)
-    count = max((mark for mark in marks(record.spec.lab) if mark <= known), default=0)
-    column, row = (
-        np.rint((v[:count] - t[0]) / max(t[-1] - t[0], 1e-12) * (len(t) - 1)).astype(int)
-        for v, t in zip(values, (x, y), strict=False)
-    )
-    loss = np.full((len(y), len(x)), np.nan)
-    loss[row, column] = values[2][:count]
-    return loss
-
-
-def filled(values: np.ndarray) -> np.ndarray:
-    """The same grid (H, W) without gaps: where a point is not measured yet, between its neighbours on the next coarser grid.
-
-    Not a number where not even the coarsest, of 5 a side, is known.
-    """
-    height, width = values.shape
-    stride = max(1, (width - 1) // 4)
-    known = values[:: min(stride, height), ::stride]
-    while stride > 1:
-        stride //= 2
-        down = min(stride, height)
-        finer = values[::down, ::stride]
-        between = _between(known.T).T if height > 1 else known
-        between = _between(between)
-        known = np.where(np.isnan(finer), between, finer)
-    return known
-
-
-def _between(values: np.ndarray) -> np.ndarray:
-    """(H, W) → (H, 2W − 1), the mean between each two neighbours in a row."""
-    wider = np.empty((values.shape[0], 2 * values.shape[1] - 1))
-    wider[:, ::2], wider[:, 1::2] = values, (values[:, 1:] + values[:, :-1]) / 2
-    return wider
 
 
 def logs(loss: np.ndarray, classes: int) -> np.ndarray:
@@ -220,7 +104,7 @@ def contours(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Dra
             "contour", x=net.x, y=net.y, z=z, coloraxis="coloraxis", connectgaps=False, text=_texts(net),
             contours={"start": guess - most, "end": guess + most, "size": step},
             line={"width": 0.6, "color": "rgba(60,60,60,0.35)"},
-            hovertemplate="%{x:.2f}, %{y:.2f}: %{text}<extra>" + net.label + "</extra>", **axis,
+            hovertemplate="%{x:.2f}, %{y:.2f}: %{text}<extra>" + net.text + "</extra>", **axis,
         )  # fmt: skip
         drawing.trace(
             "contour", x=net.x, y=net.y, z=z, showscale=False, hoverinfo="skip", colorscale=[[0, INK], [1, INK]],
@@ -233,7 +117,7 @@ def contours(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Dra
         sign = "●" if net.symbol == "circle" else "□" if net.symbol == "square-open" else "◆"
         share = f" {100 * net.share:.0f} % of the path's variance in this plane" if len(net.path) else ""
         drawing.note(
-            f"<b>{sign} {net.label}</b> {share}", x=net.x.mean(), y=1, xref=axis["xaxis"], yref=f"y{number} domain",
+            f"<b>{sign} {net.text}</b> {share}", x=net.x.mean(), y=1, xref=axis["xaxis"], yref=f"y{number} domain",
             yanchor="bottom", yshift=3, font={"color": net.colour},
         )  # fmt: skip
     drawing.layout["margin"] = {"l": 52, "r": 80, "t": 30, "b": 48}
@@ -252,10 +136,10 @@ def _path(drawing: Drawing, net: Landscape, axis: dict[str, str]) -> None:
     """The training on its way to the trained weights."""
     if len(net.path):
         drawing.trace(
-            x=net.path[:, 0], y=net.path[:, 1], mode="lines+markers", customdata=net.moments, name=net.label,
+            x=net.path[:, 0], y=net.path[:, 1], mode="lines+markers", customdata=net.moments, name=net.text,
             line={"color": net.colour, "width": drawing.line, "dash": net.dash},
             marker={"symbol": net.symbol, "size": 7, "color": net.colour, "line": {"width": 1.5, "color": net.colour}},
-            hovertemplate="weights after step %{customdata:,}<extra>" + net.label + "</extra>", **axis,
+            hovertemplate="weights after step %{customdata:,}<extra>" + net.text + "</extra>", **axis,
         )  # fmt: skip
 
 
@@ -284,12 +168,12 @@ def surface(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Draw
         z = filled(logs(net.loss, classes))
         drawing.trace(
             "surface", x=net.x, y=net.y, z=z, coloraxis="coloraxis", scene=scene, text=_texts(net),
-            hovertemplate="%{x:.2f}, %{y:.2f}: %{text}<extra>" + net.label + "</extra>",
+            hovertemplate="%{x:.2f}, %{y:.2f}: %{text}<extra>" + net.text + "</extra>",
             contours={"z": LINES | {"start": math.floor(low), "end": high}},
             lighting={"ambient": 0.75, "diffuse": 0.5, "specular": 0.05},
         )  # fmt: skip
         drawing.note(
-            f"<b>{net.label}</b>", x=left + 0.5 / len(nets), y=1, xref="paper", yref="paper", font={"color": net.colour}
+            f"<b>{net.text}</b>", x=left + 0.5 / len(nets), y=1, xref="paper", yref="paper", font={"color": net.colour}
         )
     scale["colorbar"]["x"] = 1.0
     drawing.layout["margin"] = {"l": 4, "r": 80, "t": 24, "b": 4}
@@ -310,12 +194,12 @@ def profile(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Draw
         bottom, top = min(bottom, float(y.min())), max(top, float(y.max()))
         marker = {"symbol": net.symbol, "size": 6, "color": net.colour, "line": {"width": 1.5, "color": net.colour}}
         drawing.trace(
-            x=x, y=y, mode="lines+markers", name=net.label, marker=marker,
+            x=x, y=y, mode="lines+markers", name=net.text, marker=marker,
             line={"color": net.colour, "width": drawing.line, "dash": net.dash},
-            hovertemplate="%{x:.2f}: loss %{y:.3g}<extra>" + net.label + "</extra>", cliponaxis=False,
+            hovertemplate="%{x:.2f}: loss %{y:.3g}<extra>" + net.text + "</extra>", cliponaxis=False,
         )  # fmt: skip
         drawing.note(
-            f"<b>{net.label}</b> {say(float(y[-1]))}", x=float(x[-1]), y=math.log10(y[-1]), xanchor="left", yanchor="middle",
+            f"<b>{net.text}</b> {say(float(y[-1]))}", x=float(x[-1]), y=math.log10(y[-1]), xanchor="left", yanchor="middle",
             xshift=9, font={"color": net.colour},
         )  # fmt: skip
     left, right = (float(nets[0].x[0]), float(nets[0].x[-1])) if nets else (-1.0, 1.0)

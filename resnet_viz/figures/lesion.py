@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from resnet_viz.figures.style import GRID, OTHERS, PLAIN, QUIET, RESIDUAL, Drawing, faint, literal
-from resnet_viz.runs.layout import Layout
-from resnet_viz.runs.record import Record
+from resnet_viz.figures.lesion_record import Lesions
+from resnet_viz.figures.style import GRID, QUIET, Drawing, faint
 
 # Drops of more points than this are labelled, where there is room.
 LABELLED = 5
@@ -17,98 +15,13 @@ LABELLED = 5
 STRIP, TOP = 117, 140
 
 
-@dataclass(frozen=True)
-class Lesions:
-    """One network's lesions, as far as they are measured: ``undisturbed`` is not a number and the rest empty before that.
-
-    Accuracies are shares; K, R, S grow while the lab runs.
-    ``single``: (K, 2) block and accuracy without it. ``random``: (R, 2) how many dropped, accuracy. ``shuffled``: (S, 3) swaps,
-    Kendall's correlation, accuracy. ``cosine``, ``stage``, ``skip``: (blocks,). ``guess``: (K + 1, shown), undisturbed first;
-    ``truth``: (shown,).
-    """
-
-    label: str
-    colour: str
-    dash: str
-    symbol: str
-    undisturbed: float
-    single: np.ndarray
-    random: np.ndarray
-    shuffled: np.ndarray
-    cosine: np.ndarray
-    stage: np.ndarray
-    skip: np.ndarray
-    shown: np.ndarray
-    truth: np.ndarray
-    guess: np.ndarray
-
-    @property
-    def text(self) -> str:
-        """The label for annotations, trace names and hover templates."""
-        return literal(self.label)
-
-    @property
-    def measured(self) -> bool:
-        """Whether anything of it is measured."""
-        return bool(np.isfinite(self.undisturbed))
-
-    @property
-    def count(self) -> int:
-        """How many blocks the network has."""
-        return len(self.stage)
-
-    def without(self, block: int) -> float | None:
-        """Accuracy without a block (0: undisturbed); None where it is not measured yet."""
-        if block == 0:
-            return self.undisturbed if self.measured else None
-        found = self.single[self.single[:, 0] == block, 1]
-        return float(found[0]) if len(found) else None
-
-
-# What a record keeps of the network at place n, as "n.drop"; see `labs.lesion.run`.
-METRICS = ("drop", "random", "shuffle", "cosine", "shown", "truth", "guess")
-
-
-def read(record: Record | None, nets: Sequence[tuple[str, Layout]]) -> list[Lesions]:
-    """The networks of a lab's record, each name and layout of ``nets``, in its order; of None, nothing is measured."""
-    found: list[Lesions] = []
-    spare = iter(OTHERS)
-    for place, (name, layout) in enumerate(nets):
-        skips = layout.residual
-        usual = (RESIDUAL, "circle") if skips else (PLAIN, "square-open")
-        colour, symbol = usual if all(f.colour != usual[0] for f in found) else next(spare)
-        dash = "solid" if skips else "dash"
-        values = {m: record.get(f"{place}.{m}")[1] if record else np.zeros(0) for m in METRICS}
-        drop = values["drop"].reshape(-1, 2)
-        once = {m: values[m].reshape(-1)[: values[m].shape[-1]] for m in ("cosine", "shown", "truth")}
-        found.append(
-            Lesions(
-                name,
-                colour,
-                dash,
-                symbol,
-                float(drop[0, 1]) if len(drop) else np.nan,
-                drop[1:],
-                values["random"].reshape(-1, 2),
-                values["shuffle"].reshape(-1, 3),
-                **once,
-                guess=values["guess"].astype(int),
-                stage=np.array([block.stage for block in layout.blocks]),
-                skip=np.array([block.has_skip for block in layout.blocks]),
-            )
-        )
-    return found
-
-
-def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = (), lecture: bool = False) -> Drawing:
+def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = ()) -> Drawing:
     """A row a network: its strip of blocks, and under each block a lollipop that hangs from the undisturbed accuracy.
 
     x: blocks; y: accuracy in per cent. ``dropped`` blocks are crossed out on the strips. Every box and every lollipop is a point
     that can be clicked.
     """
-    drawing = Drawing(
-        "Accuracy without each block", "Lollipops hang from the undisturbed accuracy. Click a block.", lecture
-    )
+    drawing = Drawing("Accuracy without each block", "Lollipops hang from the undisturbed accuracy. Click a block.")
     count, rows = max((net.count for net in nets), default=1), max(1, len(nets))
     for row, net in enumerate(nets):
         axis = {"xaxis": "x", "yaxis": f"y{row + 1 if row else ''}"}
@@ -136,9 +49,9 @@ def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = ()
     return drawing
 
 
-def random(nets: Sequence[Lesions], classes: int, lecture: bool = False) -> Drawing:
+def random(nets: Sequence[Lesions], classes: int) -> Drawing:
     """Accuracy against how many blocks are dropped at random: the median of the draws, and a band from worst to best."""
-    drawing = Drawing("Some blocks dropped at random", "Line: median of the draws; band: worst to best.", lecture)
+    drawing = Drawing("Some blocks dropped at random", "Line: median of the draws; band: worst to best.")
     count = max((net.count for net in nets), default=1)
     begun = _begun(drawing, [net for net in nets if len(net.random)])
     for net in begun:
@@ -155,10 +68,10 @@ def random(nets: Sequence[Lesions], classes: int, lecture: bool = False) -> Draw
     return _per_cent(drawing)
 
 
-def shuffled(nets: Sequence[Lesions], classes: int, lecture: bool = False) -> Drawing:
+def shuffled(nets: Sequence[Lesions], classes: int) -> Drawing:
     """Accuracy against Kendall's rank correlation of the blocks' order with the trained one (Veit 2016, fig. 5b)."""
     hint = "Each dot is one order after 1 to 16 swaps; lines: medians."
-    drawing = Drawing("Blocks shuffled inside their stages", hint, lecture)
+    drawing = Drawing("Blocks shuffled inside their stages", hint)
     begun = _begun(drawing, [net for net in nets if len(net.shuffled)])
     lowest = min([0.9, *(float(net.shuffled[:, 1].min()) for net in begun)])
     for net in begun:
@@ -179,10 +92,10 @@ def shuffled(nets: Sequence[Lesions], classes: int, lecture: bool = False) -> Dr
     return _per_cent(drawing)
 
 
-def cosine(nets: Sequence[Lesions], lecture: bool = False) -> Drawing:
+def cosine(nets: Sequence[Lesions]) -> Drawing:
     """Mean over images of the cosine between each block's output and its stage's last (Greff 2017): 1 at each stage's end."""
     hint = "Near 1 within a stage: its blocks refine one estimate."
-    drawing = Drawing("Cosine of each block's output with its stage's end", hint, lecture)
+    drawing = Drawing("Cosine of each block's output with its stage's end", hint)
     count = max((net.count for net in nets), default=1)
     begun = _begun(drawing, [net for net in nets if net.measured])
     for net in begun:

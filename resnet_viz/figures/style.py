@@ -50,19 +50,39 @@ def shortened(name: str, most: int) -> str:
 
 
 @dataclass(frozen=True)
-class Net:
-    """One network of a chart: its runs (one a seed) and how it is called and drawn."""
+class Mark:
+    """How one network of a chart is called and drawn."""
 
     label: str  # plain text; `text` is what Plotly gets
     colour: str  # "#rrggbb"
     dash: str  # of its line, as Plotly names it
     symbol: str  # of its markers, as Plotly names it
-    records: tuple[Record, ...]
 
     @property
     def text(self) -> str:
         """The label for annotations, trace names and hover templates."""
         return literal(self.label)
+
+
+def marks(nets: Sequence[tuple[str, bool]]) -> list[Mark]:
+    """How networks are drawn, of each its label and whether it has skips.
+
+    The first with skips is blue, solid, ●; the first without vermilion, dashed, □; any other has its own of both.
+    """
+    drawn: list[Mark] = []
+    spare = iter(OTHERS * (1 + len(nets) // len(OTHERS)))
+    for label, skips in nets:
+        usual = (RESIDUAL, "circle") if skips else (PLAIN, "square-open")
+        colour, symbol = usual if all(mark.colour != usual[0] for mark in drawn) else next(spare)
+        drawn.append(Mark(label, colour, "solid" if skips else "dash", symbol))
+    return drawn
+
+
+@dataclass(frozen=True)
+class Net(Mark):
+    """One network of a chart: how it is called and drawn, and its runs, one a seed."""
+
+    records: tuple[Record, ...]
 
     @property
     def first(self) -> Record:
@@ -100,14 +120,13 @@ def _traits(spec: RunSpec) -> tuple[str, ...]:
 def nets(records: Sequence[Record]) -> list[Net]:
     """The networks among the records, in their order: runs that differ in their seed alone are one. Labels are short, and differ.
 
-    The first residual net is blue, solid, ●; the first plain one vermilion, dashed, □; any other has its own colour.
+    How each is drawn: `marks`.
     """
     groups: dict[RunSpec, list[Record]] = {}
     for record in records:
         groups.setdefault(_seedless(record.spec), []).append(record)
-    drawn: list[Net] = []
-    spare = iter(OTHERS * (1 + len(groups) // len(OTHERS)))
-    for spec, runs in groups.items():
+    labels: list[str] = []
+    for spec in groups:
         kind = called(spec)
         alike = [_traits(s) for s in groups if called(s) == kind]
         label = kind + "".join(
@@ -115,13 +134,11 @@ def nets(records: Sequence[Record]) -> list[Net]:
         )
         if label.startswith(f"{kind}, ") and all(called(s) == kind for s in groups):
             label = label.removeprefix(f"{kind}, ")  # they are all of this kind: "rate 0.1" says enough
-        if taken := sum(net.label.split(" #")[0] == label for net in drawn):
+        if taken := sum(other.split(" #")[0] == label for other in labels):
             label += f" #{taken + 1}"
-        first = not any(called(net.first.spec) == kind for net in drawn)
-        usual = (RESIDUAL, "circle") if spec.model.residual else (PLAIN, "square-open")
-        colour, symbol = usual if first else next(spare)
-        drawn.append(Net(label, colour, "solid" if spec.model.residual else "dash", symbol, tuple(runs)))
-    return drawn
+        labels.append(label)
+    drawn = marks([(label, spec.model.residual) for label, spec in zip(labels, groups, strict=True)])
+    return [Net(**vars(mark), records=tuple(runs)) for mark, runs in zip(drawn, groups.values(), strict=True)]
 
 
 def faint(colour: str, alpha: float) -> str:

@@ -11,6 +11,7 @@ import torch
 from resnet_viz.cli import main
 from resnet_viz.data.splits import load_splits
 from resnet_viz.figures import lesion as figures
+from resnet_viz.figures import lesion_record
 from resnet_viz.labs import lesion, run_of
 from resnet_viz.nets import models, refs, weights
 from resnet_viz.runs.events import Point, Result
@@ -187,7 +188,7 @@ def test_the_command_line_ends_in_the_result_and_keeps_what_charts_read(tmp_path
     assert (last["event"], last["status"], last["images"]) == ("result", "finished", 40)
     (record,) = load(file)
     assert record.spec.lab == LesionSpec(TWINS, 40, 1)
-    nets = figures.read(
+    nets = lesion_record.read(
         record,
         [(ref, layout_of(ModelSpec(depth=20, shortcut=s))) for ref, s in zip(TWINS, ("identity", "none"), strict=True)],
     )

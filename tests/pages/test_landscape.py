@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from resnet_viz import labs
 from resnet_viz.figures import landscape as figures
+from resnet_viz.figures import landscape_record
 from resnet_viz.runs.events import Point
 from resnet_viz.runs.record import Record
 from resnet_viz.runs.store import Store
@@ -129,34 +130,34 @@ LABELS = ("residual-20 on digits", "plain-20 on digits")
 
 
 def test_a_landscape_is_read_onto_its_grid() -> None:
-    nets = figures.read(record(), LABELS)
+    nets = landscape_record.read(record(), LABELS)
     for n, net in enumerate(nets):
         x, y = np.meshgrid(net.x, net.y)
         np.testing.assert_allclose(net.loss, 10.0 ** (4 * (x**2 + y**2) - 2 + n))
 
 
 def test_gaps_are_filled_from_the_coarser_grid_and_what_is_measured_stays() -> None:
-    net = figures.read(record(known=25), LABELS)[0]
+    net = landscape_record.read(record(known=25), LABELS)[0]
     assert net.measured == 25
-    z = figures.filled(figures.logs(net.loss, 10))
+    z = landscape_record.filled(figures.logs(net.loss, 10))
     assert z.shape == (9, 9)
     assert np.isfinite(z).all()
     np.testing.assert_allclose(z[::2, ::2], np.log10(net.loss[::2, ::2]))
     np.testing.assert_allclose(z[0, 1], (z[0, 0] + z[0, 2]) / 2)
-    whole = figures.logs(figures.read(record(), LABELS)[0].loss, 10)
-    np.testing.assert_array_equal(figures.filled(whole), whole)
+    whole = figures.logs(landscape_record.read(record(), LABELS)[0].loss, 10)
+    np.testing.assert_array_equal(landscape_record.filled(whole), whole)
 
 
 def test_a_live_image_moves_on_at_marks_alone() -> None:
-    marks = figures.marks(LandscapeSpec(REFS, size=17))
+    marks = landscape_record.redraws(LandscapeSpec(REFS, size=17))
     assert {1, 25, 81, 289} <= set(marks)
-    assert figures.read(record(size=17, known=30), LABELS)[0].measured == 25
+    assert landscape_record.read(record(size=17, known=30), LABELS)[0].measured == 25
 
 
 @pytest.mark.parametrize("options", [{}, {"known": 1}, {"known": 40}, {"path": True}, {"dimensions": 1}])
 def test_every_drawing_is_a_real_figure_on_one_scale(options) -> None:
     made = record(**options)
-    nets, lab = figures.read(made, LABELS), made.spec.lab
+    nets, lab = landscape_record.read(made, LABELS), made.spec.lab
     assert isinstance(lab, LandscapeSpec)
     if lab.dimensions == 2:
         flat = figures.contours(nets, lab, 10).figure()
@@ -176,7 +177,7 @@ def test_the_share_is_that_of_the_last_whole_grid() -> None:
 
 
 def test_infinite_losses_are_drawn_in_the_last_colour() -> None:
-    net = replace(figures.read(record(), LABELS)[0])
+    net = replace(landscape_record.read(record(), LABELS)[0])
     net.loss[0, 0] = np.inf
     drawing = figures.contours([net], LandscapeSpec(REFS[:1], size=9), 10)
     assert np.isfinite(drawing.data[0]["z"]).all()

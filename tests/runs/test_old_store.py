@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from resnet_viz.figures import landscape, lesion
+from resnet_viz.figures import landscape, landscape_record, lesion, lesion_record
 from resnet_viz.figures.rates import range_test
 from resnet_viz.nets import refs, weights
 from resnet_viz.runs.layout import Layout, layout_of
@@ -105,13 +105,15 @@ def test_its_labs_draw(store) -> None:
     record = store.record(LESION)
     assert isinstance(record.spec.lab, LesionSpec)
     assert record.spec.lab.images == 64
-    nets = lesion.read(record, [(run.name, layout_of(run.spec.model)) for run in map(store.run, (RESIDUAL, PLAIN))])
+    nets = lesion_record.read(
+        record, [(run.name, layout_of(run.spec.model)) for run in map(store.run, (RESIDUAL, PLAIN))]
+    )
     assert [net.undisturbed for net in nets] == pytest.approx([0.234375, 0.296875])
     assert lesion.singles(nets, 10).figure().data
 
     record = store.record(LANDSCAPE)
     assert isinstance(record.spec.lab, LandscapeSpec)
-    nets = landscape.read(record, ["residual-8"])
+    nets = landscape_record.read(record, ["residual-8"])
     assert nets[0].measured
     assert landscape.contours(nets, record.spec.lab, 10).figure().data
     assert shown(store.run(LANDSCAPE), None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from resnet_viz.figures import landscape as figures
+from resnet_viz.figures import landscape_record
 from resnet_viz.files import ROOT
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import NetworkError, Source
@@ -60,9 +61,9 @@ class Shown:
         assert isinstance(self.record.spec.lab, LandscapeSpec)
         return self.record.spec.lab
 
-    def nets(self) -> list[figures.Landscape]:
+    def nets(self) -> list[landscape_record.Landscape]:
         """Its landscapes, as far as they are measured."""
-        return figures.read(self.record, self.names)
+        return landscape_record.read(self.record, self.names)
 
     def sentence(self) -> str:
         """What is measured so far."""
@@ -83,7 +84,7 @@ def shown(run: Run | None, name: str | None) -> Shown | None:
     """A run's landscape, or the recorded one of a name (the first, where there is none of that name)."""
     if run is not None:
         assert isinstance(run.spec.lab, LandscapeSpec)
-        record = live.record(run, figures.metrics(len(run.spec.lab.networks)))
+        record = live.record(run, landscape_record.metrics(len(run.spec.lab.networks)))
         return _described(record, "Live." if run.live else "Measured here.")
     kept = recorded().get(name or "") or next(iter(recorded().values()), None)
     return _described(kept, "Recorded.") if kept else None

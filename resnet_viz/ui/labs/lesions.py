@@ -15,7 +15,7 @@ from PIL import Image
 
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
-from resnet_viz.figures.lesion import METRICS, Lesions
+from resnet_viz.figures.lesion_record import METRICS, Lesions
 from resnet_viz.figures.style import LIFTED
 from resnet_viz.files import ROOT
 from resnet_viz.nets import refs
