@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from resnet_viz.data import catalogue
+from resnet_viz.data.layout import few
 from resnet_viz.nets import models, reading, refs, weights
 from resnet_viz.nets.inferring import infer
 from resnet_viz.nets.reading import FEW
@@ -38,12 +39,12 @@ MOMENTS = {
 class NeedsMoments(NetworkError):
     """A checkpoint that does not say how its images were normalised: ask for mean and std, and bring it again.
 
-    ``spec``: the network that its names and shapes tell.
+    ``spec``: the network that its names and shapes tell; ``copies``: the networks in the file, where there are several.
     """
 
-    def __init__(self, sentence: str, spec: ModelSpec) -> None:
+    def __init__(self, sentence: str, spec: ModelSpec, copies: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
-        self.spec = spec
+        self.spec, self.copies = spec, copies
 
 
 def import_checkpoint(
@@ -55,25 +56,30 @@ def import_checkpoint(
     classes: Sequence[str] = (),
     data: DataSpec | None = None,
     shortcut: str = "identity",
+    copy: str = "",
+    size: int = 0,
 ) -> Source:
     """Bring the weights in a file: a state dict (.pth, .safetensors), a checkpoint of a run, or what `weights.save` wrote.
 
     The network is told from names and shapes where the file does not say it; where no tensor can tell (a plain net has those of
     option A), ``shortcut`` does. ``mean`` and ``std``: per channel, of images from 0 to 1. ``data``: what it was trained on.
-    ``classes``: their names, else those of ``data``, else numbers. Raises NetworkError; NeedsMoments where the file needs mean
-    and std.
+    ``classes``: their names, else those of ``data``, else numbers. ``copy``: which of several networks in the file, as
+    `reading.read` has it. ``size``: pixels a side of the images, which no tensor tells; 0: those of ``data``, else 224 or 32.
+    Raises NetworkError; NeedsMoments where the file needs mean and std.
     """
-    given = reading.read(name, content)
-    state = _in_our_names(given.state)
+    given = reading.read(name, content, copy)
+    state, notes = _one_logit(given.state), _notes(given)
     spec = given.spec or infer(state, name, shortcut)
-    if data and not given.spec:
-        spec = replace(spec, size=catalogue.facts(data).size)
+    if not given.spec:
+        spec = replace(spec, size=size or (catalogue.facts(data).size if data else spec.size))
+        spec.validate()
     model = fitted(name, spec, state, len(content))
     if not given.mean and (mean is None or std is None):
         raise NeedsMoments(
             f"{name!r} is a {spec.called} net that does not say how its images were normalised; give the mean and "
             "std of its training.",
             spec,
+            given.copies,
         )
     levels = given.mean or _moments(mean or (), spec, "mean"), given.std or _moments(std or (), spec, "std")
     if min(levels[1]) <= 0:
@@ -86,13 +92,44 @@ def import_checkpoint(
     ref = hashlib.sha256(content + kept.encode()).hexdigest()[:16]
     path = refs.weights_home() / f"{ref}.safetensors"
     label = given.label or f"{spec.called} from {name}"
-    source = Source(f"file:{ref}", label[:60], spec, path, data, given.step, f"Weights from the file {name!r}.")
+    facts = " ".join([f"Weights from the file {name!r}.", *notes, *_unsaid(spec, given)])
+    source = Source(f"file:{ref}", label[:60], spec, path, data, given.step, facts)
     middle, spread = (torch.tensor(values, dtype=torch.float32) for values in levels)
     try:
         weights.save(path, weights.Network(source, model, middle, spread, names))
     except OSError as error:
         raise NetworkError(f"{name!r} could not be kept ({error}); look at the free disk space.") from error
     return source
+
+
+def _one_logit(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same with two classes where it has one logit z: softmax of (0, z) is the sigmoid of z, exactly."""
+    state = dict(state)
+    for name in ("fc.weight", "fc.bias"):
+        if name in state and len(state[name]) == 1:
+            state[name] = torch.cat([torch.zeros_like(state[name]), state[name]])
+    return state
+
+
+def _notes(given: reading.Weights) -> list[str]:
+    """What was chosen among, and left out of, what a file holds."""
+    notes = []
+    if given.copies:
+        taken, *others = given.copies
+        notes.append(f"Of its networks {taken!r} was taken, not {few(others)}.")
+    if given.left_out:
+        notes.append(f"Left out, as it is no part of the network: {few(given.left_out)}.")
+    if len(given.state.get("fc.weight", ())) == 1:
+        notes.append("Its single logit z is that of class 1 against 0: softmax of (0, z) is its sigmoid.")
+    return notes
+
+
+def _unsaid(spec: ModelSpec, given: reading.Weights) -> list[str]:
+    """What no tensor tells, and was assumed."""
+    if given.spec or spec.family != "imagenet":
+        return []
+    stride = "; stride in the 3×3 convolution (v1.5, torchvision's), not in the first 1×1" if spec.depth >= 50 else ""
+    return [f"Assumed, as no tensor tells it: images of {spec.size}×{spec.size}{stride}."]
 
 
 def _moments(values: Sequence[float], spec: ModelSpec, what: str) -> tuple[float, ...]:
@@ -115,14 +152,6 @@ def _class_names(spec: ModelSpec, data: DataSpec | None) -> tuple[str, ...]:
 
         return tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
     return tuple(map(str, range(spec.classes)))
-
-
-def _in_our_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state dict without what wraps a network (module., model., _orig_mod. ...), in torchvision's names."""
-    stems = [name.removesuffix("conv1.weight") for name in state if name.endswith("conv1.weight")]
-    around = min(stems, key=len, default="")
-    inner = {name.removeprefix(around): value for name, value in state.items()}
-    return {name.replace(".shortcut.", ".downsample."): v for name, v in models.normalise_keys(inner).items()}
 
 
 def fitted(name: str, spec: ModelSpec, state: Mapping[str, Tensor], size: int) -> torch.nn.Module:

@@ -26,6 +26,12 @@ def infer(state: Mapping[str, Tensor], name: str = "the file", shortcut: str = "
         if found := re.match(r"layer(\d+)\.(\d+)\.", key):
             stages.setdefault(int(found[1]), set()).add(int(found[2]))
     lengths = tuple(len(stages[stage]) for stage in sorted(stages))
+    others = [f"{key} {shape}" for key, shape in shapes.items() if len(shape) == 2]
+    if len(stem) == 4 and lengths and len(head) != 2 and others:
+        raise NetworkError(
+            f"{name!r} has no single linear layer as its head, but {', '.join(others[:FEW])}; only a linear layer, with or "
+            "without dropout before it, is read: train one in place of them."
+        )
     if len(stem) != 4 or len(head) != 2 or not lengths:
         first = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:FEW])
         raise NetworkError(

@@ -6,23 +6,31 @@ import io
 import json
 import re
 import struct
+import threading
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from resnet_viz.data import images
 from resnet_viz.errors import UserError
+from resnet_viz.nets import names
 from resnet_viz.nets.refs import NetworkError
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import from_json, part_from_json
 
-# Under what names people wrap a state dict.
-WRAPPED = ("state_dict", "model", "model_state_dict", "net", "weights", "params")
 FEW = 3  # names that a sentence lists
+UNREAD = 50  # classes of objects that are none of weights, at most
+DEEP = 4  # mappings within mappings that are looked through for weights
+NOT_WEIGHTS = (
+    "optim",
+    "scheduler",
+    "scaler",
+)  # what else is a mapping of tensors in a checkpoint, by the start of its name
 
 
 @dataclass(frozen=True)
@@ -40,20 +48,66 @@ class Weights:
     classes: tuple[str, ...] = ()
     step: int = 0
     label: str = ""
+    copies: tuple[str, ...] = ()  # where the file holds several networks: what they are called, the one taken first
+    left_out: tuple[str, ...] = ()  # names of tensors that are none of the network's
 
 
-def read(name: str, content: bytes) -> Weights:
-    """What a file holds, by its content and not its name. Raises NetworkError."""
+def read(name: str, content: bytes, copy: str = "") -> Weights:
+    """What a file holds, by its content and not its name, its tensors in torchvision's names. Raises NetworkError.
+
+    ``copy``: which one, where it holds several networks, such as raw and averaged weights; "": the first of ``copies``.
+    """
+    what = images.kind(content[: images.HEAD])
+    if "web page" in what or "pointer" in what:
+        raise NetworkError(f"{name!r} is {what}: {_WAY_OUT['pointer' in what]}.")
     if len(content) > 8 and content[8:9] == b"{" and struct.unpack("<Q", content[:8])[0] < 100_000_000:
-        return _read_safetensors(name, content)
+        return _read_safetensors(name, content, copy)
     _check_archive(name, content)
-    try:
-        held = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch and pickle raise of every kind for a broken file
-        raise NetworkError(_refusal(name, str(error))) from error
+    held, unread = _load(name, content)
     if isinstance(held, Mapping) and {"spec", "step", "model"} <= set(held) and isinstance(held["spec"], str):
         return _checkpoint(name, held)
-    return Weights(_state(name, held))
+    return _chosen(name, held, copy, unread)
+
+
+_WAY_OUT = {
+    False: "download the file itself, by its raw link",
+    True: "fetch it with `git lfs pull`, or download it from its page",
+}
+
+
+class _Inert:
+    """What stands for every object in a file that is no tensor: it is made of anything, keeps it, and does nothing."""
+
+    def __init__(self, *parts: Any) -> None:
+        self.parts = parts
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+_alone = threading.Lock()  # torch keeps the table of what may be read for the whole process
+
+
+def _load(name: str, content: bytes) -> tuple[Any, list[str]]:
+    """What torch reads of a file without running code, and the names of the classes whose objects were read as `_Inert`.
+
+    torch's own restricted unpickler refuses a file for one numpy scalar or argparse.Namespace beside the weights. It is told to
+    make `_Inert` objects for such names, so nothing of theirs is imported or called. Raises NetworkError.
+    """
+    try:  # of a zip without reading any tensor; the loop below finds them in an old file, a plain pickle, one by one
+        unread = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(content))[:UNREAD]
+    except Exception:  # of every kind for a broken file, which is said below
+        unread = []
+    with _alone:
+        while True:
+            try:
+                with torch.serialization.safe_globals([(_Inert, unknown) for unknown in unread]):  # type: ignore[list-item]
+                    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), unread
+            except Exception as error:
+                unknown = re.search(r"(Unsupported global: )?GLOBAL ([\w.]+)", str(error))
+                if unknown is None or unknown[1] is None or unknown[2] in unread or len(unread) >= UNREAD:
+                    raise NetworkError(_refusal(name, [unknown[2]] if unknown else unread)) from error
+                unread.append(unknown[2])
 
 
 def _check_archive(name: str, content: bytes) -> None:
@@ -61,22 +115,30 @@ def _check_archive(name: str, content: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             total = sum(info.file_size for info in archive.infolist())
+            is_program = any(info.filename.endswith("/constants.pkl") for info in archive.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return  # torch will say what is wrong with it; or an old file, a plain pickle
+    if is_program:
+        raise NetworkError(
+            f"{name!r} is a TorchScript program; it is not opened, as it could run code: save model.state_dict() with torch.save."
+        )
     if total > len(content):
         raise NetworkError(
             f"{name!r} would unpack to {total / 1e6:,.0f} MB, which no checkpoint of torch's does; save it with torch.save."
         )
 
 
-def _refusal(name: str, words: str) -> str:
-    """What to say of a pickle that torch did not load as weights."""
-    found = re.search(r"GLOBAL ([\w.]+)", words)
-    what = f"holds more than weights ({found[1]})" if found else "is no checkpoint of weights, or was cut short"
+def _refusal(name: str, unread: Sequence[str]) -> str:
+    """What to say of a pickle that holds no weights that torch can read."""
+    what = (
+        f"holds more than weights ({', '.join(unread[:FEW])})"
+        if unread
+        else "is no checkpoint of weights, or was cut short"
+    )
     return f"{name!r} {what}; nothing else is opened, as it could run code: save model.state_dict() with torch.save."
 
 
-def _read_safetensors(name: str, content: bytes) -> Weights:
+def _read_safetensors(name: str, content: bytes, copy: str) -> Weights:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -84,7 +146,7 @@ def _read_safetensors(name: str, content: bytes) -> Weights:
         state = load(content)
         head = json.loads(content[8 : 8 + struct.unpack("<Q", content[:8])[0]]).get("__metadata__", {})
         if "model" not in head:
-            return Weights(state)
+            return _chosen(name, state, copy, [])
         about = {key: json.loads(value) for key, value in head.items()}
         data = part_from_json(DataSpec, head["data"]) if about["data"] else None
         spec = part_from_json(ModelSpec, head["model"])
@@ -104,19 +166,60 @@ def _checkpoint(name: str, held: Mapping[str, Any]) -> Weights:
         mean, std = (tuple(map(float, held[key])) if key in held else () for key in ("mean", "std"))
         label = f"{run.model.called} from {name}"
         classes = tuple(map(str, held.get("classes", ())))
-        return Weights(_state(name, held["model"]), run.model, run.data, mean, std, classes, int(held["step"]), label)
-    except (UserError, ValueError, TypeError) as error:
+        state = {key: value for key, value in held["model"].items() if isinstance(value, Tensor)}
+        return Weights(state, run.model, run.data, mean, std, classes, int(held["step"]), label)
+    except (UserError, ValueError, TypeError, AttributeError) as error:
         raise NetworkError(f"{name!r} is no checkpoint of a run that this version knows ({error}).") from error
 
 
-def _state(name: str, held: Any) -> dict[str, Tensor]:
-    """The state dict in what was loaded, unwrapped. Raises NetworkError."""
-    for _ in range(3):
-        if isinstance(held, Mapping):
-            tensors = {k: v for k, v in held.items() if isinstance(k, str) and isinstance(v, Tensor)}
-            if any(k.endswith("weight") for k in tensors):
-                return tensors
-            inner = [held[key] for key in WRAPPED if isinstance(held.get(key), Mapping)]
-            held = inner[0] if inner else held
+def _chosen(name: str, held: Any, copy: str, unread: Sequence[str]) -> Weights:
+    """The weights in what was loaded, unwrapped: the one residual network it holds, or the one that is asked for."""
+    found = {label: (state, root) for label, state, root in _networks(held)}
+    if not found:
+        raise NetworkError(_nothing(name, held, unread))
+    labels = sorted(found, key=names.is_average)
+    if copy and copy not in found:
+        raise NetworkError(f"{name!r} holds no network called {copy!r}; choose one of {', '.join(labels)}.")
+    taken = copy or labels[0]
+    state, left_out = names.in_our_names(*found[taken])
+    copies = (taken, *(label for label in labels if label != taken)) if len(labels) > 1 else ()
+    return Weights(state, copies=copies, left_out=tuple(left_out))
+
+
+def _networks(held: Any) -> Iterator[tuple[str, dict[str, Tensor], str]]:
+    """(what it is called, state dict, what stands before its names) of each residual network in nested mappings."""
+    waiting, seen = [("", held, 0)], set()
+    while waiting:
+        path, mapping, depth = waiting.pop(0)
+        if not isinstance(mapping, Mapping) or id(mapping) in seen or depth > DEEP:
+            continue
+        seen.add(id(mapping))  # a pickle may hold itself
+        state = {
+            k.replace("_orig_mod.", ""): v for k, v in mapping.items() if isinstance(k, str) and isinstance(v, Tensor)
+        }
+        for root in names.networks(state):
+            yield ".".join(filter(None, (path, root.strip(".")))) or "weights", state, root
+        for key, inner in mapping.items():
+            if isinstance(key, str) and not key.startswith(NOT_WEIGHTS):
+                waiting.append((".".join(filter(None, (path, key))), inner, depth + 1))
+
+
+def _nothing(name: str, held: Any, unread: Sequence[str]) -> str:
+    """What to say of a file without a residual network: what it holds instead."""
+    for _ in range(DEEP):
+        if not isinstance(held, Mapping) or any(isinstance(v, Tensor) for v in held.values()):
+            break
+        inner = [v for k, v in held.items() if isinstance(v, Mapping) and v and not str(k).startswith(NOT_WEIGHTS)]
+        held = inner[0] if inner else held
+    tensors = (
+        [f"{k} {tuple(v.shape)}" for k, v in held.items() if isinstance(v, Tensor)] if isinstance(held, Mapping) else []
+    )
+    if tensors:
+        return (
+            f"{name!r} is no residual network in the names of torchvision, of the CIFAR nets or of transformers: it has "
+            f"{', '.join(tensors[:FEW])} ..., and not all of conv1.weight, layer1.0.conv1.weight and fc.weight."
+        )
+    if unread:
+        return _refusal(name, unread)
     keys = ", ".join(map(str, list(held)[:FEW])) if isinstance(held, Mapping) else type(held).__name__
-    raise NetworkError(f"{name!r} holds no weights ({keys or 'nothing'}); save model.state_dict() with torch.save.")
+    return f"{name!r} holds no weights ({keys or 'nothing'}); save model.state_dict() with torch.save."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -43,8 +44,8 @@ def fetch(source: Source, meanwhile: str) -> None:
 def checkpoint(key: str) -> None:
     """The form: a file, then what the file does not say. What is taken becomes the choice of `choose.choose_network`."""
     st.markdown(
-        "Weights of a residual net: `.pth`, `.pt`, `.th` or `.safetensors` with CIFAR or torchvision names, or a checkpoint of "
-        "a run."
+        "Weights of a residual net: `.pth`, `.pt`, `.th` or `.safetensors` in the names of torchvision, transformers or the "
+        "CIFAR nets, or a checkpoint of a run."
     )
     file = st.file_uploader("Checkpoint", key=f"{key}_file")
     if file is None:
@@ -56,7 +57,7 @@ def checkpoint(key: str) -> None:
         _take(key, file, kept, {})
     if "asks" in kept:
         st.info(plain(kept["says"]))
-        answers = _questions(key, kept["asks"])
+        answers = _questions(key, kept["asks"], kept["copies"])
         if st.button("Use this network", type="primary", key=f"{key}_use"):
             kept.pop("error", None)
             kept.pop("taken", None)
@@ -73,7 +74,7 @@ def _take(key: str, file: Any, kept: dict[str, Any], answers: dict[str, Any]) ->
     try:
         source = bring.import_checkpoint(file.name, file.getvalue(), **answers)
     except bring.NeedsMoments as error:
-        kept |= {"asks": error.spec, "says": str(error)}
+        kept |= {"asks": error.spec, "copies": error.copies, "says": str(error)}
     except UserError as error:
         kept["error"] = str(error)
     else:
@@ -82,8 +83,10 @@ def _take(key: str, file: Any, kept: dict[str, Any], answers: dict[str, Any]) ->
         st.rerun()
 
 
-def _questions(key: str, spec: ModelSpec) -> dict[str, Any]:
-    """What a checkpoint without a spec does not say: how images were normalised, what it saw, and whether it has skips."""
+def _questions(key: str, spec: ModelSpec, copies: Sequence[str]) -> dict[str, Any]:
+    """What a checkpoint without a spec does not say: how images were normalised, what it saw, their size, whether it has skips;
+    and which network it is of those in the file.
+    """
     from resnet_viz.nets.bring import MOMENTS
 
     usual = {name: values for name, values in MOMENTS.items() if len(values[0]) in (1, spec.channels)}
@@ -109,6 +112,12 @@ def _questions(key: str, spec: ModelSpec) -> dict[str, Any]:
         key=f"{key}_data",
     )
     answers: dict[str, Any] = {"mean": _numbers(mean), "std": _numbers(std), "data": DataSpec(data) if data else None}
+    if not data:
+        answers["size"] = st.number_input(
+            "Pixels a side of its images", 8, 1024, spec.size, key=f"{key}_size", help="No tensor tells it."
+        )
+    if copies:
+        answers["copy"] = st.selectbox("Which of the networks in the file", copies, key=f"{key}_copy")
     if spec.shortcut == "identity":
         kinds = ["identity", "none"]
         answers["shortcut"] = st.selectbox(

@@ -1,7 +1,9 @@
 """Bringing checkpoints: what is told from names and shapes, what is refused and in which words, and that nothing changes."""
 
+import argparse
 import io
 import pickle
+import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -136,6 +138,129 @@ def test_projections_called_shortcut_are_torchvisions_downsample() -> None:
     assert import_checkpoint("a.pt", saved(theirs), **HALF).spec == spec
 
 
+def hugging(theirs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """torchvision's names as `transformers.ResNetForImageClassification` has them."""
+    answer = {}
+    for name, value in theirs.items():
+        first, _, rest = name.partition(".")
+        if first in ("conv1", "bn1"):
+            part = "convolution" if first == "conv1" else "normalization"
+            answer[f"resnet.embedder.embedder.{part}.{rest}"] = value
+        elif first == "fc":
+            answer[f"classifier.1.{rest}"] = value
+        else:
+            block, part, rest = rest.split(".", 2)
+            place = f"resnet.encoder.stages.{int(first[5:]) - 1}.layers.{block}."
+            if part == "downsample":
+                number, rest = rest.split(".", 1)
+                answer[f"{place}shortcut.{('convolution', 'normalization')[int(number)]}.{rest}"] = value
+            else:
+                kind = "convolution" if part.startswith("conv") else "normalization"
+                answer[f"{place}layer.{int(part[-1]) - 1}.{kind}.{rest}"] = value
+    return answer
+
+
+SPEC_50 = SPECS["50"]
+OTHER_NAMES = {
+    "transformers": lambda: hugging(state(SPEC_50)),
+    "head after dropout": lambda: {n.replace("fc.", "fc.1."): t for n, t in state(SPEC_50).items()},
+    "head called otherwise": lambda: {n.replace("fc.", "classifier."): t for n, t in state(SPEC_50).items()},
+    "head beside the backbone": lambda: {
+        (n.replace("fc.", "head.") if n.startswith("fc.") else f"model.backbone.{n}"): t
+        for n, t in state(SPEC_50).items()
+    },
+    "compiled within DDP": lambda: {f"module._orig_mod.{n}": t for n, t in state(SPEC_50).items()},
+    "profiled": lambda: state(SPEC_50) | {"total_ops": torch.zeros(1), "layer1.0.total_params": torch.zeros(1)},
+    "with its loss": lambda: (
+        {f"model.{n}": t for n, t in state(SPEC_50).items()} | {"criterion.weight": torch.ones(10)}
+    ),
+}
+
+
+@pytest.mark.parametrize("form", OTHER_NAMES)
+def test_the_same_network_by_other_names_gives_the_same_logits(form) -> None:
+    source = import_checkpoint("a.pth", saved({"state_dict": OTHER_NAMES[form]()}), **HALF)
+    x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(weights.load(source).model(x), models.build(SPEC_50, 3).eval()(x))
+    left_out = {"profiled": "'total_ops', 'layer1.0.total_params'", "with its loss": "'criterion.weight'"}
+    assert ("Left out" in source.about) == (form in left_out)
+    assert left_out.get(form, "") in source.about
+
+
+class Sneaky:
+    """An object of a class of one's own, which a checkpoint of a whole training holds."""
+
+    def __init__(self) -> None:
+        self.path = "/data"
+
+
+BAGGAGE = {
+    "numpy scalar": {"best": np.float64(0.9), "loss": np.float32(1.5)},
+    "numpy array": {"history": np.arange(4.0)},
+    "arguments": {"args": argparse.Namespace(lr=0.1, device="cuda")},
+    "an object": {"config": Sneaky()},
+    "a function": {"collate": saved},
+    "optimizer": {"optimizer": torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1).state_dict()},
+}
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("baggage", BAGGAGE.values(), ids=BAGGAGE)
+def test_harmless_baggage_does_not_stand_before_the_weights(baggage, legacy) -> None:
+    """It is read as inert: its classes are neither imported nor called."""
+    content = saved({"epoch": 3, **baggage, "state_dict": state()}, _use_new_zipfile_serialization=not legacy)
+    network = weights.load(import_checkpoint("a.pth", content, **HALF))
+    assert torch.equal(logits(network), expected(SMALL))
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_nothing_of_a_files_own_is_called(legacy) -> None:
+    """Weights beside a call of builtins are refused, as nobody keeps one there who means well; it is not run."""
+    content = saved({"evil": Evil(), "state_dict": state()}, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(NetworkError, match="could run code"):
+        import_checkpoint("a.pth", content, **HALF)
+    assert not Path("/tmp/resnet-viz-was-here").exists()
+
+
+def test_of_raw_and_averaged_weights_one_chooses_and_the_other_is_named() -> None:
+    averaged = {f"module.{n}": t for n, t in state(seed=7).items()} | {"n_averaged": torch.tensor(5)}
+    content = saved({"ema_state_dict": averaged, "state_dict": state()})
+    with pytest.raises(NeedsMoments) as caught:
+        import_checkpoint("a.pth", content)
+    raw, other = caught.value.copies
+    assert (raw, other) == ("state_dict", "ema_state_dict.module")
+    source = import_checkpoint("a.pth", content, **HALF)
+    assert torch.equal(logits(weights.load(source)), expected(SMALL))
+    assert "'state_dict' was taken, not 'ema_state_dict.module'" in source.about
+    x = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        theirs = models.build(SMALL, 7).eval()(x)
+    assert torch.equal(weights.load(import_checkpoint("a.pth", content, **HALF, copy=other)).model(x), theirs)
+    assert torch.equal(
+        weights.load(import_checkpoint("a.pth", saved({"ema_model": averaged}), **HALF)).model(x), theirs
+    )
+    with pytest.raises(NetworkError, match="no network called 'swa'; choose one of state_dict, ema_state_dict"):
+        import_checkpoint("a.pth", content, **HALF, copy="swa")
+
+
+def test_one_logit_is_two_classes_by_its_sigmoid() -> None:
+    theirs = state() | {"fc.weight": state()["fc.weight"][:1], "fc.bias": state()["fc.bias"][:1]}
+    source = import_checkpoint("binary.pth", saved(theirs), **HALF)
+    z = expected(SMALL)[:, 0]
+    torch.testing.assert_close(logits(weights.load(source)).softmax(1)[:, 1], z.sigmoid())
+    assert "single logit" in source.about
+
+
+def test_what_no_tensor_tells_is_said_or_given() -> None:
+    """The size of the images, and where a ResNet-50 strides."""
+    content = saved(state(SPEC_50))
+    source = import_checkpoint("a.pth", content, **HALF)
+    assert "images of 224×224; stride in the 3×3 convolution (v1.5" in source.about
+    assert import_checkpoint("a.pth", content, **HALF, size=299).spec.size == 299
+    assert "Assumed" not in import_checkpoint("b.pth", saved(state()), **HALF).about
+
+
 def test_one_file_as_two_networks_is_two_networks() -> None:
     content = saved(state())
     names = {
@@ -219,6 +344,22 @@ def packed_bomb() -> bytes:
     return file.getvalue()
 
 
+def scripted() -> bytes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, that it will go
+        traced = torch.jit.trace(nn.Conv2d(3, 4, 3), torch.zeros(1, 3, 8, 8))
+        file = io.BytesIO()
+        torch.jit.save(traced, file)
+    return file.getvalue()
+
+
+def endless() -> dict:
+    """A dictionary whose 300 entries are all itself."""
+    held: dict = {}
+    held |= dict.fromkeys(map(str, range(300)), held)
+    return held
+
+
 def thin(shape: tuple[int, ...]) -> Tensor:
     """A tensor that takes four bytes in a file, whatever its shape."""
     return torch.zeros(1).expand(shape)
@@ -227,7 +368,11 @@ def thin(shape: tuple[int, ...]) -> Tensor:
 WIDER = state(replace(SMALL, width=0.5)) | {"conv1.weight": torch.zeros(4, 3, 3, 3)}
 LONG = state() | {"layer1.1.conv1.weight": torch.zeros(4, 4, 3, 3)}
 FOUR = state() | {"layer4.0.conv1.weight": torch.zeros(4, 4, 3, 3)}
-EXTRA = state() | {"head.weight": torch.zeros(3)}
+EXTRA = state() | {"layer1.0.attention.weight": torch.zeros(3)}
+TWO_LAYERS = {n: t for n, t in state().items() if "fc." not in n} | {
+    "fc.0.weight": torch.zeros(32, 16), "fc.2.weight": torch.zeros(10, 32)
+}  # fmt: skip
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"ab" * 32 + b"\nsize 46830571\n"
 BAD = {
     "empty": (b"", "cut short"),
     "text": (b"hello, world", "cut short"),
@@ -237,14 +382,18 @@ BAD = {
     "code": (pickle.dumps({"state_dict": Evil()}), "could run code"),
     "code in torch's file": (saved({"conv1.weight": Evil()}), "could run code"),
     "a whole module": (saved(nn.Linear(2, 2)), "holds more than weights (torch.nn"),
-    "numpy": (saved({"best": np.float64(1.0), "state_dict": state()}), "numpy"),
     "another architecture": (saved(vgg()), "features.0.weight (64, 3, 3, 3), classifier.weight (10, 64)"),
     "no weights": (saved({"epoch": 3}), "holds no weights (epoch)"),
     "a list": (saved([1, 2]), "holds no weights (list)"),
     "unequal stages": (saved(LONG), "stages of 2, 1, 1 basic blocks"),
     "four stages": (saved(FOUR), "stages of 1, 1, 1, 1 basic blocks"),
     "shapes": (saved(WIDER), "bn1.weight is (8,) and should be (4,); bn1.bias is (8,) and should be (4,);"),
-    "too much": (saved(EXTRA), "head.weight (3,) is not of it"),
+    "too much": (saved(EXTRA), "layer1.0.attention.weight (3,) is not of it"),
+    "a head of two layers": (saved(TWO_LAYERS), "but fc.0.weight (32, 16), fc.2.weight (10, 32)"),
+    "Git LFS": (POINTER, "a pointer of Git LFS, not the file itself: fetch it with `git lfs pull`"),
+    "web page": (b"\n\n<!DOCTYPE html>\n<html></html>", "a saved web page"),
+    "TorchScript": (scripted(), "a TorchScript program"),
+    "holds itself": (saved(endless()), "holds no weights"),
     "missing": (saved({n: t for n, t in state().items() if n != "fc.bias"}), "fc.bias (10,) is missing"),
     "diverged": (saved(state() | {"fc.bias": torch.full((10,), torch.nan)}), "not finite"),
     "packed": (packed_bomb(), "would unpack to 40 MB"),

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -260,3 +261,35 @@ def test_a_page_draws_a_net_whose_own_data_set_is_gone(name, own_run) -> None:
         assert "ant" in headline(at) or "bee" in headline(at)
         assert kind(at, "data").exception == []
         assert any("no longer whole" in info.value for info in at.info)
+
+
+def test_the_form_asks_what_no_tensor_tells_and_which_network_of_several() -> None:
+    """Images of 64 pixels, and the averaged weights rather than the raw ones: what is answered is what is kept."""
+    from resnet_viz.nets import models, weights
+
+    def script() -> None:
+        import streamlit as st
+
+        from resnet_viz.ui import bring
+
+        bring.checkpoint("net")
+        st.session_state["drawn"] = True
+
+    spec = ModelSpec("imagenet", 18, "projection", width=0.125, size=224)
+    raw, averaged = (models.build(spec, seed).state_dict() for seed in (1, 2))
+    file = io.BytesIO()
+    torch.save({"state_dict": raw, "ema_state_dict": averaged}, file)
+    at = AppTest.from_function(script, default_timeout=60).run()
+    at.file_uploader(key="net_file").upload("both.pth", file.getvalue()).run()
+    assert at.number_input(key="net_size").value == 224
+    assert at.selectbox(key="net_copy").options == ["state_dict", "ema_state_dict"]
+    at.number_input(key="net_size").set_value(64).run()
+    at.selectbox(key="net_copy").select("ema_state_dict").run()
+    at.button(key="net_use").click().run()
+    assert not at.exception
+    source = refs.find(at.session_state["net new"], Store())
+    assert source.spec.size == 64
+    assert "'ema_state_dict' was taken" in source.about
+    x = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(weights.load(source).model(x), models.build(spec, 2).eval()(x))
