@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from resnet_viz.figures.numbers import log_ratio, log_values, superscript
-from resnet_viz.figures.style import SCALE, Drawing, Net, nets
+from resnet_viz.figures.style import SCALE, Drawing, Net, literal, nets
 from resnet_viz.runs.events import METRICS
 from resnet_viz.runs.record import Record
 
@@ -104,4 +104,4 @@ def engineer(records: Sequence[Record], lecture: bool = False) -> Drawing:
 def _places(net: Net, length: int) -> list[str]:
     """What a vector's places are called: layers, or blocks, by the names that the run kept; by number where it has neither."""
     names = next((n for n in (net.layout.layers, [b.name for b in net.layout.blocks]) if len(n) == length), ())
-    return [name.removesuffix(".weight") for name in names] or [str(n) for n in range(1, length + 1)]
+    return [literal(name.removesuffix(".weight")) for name in names] or [str(n) for n in range(1, length + 1)]

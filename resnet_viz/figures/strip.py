@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from resnet_viz.figures.style import GRID, QUIET, Drawing
+from resnet_viz.figures.style import GRID, QUIET, Drawing, literal
 from resnet_viz.runs.layout import Block, Layout
 
 MANY = 60  # past so many blocks arcs are coarser and edges thinner
@@ -66,7 +66,7 @@ def _arcs(numbers: Sequence[int], base: float, points: int) -> tuple[np.ndarray,
 
 def block_text(number: int, block: Block) -> str:
     """What one reads when pointing at a block: its number, channels and size in cells."""
-    return f"block {number}: {block.channels} channels, {block.size}×{block.size}"
+    return literal(f"block {number}: {block.channels} channels, {block.size}×{block.size}")
 
 
 def boundaries(layout: Layout) -> list[float]:

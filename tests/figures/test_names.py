@@ -34,7 +34,7 @@ IMAGE = np.zeros((4, 4, 3), np.uint8)
 
 
 def hostile() -> list:
-    """Records of twins whose labels hold BAD, as the field ``init`` of a file that somebody else made would."""
+    """Records of twins whose labels and layers hold BAD, as fields of a file that somebody else made may."""
     records = [*twins(steps=20), *twins(steps=20)]
     grads = {"grad_layer": (np.arange(1, 3), np.ones((2, 56), np.float32))}
     rising = {
@@ -46,8 +46,13 @@ def hostile() -> list:
         spec = record.spec
         if number < 2:
             spec = replace(spec, model=replace(spec.model, init=BAD))
-        spec = replace(spec, lab=RangeSpec())
-        made.append(replace(record, spec=spec, name=BAD, series=record.series | grads | rising, result={"lr": 0.01}))
+        blocks = tuple(replace(block, name=BAD, channels=BAD) for block in record.layout.blocks)
+        made.append(
+            replace(
+                record, spec=replace(spec, lab=RangeSpec()), name=BAD, series=record.series | grads | rising,
+                result={"lr": 0.01}, own_layout=replace(record.layout, blocks=blocks, layers=(BAD,) * len(record.layout.layers)),
+            )
+        )  # fmt: skip
     return made
 
 
