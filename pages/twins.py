@@ -12,7 +12,7 @@ from resnet_viz.ui.say import say
 from resnet_viz.ui.stage import stage
 from resnet_viz.ui.twins import form
 from resnet_viz.words import sweeps as sweep_words
-from resnet_viz.words.twins import verdict
+from resnet_viz.words import twins
 
 
 def draw(records, **options) -> None:
@@ -35,14 +35,14 @@ def answer(group: str, lecture: bool) -> None:
                 f"Below: {recorded}",
             )
         else:
-            say(verdict(shipped), recorded)
+            say(twins.verdict(shipped), f"{recorded} {twins.aside(shipped)}")
         draw(shipped, lecture=lecture, bet=bet, replay=True)
         return
     going = not live.settled(runs)
     records = [live.record(run, live.metrics_for(tab)) for run in runs]
     several = sweeps.question([run.spec for run in runs])  # learning rates, say
-    sentence = sweep_words.verdict(records) if several else verdict(records)
-    say(sentence, f"Seed {runs[0].spec.train.seed}." + (" Live." if going else ""))
+    words = sweep_words if several else twins
+    say(words.verdict(records), words.aside(records) + " Live." * going)
     if several:
         progress(store, runs)
     else:

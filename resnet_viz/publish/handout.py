@@ -13,7 +13,7 @@ from resnet_viz.files import STAGE
 from resnet_viz.publish.export import spec_table
 from resnet_viz.runs.record import Record
 from resnet_viz.stage.payload import TABS, pack
-from resnet_viz.words.twins import verdict
+from resnet_viz.words.twins import aside, verdict
 
 
 def handout(
@@ -40,6 +40,7 @@ def handout(
 <body>
 <main>
 <h1>{html.escape(sentence or verdict(records))}</h1>
+<p>{html.escape(aside(records))}</p>
 <div id="stage"></div>
 <details><summary>How these runs were made</summary>
 {_table(records)}

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from resnet_viz.data.catalogue import BUILT_IN
 from resnet_viz.runs.record import LIVE, Record
+from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.words.numbers import loss, percent, spread
 
@@ -18,7 +20,7 @@ def called(spec: RunSpec) -> str:
 
 
 def in_common(a: RunSpec, b: RunSpec) -> str:
-    """What two runs share, as the sentence says it; empty where they differ in more than their shortcuts."""
+    """What two runs share, as the small print says it; empty where they differ in more than their shortcuts."""
     if a.data != b.data:
         return ""
     if replace(a.train, threads=0) != replace(b.train, threads=0):
@@ -28,7 +30,23 @@ def in_common(a: RunSpec, b: RunSpec) -> str:
         return "Same data and seed."
     # Identity shortcuts have no parameters of their own, so every weight is shared at the start.
     same = {"none", "identity", "scaling", "maxpool"} >= {a.model.shortcut, b.model.shortcut}
-    return "Same data, seed and weights." if same and a.model.init == b.model.init else "Same data and seed."
+    return "Same data, seed and starting weights." if same and a.model.init == b.model.init else "Same data and seed."
+
+
+def data_label(data: DataSpec) -> str:
+    """What a data set is called: the user's name for it, or the built-in one's."""
+    return data.label or (BUILT_IN[data.name].label if data.name in BUILT_IN else data.name)
+
+
+def subject(records: Sequence[Record]) -> str:
+    """Which nets on which data: "56 layers on Digits 8×8"."""
+    models = [record.spec.model for record in records]
+    depths = {model.depth for model in models}
+    if len(depths) == 1 and {model.family for model in models} == {"cifar"}:
+        nets = f"{models[0].depth} layers"
+    else:
+        nets = " and ".join(dict.fromkeys(model.called for model in models))
+    return f"{nets} on {', '.join(dict.fromkeys(data_label(record.spec.data) for record in records))}"
 
 
 def conditions(record: Record) -> str:
@@ -44,6 +62,12 @@ def _losses(records: Sequence[Record]) -> str:
     return spread(values, loss) if values else "nothing yet"
 
 
+def _groups(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
+    """ "residual" and "plain" with the records of each, those without any left out."""
+    groups = [(name, [r for r in records if called(r.spec) == name]) for name in ("residual", "plain")]
+    return [(name, members) for name, members in groups if members]
+
+
 def _diverged(records: Sequence[Record], name: str) -> str:
     """Which nets left the finite numbers, and when."""
     diverged = [r for r in records if r.status == "diverged"]
@@ -55,41 +79,57 @@ def _diverged(records: Sequence[Record], name: str) -> str:
 
 
 def _when(records: Sequence[Record]) -> str:
-    """Up to where the figures go: the whole run and its conditions, or a step."""
+    """Up to where the figures go: the whole run and its conditions, or a step; of nets that were stopped each its own."""
     first = records[0]
     if all(r.status == "finished" for r in records):
         return conditions(first)
+    rate = f"at learning rate {first.spec.train.lr:g}"
     if any(r.status in LIVE for r in records):
-        return f"Step {max(r.step for r in records):,} of {first.steps:,} at learning rate {first.spec.train.lr:g}"
+        return f"step {max(r.step for r in records):,} of {first.steps:,} {rate}"
     ends = " and ".join(dict.fromkeys(r.status for r in records if r.status != "finished"))
-    step = max(r.step for r in records if r.status != "finished")
-    return f"{ends.capitalize()} at step {step:,}, at learning rate {first.spec.train.lr:g}"
+    steps = " and ".join(dict.fromkeys(f"{r.step:,}" for r in records if r.status != "finished"))
+    return f"{ends} at step {steps} {rate}"
 
 
 def verdict(records: Sequence[Record]) -> str:
-    """What the runs measured, in a few plain sentences.
+    """What the runs measured, in a few plain sentences: which nets on which data, under which conditions.
 
     Leads with training loss (He 2015, section 4.1: degradation is not overfitting), then test accuracy, residual first. Says how
-    far a run is while it is not finished, which net diverged, and over how many seeds the figures range.
+    far a run is while it is not finished, and which net diverged.
     """
     if not records:
         return "Nothing trained yet."
-    groups = [([r for r in records if called(r.spec) == name], name) for name in ("residual", "plain")]
-    groups = [(members, name) for members, name in groups if members]
-    sentences = [in_common(groups[0][0][0].spec, groups[1][0][0].spec)] if len(groups) == 2 else []
     if not any(len(r.get("loss")[1]) for r in records):
-        return " ".join([*filter(None, sentences), "Waiting for the first step."])
+        return f"{_begun(subject(records))}: waiting for the first step."
+    groups = _groups(records)
+    sentences = [_diverged(members, name) for name, members in groups]
+    sound = [(name, [r for r in members if r.status != "diverged"]) for name, members in groups]
+    sound = [(name, members) for name, members in sound if members]
+    if not sound:
+        return f"{_begun(subject(records))}. {' '.join(filter(None, sentences))}"
+    how = {"residual": "with skips", "plain": "without" if len(sound) == 2 else "without skips"}
+    rest = [r for _, members in sound for r in members]
+    losses = ", ".join(f"{_losses(members)} {how[name]}" for name, members in sound)
+    head = f"{_begun(subject(records))}, {_when(rest)}: training loss {losses}."
+    tests = [[v for r in members if (v := r.result.get("test_accuracy")) is not None] for _, members in sound]
+    tail = f"Test accuracy {' and '.join(spread(t, percent) for t in tests)}." if all(tests) else ""
+    return " ".join(filter(None, [head, tail, *sentences]))
 
-    sentences += [_diverged(members, name) for members, name in groups]
-    sound = [([r for r in members if r.status != "diverged"], name) for members, name in groups]
-    sound = [(members, name) for members, name in sound if members]
-    if sound:
-        how = {"residual": "with skips", "plain": "without" if len(groups) == 2 else "without skips"}
-        losses = ", ".join(f"{_losses(members)} {how[name]}" for members, name in sound)
-        sentences.append(f"{_when([r for members, _ in sound for r in members])}: training loss {losses}.")
-    tests = [[v for r in members if (v := r.result.get("test_accuracy")) is not None] for members, _ in sound]
-    if sound and all(tests):
-        sentences.append(f"Test accuracy {' / '.join(spread(t, percent) for t in tests)}.")
-    seeds = {r.spec.train.seed for r in records}
-    sentences.append(f"{len(seeds)} seeds." if len(seeds) > 1 else "")
-    return " ".join(filter(None, sentences))
+
+def _begun(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def aside(records: Sequence[Record]) -> str:
+    """The small print of `verdict`: what the nets share, over which seeds the figures range, and which loss it is."""
+    groups = _groups(records)
+    shared = in_common(groups[0][1][0].spec, groups[1][1][0].spec) if len(groups) == 2 else ""
+    seeds = sorted({r.spec.train.seed for r in records})
+    if len(seeds) > 1:
+        what = "pairs" if len(groups) == 2 else "runs"
+        counted = f"{len(seeds)} {what}, seeds {', '.join(map(str, seeds))}; figures are the range over them."
+    else:
+        counted = f"Seed {seeds[0]}." if seeds else ""
+    ended = bool(records) and all("train_loss" in r.result for r in records if r.status != "diverged")
+    which = "Training loss: mean over the last epoch." if ended else "Training loss: of the last step."
+    return " ".join(filter(None, (shared, counted, which if any(len(r.get("loss")[1]) for r in records) else "")))

@@ -7,7 +7,7 @@ from resnet_viz.runs.record import Record
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
-from resnet_viz.words.twins import in_common, verdict
+from resnet_viz.words.twins import aside, in_common, verdict
 
 SPEC = RunSpec()
 LOSS = {"loss": (np.arange(1, 133), np.linspace(3, 0.5, 132, dtype=np.float32))}
@@ -20,20 +20,20 @@ def run(spec: RunSpec = SPEC, status: str = "finished", step: int = 132, **resul
 def test_a_finished_pair_names_its_conditions_and_leads_with_the_training_loss() -> None:
     pair = [run(train_loss=0.012, test_accuracy=0.98), run(SPEC.twin(), train_loss=1.31, test_accuracy=0.441)]
     assert verdict(pair) == (
-        "Same data, seed and weights. 12 epochs at learning rate 0.05: training loss 0.01 with skips, 1.3 without."
-        " Test accuracy 98 % / 44 %."
+        "56 layers on Digits 8×8, 12 epochs at learning rate 0.05: training loss 0.01 with skips, 1.3 without."
+        " Test accuracy 98 % and 44 %."
     )
 
 
 def test_a_live_pair_says_how_far_it_is_and_claims_no_test() -> None:
     pair = [run(status="running", step=40), run(SPEC.twin(), "running", step=38)]
     assert verdict(pair) == (
-        "Same data, seed and weights. Step 40 of 132 at learning rate 0.05: training loss 0.50 with skips, 0.50 without."
+        "56 layers on Digits 8×8, step 40 of 132 at learning rate 0.05: training loss 0.50 with skips, 0.50 without."
     )
 
 
 def test_before_the_first_step() -> None:
-    assert "Waiting" in verdict([Record("a", SPEC, "queued")])
+    assert verdict([Record("a", SPEC, "queued")]) == "56 layers on Digits 8×8: waiting for the first step."
     assert verdict([]) == "Nothing trained yet."
 
 
@@ -49,23 +49,24 @@ def test_seeds_are_counted_and_shown_as_a_range() -> None:
     ]
     sentence = verdict(runs)
     assert "training loss 0.01–0.21 with skips, 1.2–1.4 without" in sentence
-    assert "Test accuracy 96–98 % / 40–42 %. 3 seeds." in sentence
+    assert "Test accuracy 96–98 % and 40–42 %." in sentence
+    assert aside(runs).startswith("Same data, seed and starting weights. 3 pairs, seeds 0, 1, 2; figures are the range")
 
 
 def test_a_diverged_net_is_said_to_have_diverged() -> None:
     pair = [run(status="diverged", step=3), run(SPEC.twin(), train_loss=2.3, test_accuracy=0.1)]
     assert verdict(pair) == (
-        "Same data, seed and weights. The residual net diverged at step 3, at learning rate 0.05."
-        " 12 epochs at learning rate 0.05: training loss 2.3 without. Test accuracy 10 %."
+        "56 layers on Digits 8×8, 12 epochs at learning rate 0.05: training loss 2.3 without skips. Test accuracy 10 %."
+        " The residual net diverged at step 3, at learning rate 0.05."
     )
 
 
 def test_a_net_alone_and_a_stopped_pair() -> None:
     assert verdict([run(SPEC.twin(), train_loss=1.3, test_accuracy=0.4)]) == (
-        "12 epochs at learning rate 0.05: training loss 1.3 without skips. Test accuracy 40 %."
+        "56 layers on Digits 8×8, 12 epochs at learning rate 0.05: training loss 1.3 without skips. Test accuracy 40 %."
     )
     pair = [run(status="stopped", step=20), run(SPEC.twin(), "stopped", step=18)]
-    assert "Stopped at step 20, at learning rate 0.05: training loss 0.50 with skips" in verdict(pair)
+    assert "stopped at step 20 and 18 at learning rate 0.05: training loss 0.50 with skips" in verdict(pair)
 
 
 def test_all_is_not_said_of_almost_all() -> None:
@@ -76,7 +77,7 @@ def test_all_is_not_said_of_almost_all() -> None:
 @pytest.mark.parametrize(
     ("a", "b", "said"),
     [
-        (SPEC, SPEC.twin(), "Same data, seed and weights."),
+        (SPEC, SPEC.twin(), "Same data, seed and starting weights."),
         (SPEC, replace(SPEC, model=ModelSpec(shortcut="projection")), "Same data and seed."),
         (SPEC, replace(SPEC, model=ModelSpec(depth=20)), "Same data and seed."),
         (SPEC, replace(SPEC, train=TrainSpec(lr=0.1)), "Same data."),
