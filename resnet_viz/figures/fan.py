@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from resnet_viz.figures.numbers import log_ratio, loudness, superscript
+from resnet_viz.figures.numbers import factor, log_ratio, loudness, superscript
 from resnet_viz.figures.strip import MANY, block_text, draw_boundaries, strip, ticks
 from resnet_viz.figures.style import BAND, SCALE, Drawing, Net, faint, nets
 from resnet_viz.runs.record import Record
@@ -43,9 +43,10 @@ def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
         "xaxis", range=[0.5 - 0.15 * count, 0.5 + 1.12 * count], showgrid=False, anchor="y", tickvals=named,
         ticktext=[f"{'block ' if t == 1 else ''}{t}" for t in named],
     )  # fmt: skip
-    factors = [f"×10{superscript(-limit)}", "×1", f"×10{superscript(limit)}"]
+    # The band's own limits stand at the axis, for "intact" and "too loud" part there.
+    factors = [f"×10{superscript(-limit)}", "×0.1", "×10", f"×10{superscript(limit)}"]
     drawing.axis(
-        "yaxis", range=[-limit, limit], domain=[0, split - 0.03], tickvals=[-limit, 0, limit], ticktext=factors
+        "yaxis", range=[-limit, limit], domain=[0, split - 0.03], tickvals=[-limit, -1, 1, limit], ticktext=factors
     )
     drawing.axis("yaxis2", range=[0.45 - rows, 0.75], domain=[split, 1], visible=False, fixedrange=True, anchor="x")
     drawing.layout["barmode"] = "overlay"
@@ -77,8 +78,8 @@ def _fan(drawing: Drawing, net: Net, number: int, limit: int) -> bool:
         x=blocks, y=np.clip(now, -limit, limit).astype(np.float32), mode="lines+markers", name=net.text,
         line={"color": net.colour, "width": drawing.line, "dash": net.dash},
         marker={"symbol": net.symbol, "size": size, "color": net.colour, "line": {"width": 1.5, "color": net.colour}},
-        meta={"role": "line", "net": number}, customdata=now.astype(np.float32),
-        hovertemplate="block %{x}: 10^%{customdata:.2f}<extra>" + net.text + "</extra>",
+        meta={"role": "line", "net": number}, customdata=[factor(value) for value in now.tolist()],
+        hovertemplate="block %{x}: %{customdata}<extra>" + net.text + "</extra>",
     )  # fmt: skip
     if not len(steps):
         return False

@@ -101,12 +101,20 @@ def loudness(log10: float) -> str:
     """A gradient's ratio in words, given its log10: "×2,600, too loud", "÷60,000, lost", "×4.1, intact"."""
     if not math.isfinite(log10):
         return "not finite"
+    # Intact is what lies in the fan's band, from ×0.1 to ×10.
     verdict = "intact" if abs(log10) < 1 else "too loud" if log10 > 0 else "lost"
+    return f"{factor(log10)}, {verdict}"
+
+
+def factor(log10: float) -> str:
+    """A factor in two digits, given its log10: "×2,600", "÷4.1", "×10⁷". The stage's script says the same (labels.js)."""
+    if not math.isfinite(log10):
+        return "not finite"
     sign = "×" if log10 >= 0 else "÷"
     size = 10 ** min(abs(log10), 300)
     if size >= 1e6:
-        return f"{sign}10{superscript(round(math.log10(size)))}, {verdict}"
-    return f"{sign}{float(f'{size:.2g}'):,.{0 if size >= 10 else 1}f}, {verdict}".replace(".0,", ",")
+        return f"{sign}10{superscript(round(math.log10(size)))}"
+    return f"{sign}{float(f'{size:.2g}'):,g}"
 
 
 def superscript(number: int) -> str:

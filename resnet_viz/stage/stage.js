@@ -62,6 +62,15 @@ function spread(labels, pixel, height, gap, lift = 0) {
   for (const place of placed.reverse()) bottom = (place.at = Math.min(place.at, bottom)) - gap;
   for (const { label, want, at } of placed) label.yshift = want - at;
 }
+function factor(log10) {
+  if (log10 === null) return "not finite";
+  const sign = log10 >= 0 ? "×" : "÷", size = 10 ** Math.abs(log10);
+  if (size >= 1e6) return `${sign}10${superscript(Math.round(Math.abs(log10)))}`;
+  return sign + Number(size.toPrecision(2)).toLocaleString("en");
+}
+function superscript(number) {
+  return String(number).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+}
 
 // resnet_viz/stage/src/charts.js
 var NARROW = 480;
@@ -81,7 +90,7 @@ function fan(view, state) {
     if (!row) continue;
     if (trace.meta.role === "line") {
       trace.y = row.map((value) => clip(value, limit));
-      trace.customdata = row;
+      trace.customdata = row.map(factor);
     }
     if (trace.meta.role === "box") trace.marker = { ...trace.marker, color: row };
   }

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from resnet_viz.figures import accuracy, apart, divergence, engineer, fan, history, loudness, nets
-from resnet_viz.figures.numbers import moments, smooth, thin
+from resnet_viz.figures.numbers import factor, moments, smooth, thin
 from resnet_viz.figures.style import LINE_LECTURE, PLAIN, RESIDUAL, TEXT_LECTURE
 from resnet_viz.stage.payload import pack
 from tests.synthetic import synthetic, twins
@@ -230,3 +230,24 @@ def test_a_refresh_is_small() -> None:
     long = twins(depth=110, steps=64_000)
     assert len(pack(long, live=True, ghost=long)) < 110 * 1024
     assert set(unpacked(pack(twins(), tabs=("history",)))[0]["figures"]) == {"history"}
+
+
+@pytest.mark.parametrize(
+    ("log10", "said"),
+    [
+        (0.0, "×1"), (0.45, "×2.8"), (1.08, "×12"), (3.4149, "×2,600"), (-0.61, "÷4.1"), (-4.78, "÷60,000"), (7.2, "×10⁷"),
+        (-12.0, "÷10¹²"), (math.nan, "not finite"),
+    ],
+)  # fmt: skip
+def test_a_factor_is_said_in_two_digits(log10, said) -> None:
+    assert factor(log10) == said
+
+
+def test_the_limits_of_the_band_stand_at_its_axis_and_the_word_follows_them() -> None:
+    axis = fan(twins()).layout["yaxis"]
+    ticks = dict(zip(axis["ticktext"], axis["tickvals"], strict=True))
+    assert {"×0.1", "×10"} <= ticks.keys()
+    for label, log10 in ticks.items():
+        inside = abs(log10) < 1
+        assert loudness(log10 * 0.999).endswith("intact") == (abs(log10 * 0.999) < 1), label
+        assert loudness(log10 * 1.001).endswith("intact") == inside, label

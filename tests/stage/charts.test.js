@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { factor } from "../../resnet_viz/stage/src/labels.js";
 import { CHARTS } from "../../resnet_viz/stage/src/charts.js";
 
 const THEME = { veil: "veil", text: "text" };
@@ -24,7 +25,7 @@ function fan(step, width = 900) {
 test("the fan shows the last row recorded up to the slider's step", () => {
   for (const [step, row, words] of [[1, [3, 2, 0], "one"], [9, [3, 2, 0], "one"], [10, [-6, -0.1, 0], "two"], [100, [null, 0.1, 0], "three"]]) {
     const { line, box, label } = fan(step);
-    assert.deepEqual(line.customdata, row);
+    assert.deepEqual(line.customdata, row.map(factor));
     assert.deepEqual(box.marker, { cmin: -5, color: row });
     assert.equal(label.text, `<b>plain</b><br>${words}`);
   }

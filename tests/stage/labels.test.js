@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { plainLines, spread } from "../../resnet_viz/stage/src/labels.js";
+import { plainLines, factor, spread } from "../../resnet_viz/stage/src/labels.js";
 
 const HEIGHT = 200, GAP = 30;
 
@@ -46,4 +46,10 @@ test("hidden labels take no room", () => {
 test("a text is measured as it shows: without bold, entities as letters, each line by itself", () => {
   assert.deepEqual(plainLines("<b>plain</b><br>÷60,000, lost"), ["plain", "÷60,000, lost"]);
   assert.deepEqual(plainLines("&lt;b&gt; R&amp;D &#37;{x} &amp;lt;"), ["<b> R&D %{x} &lt;"]);
+});
+
+test("a factor is said in two digits, as figures.numbers.factor says it", () => {
+  const said = { 0: "×1", 0.45: "×2.8", 1.08: "×12", 3.4149: "×2,600", "-0.61": "÷4.1", "-4.78": "÷60,000", 7.2: "×10⁷", "-12": "÷10¹²" };
+  for (const [log10, words] of Object.entries(said)) assert.equal(factor(Number(log10)), words);
+  assert.equal(factor(null), "not finite");
 });

@@ -3,7 +3,7 @@
 // stage's: `data`, `step`, `log`, `theme`.
 
 import { clip, lastUpTo, rowOf } from "./data.js";
-import { spread } from "./labels.js";
+import { factor, spread } from "./labels.js";
 
 const NARROW = 480; // px: below, labels stand on the lines rather than beside them
 const LOG_LOW = 0.001; // nats at the lower end of the loss's logarithmic axis
@@ -25,7 +25,7 @@ function fan(view, state) {
     if (!row) continue;
     if (trace.meta.role === "line") {
       trace.y = row.map((value) => clip(value, limit));
-      trace.customdata = row;
+      trace.customdata = row.map(factor);
     }
     if (trace.meta.role === "box") trace.marker = { ...trace.marker, color: row };
   }

@@ -32,3 +32,15 @@ export function spread(labels, pixel, height, gap, lift = 0) {
   for (const place of placed.reverse()) bottom = (place.at = Math.min(place.at, bottom)) - gap;
   for (const { label, want, at } of placed) label.yshift = want - at;
 }
+
+// A factor in two digits, given its log10 (null: not a number): "×2,600", "÷4.1", "×10⁷". `figures.numbers.factor` says the same.
+export function factor(log10) {
+  if (log10 === null) return "not finite";
+  const sign = log10 >= 0 ? "×" : "÷", size = 10 ** Math.abs(log10);
+  if (size >= 1e6) return `${sign}10${superscript(Math.round(Math.abs(log10)))}`;
+  return sign + Number(size.toPrecision(2)).toLocaleString("en");
+}
+
+function superscript(number) {
+  return String(number).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+}
