@@ -587,6 +587,7 @@ def test_a_image_of_too_many_pixels_is_left_out_undecoded() -> None:
     assert peak < 20e6
 
 
+@pytest.mark.slow
 def test_memory_follows_what_is_kept_not_what_is_unpacked() -> None:
     pixels = RNG.integers(0, 256, (400, 400, 3), np.uint8)
     files = {f"{'ab'[i % 2]}/{i}.png": image(pixels) for i in range(40)}

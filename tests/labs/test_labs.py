@@ -188,6 +188,7 @@ def test_gradients_from_the_command_line(capsys) -> None:
     assert 1 < growth["residual"] < growth["plain"] < BN_GROWTH
 
 
+@pytest.mark.slow
 def test_shattering_from_the_command_line(capsys) -> None:
     """Balduzzi 2017: gradients of a plain net agree to 2 to the minus depth."""
     plain = last_line(capsys, "shattering")["plain"]

@@ -23,6 +23,7 @@ from resnet_viz.nets.weights import Network
 from resnet_viz.runs.events import Checkpoint, Point, Result
 from resnet_viz.runs.record import load
 from resnet_viz.runs.store import Store
+from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.lab import LandscapeSpec
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec, SpecError, from_json, to_json
@@ -182,7 +183,8 @@ def test_a_path_needs_checkpoints(nets) -> None:
 def test_a_path_is_looked_for_in_the_store_that_the_job_was_given(tmp_path) -> None:
     """A worker's store need not be the one that the environment names."""
     store = Store(tmp_path / "elsewhere")
-    spec = catalogue.fill(RunSpec(ModelSpec(depth=8), train=TrainSpec(epochs=3, batch_size=512, dtype="float32")))
+    train = TrainSpec(epochs=3, batch_size=64, dtype="float32", threads=1)
+    spec = catalogue.fill(RunSpec(ModelSpec(depth=8, width=0.25), DataSpec(limit=128), train))
     (run,) = store.create([(spec, catalogue.total_steps(spec))])
     claim = store.claim("w")
     for event in training.run(spec):

@@ -44,7 +44,9 @@ def events(spec: RunSpec) -> tuple[list[Point], Result]:
     return [p for p in points if isinstance(p, Point)], result
 
 
-@pytest.mark.parametrize("model", [SPEC.model, SPEC.model.twin()], ids=["residual", "plain"])
+@pytest.mark.parametrize(
+    "model", [SPEC.model, pytest.param(SPEC.model.twin(), marks=pytest.mark.slow)], ids=["residual", "plain"]
+)
 def test_torch_lr_finder_finds_the_same(model) -> None:
     import matplotlib
 

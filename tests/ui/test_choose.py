@@ -1,6 +1,9 @@
 """Choosing networks and images, in a page of this test's own."""
 
 import io
+import os
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -214,10 +217,16 @@ def test_the_pool_is_the_data_sets_or_parts_of_the_photos_and_says_which(monkeyp
     assert pool.words == "the first 5 test images of CIFAR-10"
 
 
-def test_a_network_is_loaded_once_and_again_when_its_file_has_changed() -> None:
-    source = refs.shipped()[0]
-    assert choose.network(source) is choose.network(source)
-    assert len(Store().runs()) == 0
+def test_a_network_is_loaded_once_and_again_when_its_file_has_changed(tmp_path) -> None:
+    residual, plain = refs.shipped()[:2]  # of one depth: the same tensors' names
+    file = tmp_path / "net.safetensors"
+    source = replace(residual, ref="file:mine", path=file)
+    shutil.copy(residual.path, file)
+    loaded = choose.network(source)
+    assert choose.network(source) is loaded
+    shutil.copy(plain.path, file)
+    os.utime(file, (0, file.stat().st_mtime + 1))
+    assert choose.network(source).model.fc.weight.equal(choose.network(plain).model.fc.weight)
 
 
 def test_imagenets_nets_see_what_torchvisions_transform_leaves() -> None:
