@@ -34,7 +34,7 @@ def test_gradients_before_the_first_step(page, server) -> None:
     page.wait_for_selector(".js-plotly-plot .hoverlayer .hovertext")
     page.mouse.click(box["x"] + x, box["y"] + y)
     wait_for_headline(page, "with skip 6 off")
-    assert "off=6" in page.url
+    page.wait_for_url("**no_skip=6**")
 
     page.get_by_role("button", name="All on").click()
     wait_for_headline(page, "^26 layers((?!off).)*$")

@@ -107,4 +107,4 @@ def test_a_click_on_an_arc_switches_the_skip_off(page) -> None:
     page.wait_for_selector(".rv-stage .hoverlayer .hovertext")  # plotly clicks on what it hovers over
     page.mouse.click(box["x"] + x, box["y"] + y)
     page.get_by_text("skip off at block 14").wait_for()
-    assert "no_skip=14" in page.url
+    page.wait_for_url("**no_skip=14**")
