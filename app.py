@@ -2,15 +2,9 @@
 
 import streamlit as st
 
-# Without icons: Streamlit would fetch a page's Material icon from the network for the browser's tab.
-PAGES = {
-    "": {"twins": "Twins", "inside": "Inside", "explain": "Explain", "runs": "Runs"},
-    "Labs": {"gradients": "Gradients", "lesions": "Lesions", "landscape": "Landscape", "sweeps": "Sweeps"},
-}
+# Without icons: Streamlit would fetch a page's Material icon from the network for the browser's tab. Without sections: a menu
+# would hide the name of the page that one is on.
+PAGES = ("Twins", "Inside", "Explain", "Runs", "Gradients", "Lesions", "Landscape", "Sweeps")
 st.navigation(
-    {
-        section: [st.Page(f"pages/{name}.py", title=title, default=name == "twins") for name, title in pages.items()]
-        for section, pages in PAGES.items()
-    },
-    position="top",
+    [st.Page(f"pages/{title.lower()}.py", title=title, default=title == PAGES[0]) for title in PAGES], position="top"
 ).run()

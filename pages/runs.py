@@ -3,6 +3,7 @@
 import streamlit as st
 
 from resnet_viz import figures
+from resnet_viz.runs.naming import labels
 from resnet_viz.runs.schema import disk_cap
 from resnet_viz.spec.values import values_of
 from resnet_viz.ui import live
@@ -11,18 +12,21 @@ from resnet_viz.ui.labs import shown as lab
 from resnet_viz.ui.link import form_query
 from resnet_viz.ui.runs import actions
 from resnet_viz.ui.runs.table import ticked
-from resnet_viz.ui.say import plain
+from resnet_viz.ui.say import plain, say
+from resnet_viz.words import runs as words
 
+STAGE = 6  # runs that the stage shows at once, at most
 CURVES = ("loss", "val_accuracy", "test_accuracy")
 
 
 def curves(records) -> None:
-    """Loss and accuracy of some runs, overlaid."""
-    left, right = st.columns(2)
-    with left:
-        chart(figures.divergence(records), key="overlay loss")
-    with right:
-        chart(figures.accuracy(records), key="overlay accuracy")
+    """Loss and accuracy of some runs, overlaid; higher where more labels must find room."""
+    height = max(300, 60 + 40 * len(figures.nets(records)))
+    drawings = {"overlay loss": figures.divergence(records), "overlay accuracy": figures.accuracy(records, still=True)}
+    for column, (key, drawing) in zip(st.columns(2), drawings.items(), strict=True):
+        drawing.part_labels(height)
+        with column:
+            chart(drawing, key, height)
 
 
 def answer() -> None:
@@ -32,8 +36,8 @@ def answer() -> None:
         st.rerun()  # the whole page, which then no longer ticks
     for broken in store.unreadable():
         st.warning(plain(f"{broken.name} ({broken.id}) can't be read: {broken.reason}"))
+    say(words.count([run.status for run in runs]))
     if not runs:
-        st.subheader("Nothing trained here yet.")
         st.write(
             "On **Twins**, click **Train both**: some seconds later there are two runs to compare, like this recorded pair."
         )
@@ -48,9 +52,10 @@ def answer() -> None:
     overlaid = trained if picked else store.runs(trained[0].group) if trained else []
     if overlaid or not picked:
         curves([live.record(run, CURVES) for run in overlaid] or live.recorded()[:2])
+    called = labels(runs)
     for run in picked:
         if run.result.get("sentence"):
-            st.markdown(f"**{plain(run.name)}**: {plain(run.result['sentence'])}")
+            st.markdown(f"**{plain(called[run.id])}**: {plain(run.result['sentence'])}")
     if picked:
         buttons(picked)
     if len(picked) == 1:
@@ -61,8 +66,10 @@ def buttons(picked) -> None:
     """What can be done with the runs that are ticked."""
     first = picked[0]
     with st.container(horizontal=True):
-        if st.button(f"Open on {lab.place(first)[0]}", icon=":material/open_in_new:", key="open"):
-            lab.open_run(first)
+        several = 1 < len(picked) <= STAGE and all(run.kind == "train" for run in picked)
+        where = "the stage" if several else lab.place(first)[0]
+        if st.button(f"Open on {where}", icon=":material/open_in_new:", key="open"):
+            lab.open_on_stage(picked) if several else lab.open_run(first)
         alone = len(picked) == 1 and first.kind == "train"
         if alone and st.button("Train again, with changes", icon=":material/replay:", key="again"):
             show = st.session_state.get("show", "")

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from resnet_viz.figures import nets
 from resnet_viz.files import ROOT
 from resnet_viz.runs import sweeps
 from resnet_viz.ui import controls, live
@@ -11,6 +12,7 @@ from resnet_viz.ui.link import follow_form, write_form
 from resnet_viz.ui.say import say
 from resnet_viz.ui.stage import stage
 from resnet_viz.ui.twins import form
+from resnet_viz.words import runs as run_words
 from resnet_viz.words import sweeps as sweep_words
 from resnet_viz.words import twins
 
@@ -26,7 +28,7 @@ def answer(group: str, lecture: bool) -> None:
     tab = (st.session_state.get("stage") or {}).get("tab")
     bet = st.session_state.get("bet") if st.session_state.get("bet_on") else None
     shipped = live.recorded(recording := live.recording())
-    runs = store.runs(group) if group else []
+    runs = live.runs_of(group)
     if not runs:
         recorded = f"Recorded: {live.recordings()[recording]}."
         if group:
@@ -40,9 +42,12 @@ def answer(group: str, lecture: bool) -> None:
         return
     going = not live.settled(runs)
     records = [live.record(run, live.metrics_for(tab)) for run in runs]
-    several = sweeps.question([run.spec for run in runs])  # learning rates, say
-    words = sweep_words if several else twins
-    say(words.verdict(records), words.aside(records) + " Live." * going)
+    several = not live.picked(group) and sweeps.question([run.spec for run in runs])  # learning rates, say
+    if live.picked(group):
+        say(run_words.compared([(net.label, net.records) for net in nets(records)]), "Live." * going)
+    else:
+        words = sweep_words if several else twins
+        say(words.verdict(records), words.aside(records) + " Live." * going)
     if several:
         progress(store, runs)
     else:
@@ -72,7 +77,7 @@ with frame("Twins"):
     refused = follow_form(show="", recorded=live.FIRST, lecture=False)
     form.follow_recording()
     group = st.session_state["show"]
-    runs = store.runs(group) if group else []
+    runs = live.runs_of(group)
     going = not live.settled(runs)
     st.session_state["going"] = going
     body = fragment(answer, live.TICK if going else None)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec, block_count
@@ -43,7 +44,7 @@ def synthetic(
     ended = status == "finished" and done == steps
     result = {"train_loss": float(loss[-1]), "test_accuracy": 0.34 if plain else 0.98} if ended else {}
     return Record(
-        id=f"{shortcut}-{seed}", spec=spec, status=status, name=f"{shortcut} {depth}", step=done, steps=steps, result=result,
+        id=f"{shortcut}-{seed}", spec=spec, status=status, name=first_name(spec), step=done, steps=steps, result=result,
         series={m: (s.astype(np.int64), v.astype(np.float32)) for m, (s, v) in series.items() if len(s)},
     )  # fmt: skip
 

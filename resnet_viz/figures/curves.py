@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,11 +43,11 @@ def divergence(
     """
     drawn, end = nets(records), planned(records)
     drawing = Drawing("Training loss", "nats; thick: smoothed", lecture)
-    guess = math.log(records[0].spec.model.classes if records else 10)
+    guesses = {count: math.log(count) for count in _classes(records) or [10]}
     drawing.axis("xaxis", "step", range=[0, end], showgrid=False, nticks=6)
-    drawing.axis("yaxis", range=[0, max(7.0, 2 * guess)], nticks=5)
+    drawing.axis("yaxis", range=[0, max(7.0, 2 * max(guesses.values()))], nticks=5)
     drawing.layout["margin"] = {"l": 44, "r": 112, "t": 10, "b": 34}
-    _level(drawing, guess, f"guessing {guess:.2f}", end)
+    _levels(drawing, {count: (guess, f"guessing {guess:.2f}") for count, guess in guesses.items()}, end)
     for net in nets(ghost):
         x, y = thin(*_smoothed(net.first), 200)
         line = {"color": faint(net.colour, 0.15), "width": drawing.line, "dash": net.dash}
@@ -61,36 +61,46 @@ def divergence(
         if curve := _band(drawing, net, [thin(*_smoothed(record)) for record in net.records]):
             diverged = net.first.status == "diverged"
             state = f"diverged<br>at step {net.first.step:,}" if diverged else _loss(curve[1][-1])
-            _main(drawing, net, number, curve, f"<b>{net.text}</b> {state}")
+            _main(drawing, net, number, curve, f"<b>{net.short}</b> {state}")
     _mark_apart(drawing, drawn)
     return drawing
 
 
-def accuracy(records: Sequence[Record], lecture: bool = False) -> Drawing:
-    """Validation accuracy in % at every epoch, chance as a dotted line, the test accuracy in the label at the end."""
+def accuracy(records: Sequence[Record], lecture: bool = False, still: bool = False) -> Drawing:
+    """Validation accuracy in % at every epoch, chance as a dotted line, the test accuracy in the label at the end.
+
+    x counts steps, labelled as epochs. Where the runs' epochs have different numbers of steps it says steps; or, in a chart that
+    stands ``still``, without a slider that counts steps, it counts each run's own epochs.
+    """
     drawn, end = nets(records), planned(records)
+    lengths = {n for r in records if (n := steps_per_epoch(r))}
     drawing = Drawing("Accuracy", "validation, after each epoch", lecture)
     drawing.axis("yaxis", range=[0, 103], tickvals=[0, 50, 100], ticktext=["0 %", "50 %", "100 %"])
     drawing.layout["margin"] = {"l": 50, "r": 112, "t": 10, "b": 34}
-    if per_epoch := steps_per_epoch(records[0]) if records else 0:
+    own = still and len(lengths) > 1
+    if own:
+        end = max(-(-max(r.steps, r.step) // n) for r in records if (n := steps_per_epoch(r)))
+        drawing.axis("xaxis", "epoch", range=[0, end], showgrid=False, nticks=6)
+    elif len(lengths) == 1:
+        (per_epoch,) = lengths
         epochs = max(1, end // per_epoch)
         ticks = range(0, epochs + 1, math.ceil(epochs / 6))
         places, names = [t * per_epoch for t in ticks], [f"{t:,}" for t in ticks]
         drawing.axis("xaxis", "epoch", range=[0, end], showgrid=False, tickvals=places, ticktext=names)
     else:
         drawing.axis("xaxis", "step", range=[0, end], showgrid=False, nticks=6)
-    if records:
-        chance = 100 / records[0].spec.model.classes
-        _level(drawing, chance, f"chance {chance:.2g} %", end)
+    _levels(drawing, {n: (100 / n, f"chance {100 / n:.2g} %") for n in _classes(records)}, end)
     for number, net in enumerate(drawn):
         curves = []
         for record in net.records:
             steps, share = finite(record.get("val_accuracy"))
-            curves.append(thin(steps, 100 * share.astype(np.float32), 200))
+            x = steps / steps_per_epoch(record) if own and len(steps) else steps
+            curves.append(thin(x, 100 * share.astype(np.float32), 200))
         if curve := _band(drawing, net, curves):
             test = [v for r in net.records if (v := r.result.get("test_accuracy", r.last("test_accuracy"))) is not None]
             at_end = f"test {percent(float(np.mean(test)))}" if test else f"{curve[1][-1]:.0f} %"
-            _main(drawing, net, number, curve, f"<b>{net.text}</b><br>{at_end}", dots=len(curve[0]) <= 40)
+            unit = "epoch" if own else "step"
+            _main(drawing, net, number, curve, f"<b>{net.short}</b><br>{at_end}", dots=len(curve[0]) <= 40, unit=unit)
     return drawing
 
 
@@ -115,11 +125,18 @@ def _quiet(drawing: Drawing, x: np.ndarray, y: np.ndarray, line: dict[str, Any],
     drawing.trace(x=_small(x), y=_small(y), mode="lines", line=line, hoverinfo="skip", **more)
 
 
-def _level(drawing: Drawing, y: float, text: str, end: int) -> None:
-    """Add a dotted level with its name in small letters at its end."""
+def _classes(records: Sequence[Record]) -> list[int]:
+    """How many classes the runs tell apart, each number once."""
+    return sorted({r.spec.model.classes for r in records})
+
+
+def _levels(drawing: Drawing, levels: Mapping[int, tuple[float, str]], end: int) -> None:
+    """Add a dotted level, with its name in small letters at its end, for each number of classes."""
     line = {"color": QUIET, "width": 1.5, "dash": "dot"}
-    drawing.trace(x=[0, end], y=[y, y], mode="lines", line=line, hoverinfo="skip", meta={"role": "level"})
-    drawing.note(text, name="level", x=end, y=y, xanchor="right", yanchor="bottom")
+    for classes, (y, text) in levels.items():
+        drawing.trace(x=[0, end], y=[y, y], mode="lines", line=line, hoverinfo="skip", meta={"role": "level"})
+        which = f", {classes} classes" if len(levels) > 1 else ""
+        drawing.note(text + which, name="level", x=end, y=y, xanchor="right", yanchor="bottom")
 
 
 def _bet(drawing: Drawing, bet: float, end: int) -> None:
@@ -144,7 +161,9 @@ def _band(drawing: Drawing, net: Net, curves: Sequence[Curve]) -> Curve | None:
     return x, all_y.mean(0)
 
 
-def _main(drawing: Drawing, net: Net, number: int, curve: Curve, text: str, dots: bool = False) -> None:
+def _main(
+    drawing: Drawing, net: Net, number: int, curve: Curve, text: str, dots: bool = False, unit: str = "step"
+) -> None:
     """Add the net's main line, the marker where it is now, and its label there."""
     x, y = _small(curve[0]), _small(curve[1])
     at = min(float(y[-1]), drawing.layout["yaxis"]["range"][1])
@@ -152,10 +171,10 @@ def _main(drawing: Drawing, net: Net, number: int, curve: Curve, text: str, dots
     drawing.trace(
         x=x, y=y, mode="lines+markers" if dots else "lines", name=net.text,
         line={"color": net.colour, "width": drawing.line, "dash": net.dash}, marker={**marker, "size": 6},
-        meta={"role": "line", "net": number}, hovertemplate="%{y:.3g} at step %{x}<extra>" + net.text + "</extra>",
+        meta={"role": "line", "net": number}, hovertemplate="%{y:.3g} at " + unit + " %{x}<extra>" + net.text + "</extra>",
     )  # fmt: skip
     drawing.trace(
-        x=[int(x[-1])], y=[at], mode="markers", marker={**marker, "size": drawing.size - 3}, hoverinfo="skip",
+        x=[x[-1].item()], y=[at], mode="markers", marker={**marker, "size": drawing.size - 3}, hoverinfo="skip",
         cliponaxis=False, meta={"role": "now", "net": number},
     )  # fmt: skip
     drawing.end_label(net, number, float(x[-1]), at, text)

@@ -10,6 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from resnet_viz.runs.layout import Layout
+from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.words.twins import called
@@ -31,6 +32,8 @@ SCALE = [
 
 # The same on a dark page, where white boxes would glare: the middle is grey.
 SCALE_DARK = [[0.0, "#c58be0"], [0.3, "#80639a"], [0.5, "#474e58"], [0.7, "#4f8560"], [1.0, "#63d17c"]]
+
+NAME = 22  # letters of a label at the end of a line
 
 LINE, LINE_LECTURE = 3.0, 5.0  # px
 TEXT, TEXT_LECTURE = 13, 20  # px
@@ -62,6 +65,11 @@ class Mark:
     def text(self) -> str:
         """The label for annotations, trace names and hover templates."""
         return literal(self.label)
+
+    @property
+    def short(self) -> str:
+        """The same for the end of a line, where room is short."""
+        return literal(shortened(self.label, NAME))
 
 
 def marks(nets: Sequence[tuple[str, bool]]) -> list[Mark]:
@@ -114,19 +122,24 @@ def _traits(spec: RunSpec) -> tuple[str, ...]:
         f", norm {spec.model.norm}",
         f", {spec.model.init}",
         f", rate {spec.train.lr:g}",
+        f", {spec.data.label or spec.data.name}",
+        f", {spec.train.steps} steps" if spec.train.steps else f", {spec.train.epochs} epochs",
+        f", {spec.train.optimizer}",
+        f", batch {spec.train.batch_size}",
+        f", {spec.data.limit} images" if spec.data.limit else "",
     )
 
 
 def nets(records: Sequence[Record]) -> list[Net]:
     """The networks among the records, in their order: runs that differ in their seed alone are one. Labels are short, and differ.
 
-    How each is drawn: `marks`.
+    A run that its user named, and that is a network by itself, bears that name. How each is drawn: `marks`.
     """
     groups: dict[RunSpec, list[Record]] = {}
     for record in records:
         groups.setdefault(_seedless(record.spec), []).append(record)
     labels: list[str] = []
-    for spec in groups:
+    for spec, runs in groups.items():
         kind = called(spec)
         alike = [_traits(s) for s in groups if called(s) == kind]
         label = kind + "".join(
@@ -134,6 +147,8 @@ def nets(records: Sequence[Record]) -> list[Net]:
         )
         if label.startswith(f"{kind}, ") and all(called(s) == kind for s in groups):
             label = label.removeprefix(f"{kind}, ")  # they are all of this kind: "rate 0.1" says enough
+        if len(runs) == 1 and runs[0].name and runs[0].name != first_name(spec):
+            label = runs[0].name
         if taken := sum(other.split(" #")[0] == label for other in labels):
             label += f" #{taken + 1}"
         labels.append(label)
@@ -193,6 +208,26 @@ class Drawing:
             text, name=f"net-{number}", x=x, y=y, xanchor=side, yanchor="middle", align=side,
             xshift=9 if side == "left" else -9, font={"color": net.colour},
         )  # fmt: skip
+
+    def part_labels(self, height: int) -> None:
+        """Move the labels at line ends up or down until none covers another, in a chart of ``height`` pixels.
+
+        (The stage does so itself, at every step.)
+        """
+        low, high = self.layout["yaxis"]["range"]
+        pixel = (high - low) / max(1, height - self.layout["margin"]["t"] - self.layout["margin"]["b"])
+        labels = [n for n in self.layout["annotations"] if str(n.get("name", "")).startswith("net-")]
+        labels.sort(key=lambda n: n["y"])
+        below = low - (high - low)  # the upper edge of the label beneath
+        for label in labels:
+            half = 0.5 * pixel * (self.size + 5) * (1 + label["text"].count("<br>"))
+            label["y"] = max(label["y"], below + half)
+            below = label["y"] + half
+        above = high + 8 * pixel
+        for label in reversed(labels):
+            half = 0.5 * pixel * (self.size + 5) * (1 + label["text"].count("<br>"))
+            label["y"] = min(label["y"], above - half)
+            above = label["y"] - half
 
     def lift(self) -> None:
         """Make it fit for a dark page: the pair's texts brighter, boxes that would glare darker. (The stage does so itself.)"""

@@ -19,6 +19,7 @@ from resnet_viz.data import catalogue
 from resnet_viz.data.batches import Batches, generator
 from resnet_viz.data.splits import load_splits
 from resnet_viz.nets import models, probes
+from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec
@@ -96,7 +97,7 @@ def at_start(model: ModelSpec, seed: int = 0, images: str = "noise", inputs: int
     step = np.ones(1, np.int64)
     series = {metric: (step, values[None]) for metric, values in measured.items()}
     kind = "residual" if model.residual else "plain"
-    return Record(f"{kind}-{seed}", spec, "finished", f"{kind}-{model.depth}", 1, 1, series=series)
+    return Record(f"{kind}-{seed}", spec, "finished", first_name(spec), 1, 1, series=series)
 
 
 def growth(record: Record) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
 from resnet_viz.files import TWINS as SHIPPED
+from resnet_viz.runs.naming import labels
 from resnet_viz.runs.rows import Run, Saved
 from resnet_viz.runs.schema import StoreError
 from resnet_viz.runs.store import Store
@@ -168,11 +169,11 @@ def torchvision(depth: int) -> Source:
 def available(store: Store) -> list[Source]:
     """All networks one may choose from: what ships, runs (newest first), the user's files, torchvision's."""
     sources = shipped()
-    saved = store.checkpoints_by_run()
-    for run in store.runs():
+    saved, runs = store.checkpoints_by_run(), [run for run in store.runs() if run.kind == "train"]
+    called = labels(runs)
+    for run in runs:
         with contextlib.suppress(NetworkError):
-            if run.kind == "train":
-                sources.append(_last(run, saved.get(run.id, ())))
+            sources.append(replace(_last(run, saved.get(run.id, ())), label=called[run.id]))
     for path in sorted(weights_home().glob("*.safetensors")):
         with contextlib.suppress(NetworkError):
             if not path.name.startswith("torchvision-"):

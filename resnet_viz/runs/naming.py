@@ -1,7 +1,12 @@
-"""What a run is called before somebody names it."""
+"""What a run is called before somebody names it, and what tells it from others of its name."""
 
 from __future__ import annotations
 
+import datetime
+from collections import Counter
+from collections.abc import Sequence
+
+from resnet_viz.runs.rows import Run
 from resnet_viz.spec.run import RunSpec
 
 
@@ -18,3 +23,33 @@ def first_name(spec: RunSpec) -> str:
     tail = "".join(f", {trait}" for trait in traits if trait)
     family = "" if model.family == "cifar" else f" ({model.family})"
     return f"{lab}{model.called}{family}{tail} on {spec.data.label or spec.data.name}{more}"
+
+
+def labels(runs: Sequence[Run]) -> dict[str, str]:
+    """id → label, no two alike: the run's name, and where others bear it too, what differs among them.
+
+    Seed, learning rate, length, test accuracy; the time; and at last the id, each only where it tells some apart.
+    """
+    alike = Counter(run.name for run in runs)
+    called = {run.id: run.name for run in runs}
+    for name in (name for name, count in alike.items() if count > 1):
+        members = [run for run in runs if run.name == name]
+        parts: dict[str, tuple[str, ...]] = {run.id: (name,) for run in members}
+        for values in zip(*map(_traits, members), strict=True):
+            if len(set(values)) > 1 and len(set(parts.values())) < len(members):
+                parts = {run.id: (*parts[run.id], value) for run, value in zip(members, values, strict=True)}
+        called |= {id_: ", ".join(words) for id_, words in parts.items()}
+    return called
+
+
+def _traits(run: Run) -> tuple[str, ...]:
+    """What may tell a run from another of its name, what was asked before what came out."""
+    train, accuracy = run.spec.train, run.result.get("test_accuracy")
+    return (
+        f"seed {train.seed}",
+        f"lr {train.lr:g}",
+        f"{train.steps} steps" if train.steps else f"{train.epochs} epochs",
+        f"{100 * accuracy:.1f} %" if accuracy is not None else run.status,
+        f"{datetime.datetime.fromtimestamp(run.created):%d %b, %H:%M}",
+        run.id[:6],
+    )

@@ -76,7 +76,7 @@ def pack(
         "tabs": TABS,
         "end": planned(records),
         "newest": max((r.step for r in records), default=0),
-        "perEpoch": steps_per_epoch(records[0]) if records else 0,
+        "perEpoch": per_epoch.pop() if len(per_epoch := {steps_per_epoch(r) for r in records}) == 1 else 0,
         "live": live,
         "lecture": lecture,
         "replay": replay,

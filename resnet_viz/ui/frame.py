@@ -40,7 +40,9 @@ CSS = """
 }
 [class*="st-key-wide_"] [data-testid="stElementContainer"] { overflow-x: auto; max-width: 100%; }
 [class*="st-key-wide_"] :is([data-testid="stFullScreenFrame"], .stPlotlyChart) { min-width: 34rem; }
+.rv-page { display: none; }
 @media (max-width: 700px) {
+  .rv-page { display: block; position: fixed; top: 1rem; left: 3.6rem; z-index: 999991; font-weight: 600; }
   [data-testid="stMainBlockContainer"] { padding: 3.6rem 0.8rem 0.6rem; }
   [data-testid="stMainBlockContainer"] h1 { font-size: 1.3rem; }
 }
@@ -53,7 +55,8 @@ def frame(title: str) -> Iterator[None]:
     _begin_at_app()
     st.set_page_config(page_title=f"{title} · ResNet Viz", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
     st.session_state["previous page"], st.session_state["page"] = st.session_state.get("page"), title
-    st.html(f"<style>{CSS}</style>")
+    # On a narrow screen the navigation is folded away: the page's name stands in the header.
+    st.html(f'<style>{CSS}</style><div class="rv-page">{title}</div>')
     serve(Path(plotly.__file__).parent / "package_data" / "plotly.min.js")
     serve(STAGE / "stage.js")
     with guarded():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from resnet_viz.nets import refs
 from resnet_viz.runs import presence
 from resnet_viz.runs.record import Record, Series, load
 from resnet_viz.runs.rows import Run
+from resnet_viz.runs.schema import StoreError
 from resnet_viz.runs.store import RESUMABLE, Store
 from resnet_viz.ui.say import complain, misread, plain
 from resnet_viz.words.twins import called
@@ -33,6 +35,27 @@ def store() -> Store:
     found = Store()
     engine.supervise(found)
     return found
+
+
+def existing(ids: Iterable[str]) -> list[Run]:
+    """The runs of these ids that are still there, in their order."""
+    runs = []
+    for id_ in ids:
+        with contextlib.suppress(StoreError):
+            runs.append(store().run(id_))
+    return runs
+
+
+def picked(show: str) -> bool:
+    """Whether what Twins shows was picked on Runs: ids with commas between, not the name of a group."""
+    return "," in show
+
+
+def runs_of(show: str) -> list[Run]:
+    """The runs that Twins shows: those of a group, or those that were picked, as far as they are still there."""
+    if picked(show):
+        return existing(show.split(","))
+    return store().runs(show) if show else []
 
 
 FIRST = "digits-56"  # what the first screen shows

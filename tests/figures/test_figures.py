@@ -9,6 +9,8 @@ import pytest
 from resnet_viz.figures import accuracy, apart, divergence, engineer, fan, history, loudness, nets
 from resnet_viz.figures.numbers import factor, moments, smooth, thin
 from resnet_viz.figures.style import LINE_LECTURE, PLAIN, RESIDUAL, TEXT_LECTURE
+from resnet_viz.runs.naming import first_name
+from resnet_viz.runs.record import Record
 from resnet_viz.stage.payload import pack
 from tests.synthetic import synthetic, twins
 
@@ -130,7 +132,8 @@ def test_seeds_are_one_net_with_a_band() -> None:
 
 def test_labels_of_alike_nets_differ() -> None:
     records = [synthetic(depth=20), synthetic(depth=56), synthetic("projection"), synthetic("none")]
-    third = replace(records[1], spec=replace(records[1].spec, model=replace(records[1].spec.model, no_skip=(3,))))
+    spec = replace(records[1].spec, model=replace(records[1].spec.model, no_skip=(3,)))
+    third = replace(records[1], spec=spec, name=first_name(spec))
     labels = [net.label for net in nets([*records, third])]
     assert len(set(labels)) == 5
     assert labels[3] == "plain"
@@ -251,3 +254,58 @@ def test_the_limits_of_the_band_stand_at_its_axis_and_the_word_follows_them() ->
         inside = abs(log10) < 1
         assert loudness(log10 * 0.999).endswith("intact") == (abs(log10 * 0.999) < 1), label
         assert loudness(log10 * 1.001).endswith("intact") == inside, label
+
+
+def overlay(first: int, second: int, classes: int = 10) -> list[Record]:
+    """Two runs of as many epochs as steps allow: one epoch of ``first`` steps, one of ``second``."""
+    records = [synthetic(depth=20, steps=6 * first), synthetic(depth=56, steps=6 * second)]
+    found = []
+    for record, length in zip(records, (first, second), strict=True):
+        epochs = np.arange(1, 7) * length
+        series = record.series | {"val_accuracy": (epochs, np.linspace(0.1, 0.9, 6, dtype=np.float32))}
+        found.append(replace(record, series=series))
+    model = replace(found[1].spec.model, classes=classes)
+    return [found[0], replace(found[1], spec=replace(found[1].spec, model=model))]
+
+
+def test_runs_of_different_steps_an_epoch_have_their_own_epochs() -> None:
+    drawing = accuracy(overlay(11, 60), still=True)
+    for line in traces(drawing, "line"):
+        np.testing.assert_allclose(line.x, np.arange(1, 7), rtol=1e-6)
+    assert drawing.layout["xaxis"]["title"]["text"] == "epoch"
+    assert drawing.layout["xaxis"]["range"] == [0, 6]
+    assert [mark.x[0] for mark in traces(drawing, "now")] == [6, 6]
+    stage = accuracy(overlay(11, 60))
+    assert [line.x[-1] for line in traces(stage, "line")] == [66, 360], "in steps, which the stage's slider counts"
+    assert stage.layout["xaxis"]["title"]["text"] == "step"
+    assert unpacked(pack(overlay(11, 60)))[0]["perEpoch"] == 0
+    alike = accuracy(overlay(11, 11), still=True)
+    assert traces(alike, "line")[0].x[-1] == 66
+    assert alike.layout["xaxis"]["title"]["text"] == "epoch"
+
+
+def test_each_number_of_classes_has_its_own_level_of_guessing() -> None:
+    mixed = overlay(11, 11, classes=3)
+    assert {"chance 10 %, 10 classes", "chance 33 %, 3 classes"} <= set(notes(accuracy(mixed)))
+    assert {"guessing 2.30, 10 classes", "guessing 1.10, 3 classes"} <= set(notes(divergence(mixed)))
+    levels = [t.y[0] for t in traces(accuracy(mixed), "level")]
+    np.testing.assert_allclose(sorted(levels), [10, 100 / 3])
+
+
+def test_a_run_that_its_user_named_bears_that_name_in_charts() -> None:
+    residual, plain = twins()
+    assert [net.label for net in nets([replace(residual, name="my <b>run</b>"), plain])] == ["my <b>run</b>", "plain"]
+
+
+def test_labels_at_line_ends_do_not_cover_each_other() -> None:
+    records = [
+        replace(r, series=r.series | {"loss": (np.arange(1, 133), np.full(132, 0.5, np.float32))}) for r in twins()
+    ]
+    records += [replace(r, spec=replace(r.spec, train=replace(r.spec.train, lr=0.3))) for r in records]
+    drawing = divergence(records)
+    drawing.part_labels(300)
+    pixel = (drawing.layout["yaxis"]["range"][1] - drawing.layout["yaxis"]["range"][0]) / (300 - 44)
+    ends = sorted(n["y"] for n in drawing.layout["annotations"] if n.get("name", "").startswith("net-"))
+    assert len(ends) == 4
+    assert min(np.diff(ends)) >= 17 * pixel
+    assert ends[0] == pytest.approx(0.5), "the lowest stays where its line ends"

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from resnet_viz import labs
 from resnet_viz.runs.events import Point
+from resnet_viz.runs.naming import labels
 from resnet_viz.runs.rows import Run
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.lab import LesionSpec
@@ -20,7 +21,7 @@ from resnet_viz.spec.values import from_link, residual_spec
 from resnet_viz.ui.runs import actions
 from resnet_viz.ui.runs.table import TICKED
 from resnet_viz.workers import engine
-from tests.apps import unrun
+from tests.apps import headline, unrun
 
 SPEC = RunSpec(ModelSpec(depth=8), train=TrainSpec(epochs=1))
 
@@ -141,6 +142,26 @@ def test_open_shows_the_runs_group_on_its_page(monkeypatch) -> None:
     assert at.session_state["show"] == run.group
 
 
+def test_two_to_six_runs_open_on_the_stage_together(monkeypatch) -> None:
+    went = []
+    monkeypatch.setattr("streamlit.switch_page", lambda *a, **k: went.append(a))
+    residual, plain = trained()
+    (third,) = trained(replace(SPEC, model=replace(SPEC.model, depth=14)))
+    at = page(plain.id, third.id)
+    assert at.button(key="open").label == "Open on the stage"
+    at.button(key="open").click().run()
+    assert went == [("pages/twins.py",)]
+    assert at.session_state["show"] == f"{third.id},{plain.id}"
+    twins = unrun("twins", show=at.session_state["show"]).run()
+    assert not twins.exception
+    assert headline(twins).count("training loss 0.50, test 90 %") == 2
+    assert "residual: " in headline(twins)
+    assert "plain: " in headline(twins)
+    Store().delete(third.id)
+    assert "plain: training loss 0.50" in headline(twins.run())
+    assert residual.id not in twins.query_params["show"]
+
+
 def test_train_again_takes_the_runs_settings_to_twins(monkeypatch) -> None:
     went = []
     monkeypatch.setattr("streamlit.switch_page", lambda *a, **k: went.append((a, k)))
@@ -178,6 +199,30 @@ def test_csv_and_handout_hold_the_ticked_runs_residual_first_and_miss_a_deleted_
     assert len(rows) == 6
     Store().delete(plain.id)
     assert [record.id for record in actions.records([plain.id, residual.id])] == [residual.id]
+
+
+def test_runs_of_one_name_are_told_apart_by_what_differs() -> None:
+    store = Store()
+    specs = [replace(SPEC, train=replace(SPEC.train, seed=seed, lr=lr)) for seed, lr in ((0, 0.1), (1, 0.1), (1, 0.2))]
+    trained(*specs)
+    (plain,) = trained(SPEC.twin())
+    (third,) = engine.start(store, [specs[2]])
+    called = labels(store.runs())
+    assert len(set(called.values())) == 5
+    assert called[plain.id] == "plain-8 on digits", "nothing to tell it from"
+    same = [label for label in called.values() if label.startswith("residual")]
+    assert all("seed" in label and "lr" in label for label in same)
+    assert called[third].endswith("queued")
+    assert lines(page()) == [called[run.id] for run in store.runs()]
+    store.rename(third, "mine")
+    assert labels(store.runs())[third] == "mine"
+
+
+def test_the_table_says_what_was_started_together() -> None:
+    trained()
+    trained(SPEC, SPEC.twin(), replace(SPEC, model=replace(SPEC.model, depth=14)))
+    trained(SPEC)
+    assert page().dataframe[0].value["together"].tolist() == ["", "sweep 2", "sweep 2", "sweep 2", "pair 1", "pair 1"]
 
 
 def test_a_run_that_cannot_be_read_is_listed_with_its_reason() -> None:

@@ -13,7 +13,7 @@ from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
 from resnet_viz.workers import engine
-from tests.apps import unrun
+from tests.apps import headline, unrun
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,7 +73,7 @@ def test_bad_input_gets_one_sentence_and_no_start(changes, words) -> None:
 def test_runs_is_never_empty_and_lists_what_there_is() -> None:
     at = unrun("runs").run()
     assert not at.exception
-    assert "Nothing trained here yet" in at.subheader[0].value
+    assert "Nothing trained here yet" in headline(at)
     engine.start(Store(), [RunSpec(ModelSpec(depth=8), train=TrainSpec(epochs=1))])
     at = unrun("runs").run()
     assert not at.exception

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -50,6 +50,13 @@ def open_run(run: Run) -> None:
         st.session_state["question"] = kind
     shown = {key: st.session_state[key]}
     st.switch_page(page, query_params=twins_query(**shown) if page == "pages/twins.py" else shown)
+
+
+def open_on_stage(runs: Sequence[Run]) -> None:
+    """Go to Twins, which then shows these trainings, however they were started; residual ones first."""
+    runs = sorted(runs, key=lambda run: (not run.spec.model.residual, run.created))
+    st.session_state["show"] = ",".join(run.id for run in runs)
+    st.switch_page("pages/twins.py", query_params=twins_query())
 
 
 def shown(kind: str) -> Run | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 from collections.abc import Sequence
 
@@ -12,7 +11,6 @@ from resnet_viz.publish import export, handout
 from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import Record
 from resnet_viz.runs.rows import Run
-from resnet_viz.runs.schema import StoreError
 from resnet_viz.ui import live
 from resnet_viz.ui.frame import guarded
 from resnet_viz.ui.runs.table import TICKED
@@ -20,15 +18,6 @@ from resnet_viz.ui.say import plain
 
 DELETING = "runs_deleting"  # in the session: ids of the runs that the dialog asks about
 HANDOUT = 6  # runs in a handout, at most
-
-
-def existing(ids: Sequence[str]) -> list[Run]:
-    """The runs of these ids that are still there."""
-    runs = []
-    for id_ in ids:
-        with contextlib.suppress(StoreError):
-            runs.append(live.store().run(id_))
-    return runs
 
 
 def ask_to_delete(ids: Sequence[str]) -> None:
@@ -43,7 +32,7 @@ def _forget() -> None:
 @st.dialog("Delete for good?", width="medium", on_dismiss=_forget)
 def _delete_dialog(ids: Sequence[str]) -> None:
     with guarded():
-        runs = existing(ids)
+        runs = live.existing(ids)
         st.write(f"This deletes {len(runs)} run{'s' * (len(runs) != 1)} with all curves and checkpoints:")
         for run in runs:
             st.markdown(f"- {plain(described(run))}")
@@ -100,7 +89,7 @@ def one(run: Run) -> None:
 
 def records(ids: Sequence[str]) -> list[Record]:
     """Whole records of the runs that are still there, residual ones first."""
-    runs = sorted(existing(ids), key=lambda run: not run.spec.model.residual)
+    runs = sorted(live.existing(ids), key=lambda run: not run.spec.model.residual)
     return [live.store().record(run.id) for run in runs]
 
 

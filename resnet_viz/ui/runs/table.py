@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-from resnet_viz.runs.rows import Run, Unreadable
+from resnet_viz.runs.naming import labels
+from resnet_viz.runs.rows import Run
 
 TICKED = "runs_ticked"  # in the session: ids of the runs that are ticked
 
 
-def row(run: Run) -> dict[str, Any]:
-    """A run as a line of the table."""
-    data = run.spec.data
+def row(run: Run, label: str, together: str) -> dict[str, Any]:
+    """A run as a line of the table. ``together``: what it was started with, such as "pair 3"."""
+    data, train = run.spec.data, run.spec.train
     return {
-        "name": run.name,
+        "name": label,
+        "together": together,
         "status": run.status,
         "done": run.step / max(1, run.steps),
         "train loss": run.result.get("train_loss"),
@@ -26,22 +29,13 @@ def row(run: Run) -> dict[str, Any]:
         "data": data.label or data.name,
         "depth": run.spec.model.depth,
         "shortcut": run.spec.model.shortcut,
-        "lr": run.spec.train.lr,
-        "seed": run.spec.train.seed,
+        "epochs": None if train.steps else train.epochs,
+        "lr": train.lr,
+        "seed": train.seed,
+        "duration": (run.finished - run.started) if run.finished and run.started else None,
         "started": datetime.datetime.fromtimestamp(run.created),
         "MB": run.bytes / 1e6,
         "note": run.note,
-    }
-
-
-def unreadable_row(run: Unreadable) -> dict[str, Any]:
-    """A run that can't be read as a line of its own table."""
-    return {
-        "name": run.name,
-        "status": "unreadable",
-        "why": run.reason,
-        "started": datetime.datetime.fromtimestamp(run.created),
-        "MB": run.bytes / 1e6,
     }
 
 
@@ -49,10 +43,25 @@ COLUMNS = {
     "done": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
     "train loss": st.column_config.NumberColumn(format="%.3f", width="small"),
     "test": st.column_config.NumberColumn("test, %", format="%.1f", width="small"),
+    "epochs": st.column_config.NumberColumn(format="%d", width="small"),
+    "seed": st.column_config.NumberColumn(format="%d", width="small"),
+    "depth": st.column_config.NumberColumn(format="%d", width="small"),
+    "duration": st.column_config.NumberColumn("duration, s", format="%.0f", width="small"),
     "lr": st.column_config.NumberColumn(format="%g", width="small"),
     "started": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
     "MB": st.column_config.NumberColumn(format="%.1f", width="small"),
 }
+
+
+def together(runs: Sequence[Run]) -> dict[str, str]:
+    """Group of runs → what it is, numbered from the oldest: "pair 1", "sweep 2"; a run alone is in none, ""."""
+    members: dict[str, int] = Counter(run.group for run in runs)
+    named, number = {}, 0
+    for group in dict.fromkeys(run.group for run in sorted(runs, key=lambda run: run.created)):
+        number += members[group] > 1
+        kind = "pair" if members[group] == 2 else "sweep"
+        named[group] = f"{kind} {number}" if members[group] > 1 else ""
+    return named
 
 
 def ticked(runs: Sequence[Run]) -> list[Run]:
@@ -68,11 +77,13 @@ def ticked(runs: Sequence[Run]) -> list[Run]:
         rows = st.session_state[key]["selection"]["rows"]
         st.session_state[TICKED] = [ids[number] for number in rows if number < len(ids)]
 
+    called, groups = labels(runs), together(runs)
     chosen = set(st.session_state.get(TICKED, ()))
     st.dataframe(
-        [row(run) for run in runs],
+        [row(run, called[run.id], groups[run.group]) for run in runs],
         column_config=COLUMNS,
         hide_index=True,
+        placeholder="–",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [number for number, id_ in enumerate(ids) if id_ in chosen]}},
         on_select=keep,
