@@ -35,6 +35,7 @@ class Less(nn.Module):
         self.model, self.minus = model, minus
 
     def forward(self, x: Tensor) -> Tensor:
+        """All logits less the one of ``minus``: (B, C, H, W) → (B, classes)."""
         logits = self.model(x)
         return logits - logits[:, self.minus, None]
 

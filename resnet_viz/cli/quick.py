@@ -23,6 +23,7 @@ def network_options(parser: argparse.ArgumentParser) -> None:
 
 
 def seed_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--seed``, which labs that draw at random have in common."""
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
 
 

@@ -37,6 +37,7 @@ class Network:
 
     @property
     def spec(self) -> ModelSpec:
+        """Which network it is."""
         return self.source.spec
 
     def prepare(self, images: np.ndarray) -> Tensor:

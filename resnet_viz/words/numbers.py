@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 
 def loss(value: float) -> str:
+    """A loss to two decimals under 1, to one under 100, whole above; one that rounds to 0 as "<0.01"."""
     if value < 0.005:
         return "<0.01"
     return f"{value:.2f}" if value < 0.995 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
