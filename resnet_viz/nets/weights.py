@@ -86,8 +86,8 @@ def _safetensors(source: Source) -> _Read:
     from safetensors.torch import load_file
 
     assert source.path
-    about = head(source.path)
-    mean, std, classes = (json.loads(about[name]) for name in ("mean", "std", "classes"))
+    kept = head(source.path)
+    mean, std, classes = (json.loads(kept[name]) for name in ("mean", "std", "classes"))
     return load_file(source.path), mean, std, classes
 
 
