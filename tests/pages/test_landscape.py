@@ -47,6 +47,15 @@ def test_choosing_a_network_shows_what_is_recorded_of_it(page) -> None:
     assert headline(page) == before, "what is chosen there stays"
 
 
+def test_recorded_networks_are_called_as_short_as_live_ones() -> None:
+    """The data set stands beside the chart; "residual-56 on digits" would not fit above its panel."""
+    from resnet_viz.ui.labs.landscape import recorded, shown
+
+    for name, record in recorded().items():
+        depth = record.spec.model.depth
+        assert shown(None, name).names == (f"residual-{depth}", f"plain-{depth}")
+
+
 @pytest.mark.parametrize("view", ["Surface", "Profile"])
 def test_every_view_draws(page, view) -> None:
     page.session_state["landscape_view"] = view
