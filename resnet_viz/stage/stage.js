@@ -265,11 +265,11 @@ function pause(state) {
 function key(state, event) {
   const busy = event.target.closest?.("input, textarea, select, button, [contenteditable], [role=slider]");
   if (!state.data?.lecture || busy && busy !== state.bar.slider || event.ctrlKey || event.metaKey || event.altKey) return;
-  const arrow = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 }[event.key], to = { Home: 1, End: state.data.newest }[event.key];
   if (event.key === " ") toggle(state);
-  else if (arrow) {
+  else if (by || to) {
     pause(state);
-    seek(state, state.step + arrow * (event.shiftKey ? 10 : 1));
+    seek(state, to ?? state.step + by * (event.shiftKey ? 10 : 1));
   } else return;
   event.preventDefault();
 }
@@ -435,6 +435,7 @@ function receive(state, component) {
   }
   const newest = Math.max(1, data.newest);
   state.step = state.follow && !state.playing ? newest : Math.min(state.step, newest);
+  if (data.lecture && !before?.lecture) document.activeElement?.blur();
   state.root.classList.toggle("rv-lecture", data.lecture);
   drawTabs(state);
   fit(state);

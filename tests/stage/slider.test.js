@@ -99,6 +99,15 @@ test("arrows go a step, with shift ten, and take the key from the page", (t) => 
   }
 });
 
+test("a clicker's keys go ten steps, Home and End to the ends", (t) => {
+  clock(t);
+  const state = made(100, { step: 50 });
+  for (const [name, step] of [["PageDown", 60], ["PageUp", 50], ["End", 100], ["Home", 1], ["PageUp", 1]]) {
+    assert.ok(press(state, name));
+    assert.equal(state.step, step);
+  }
+});
+
 test("space plays and pauses", (t) => {
   const { waits } = clock(t), state = made(100);
   assert.ok(press(state, " "));

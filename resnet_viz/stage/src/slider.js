@@ -41,15 +41,16 @@ export function pause(state) {
   state.bar.setPlaying(false);
 }
 
-// Keys, in lecture mode alone: space plays and pauses, arrows go a step, with shift ten. They stay with whatever else has the focus.
+// Keys, in lecture mode alone: space plays and pauses, arrows go a step, with shift ten; clickers' PageUp and PageDown go ten, Home
+// and End to the ends. They stay with whatever else has the focus.
 export function key(state, event) {
   const busy = event.target.closest?.("input, textarea, select, button, [contenteditable], [role=slider]");
   if (!state.data?.lecture || (busy && busy !== state.bar.slider) || event.ctrlKey || event.metaKey || event.altKey) return;
-  const arrow = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 }[event.key], to = { Home: 1, End: state.data.newest }[event.key];
   if (event.key === " ") toggle(state);
-  else if (arrow) {
+  else if (by || to) {
     pause(state);
-    seek(state, state.step + arrow * (event.shiftKey ? 10 : 1));
+    seek(state, to ?? state.step + by * (event.shiftKey ? 10 : 1));
   } else return;
   event.preventDefault();
 }

@@ -83,6 +83,8 @@ function receive(state, component) {
   }
   const newest = Math.max(1, data.newest);
   state.step = state.follow && !state.playing ? newest : Math.min(state.step, newest);
+  // Who has just switched lecture mode on has the focus on the switch, which would take the keys.
+  if (data.lecture && !before?.lecture) document.activeElement?.blur();
   state.root.classList.toggle("rv-lecture", data.lecture);
   drawTabs(state);
   fit(state);
