@@ -107,7 +107,7 @@ def test_a_click_on_an_arc_switches_the_skip_off(page) -> None:
     page.wait_for_selector(".rv-stage .hoverlayer .hovertext")  # plotly clicks on what it hovers over
     page.mouse.click(box["x"] + x, box["y"] + y)
     page.get_by_text("skip off at block 14").wait_for()
-    assert "no_skip=14" in page.url
+    wait_for(page, lambda: "no_skip=14" in page.evaluate("location.href"))
 
 
 def test_in_lecture_mode_keys_move_the_slider_at_once_and_it_stays_on(page) -> None:
