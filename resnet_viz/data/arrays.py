@@ -180,12 +180,7 @@ def _bytes(name: str, x: dict[str, np.ndarray], key: str, notes: list[str]) -> d
         black_white = images.span(values[:: max(1, len(values) // 1_000_000)].astype(np.float64))
     black, white = black_white
     notes.append(f"{key} holds {kind} from {low:,.6g} to {high:,.6g}: {black:,.6g} became black, {white:,.6g} white")
-    scaled = {}
-    for split, part in x.items():
-        scaled[split] = np.empty(part.shape, np.uint8)  # (N, H, W, C)
-        for first in range(0, len(part), 256):  # a part at a time: what is scaled has 32 bits
-            scaled[split][first : first + 256] = images.scaled(part[first : first + 256], black_white)
-    return scaled
+    return {split: images.scaled(part, black_white) for split, part in x.items()}  # (N, H, W, C)
 
 
 def _numbered(

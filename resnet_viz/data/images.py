@@ -152,8 +152,13 @@ def span(values: np.ndarray) -> tuple[float, float]:
 def scaled(values: np.ndarray, black_white: tuple[float, float]) -> np.ndarray:
     """Values of any type as uint8, black to white in 256 equal steps; what is outside is cut off, what is no number is black."""
     black, white = black_white
-    inside = np.nan_to_num(values, nan=black, posinf=white, neginf=black).clip(black, white).astype(np.float32)
-    return ((inside - np.float32(black)) * np.float32(256 / (white - black))).clip(0, 255).astype(np.uint8)
+    out = np.empty(values.shape, np.uint8)
+    rows = max(1, 1_000_000 // max(1, values[:1].size))  # a part at a time, for what is scaled has 32 bits or more
+    for at in range(0, len(values), rows):
+        inside = np.nan_to_num(values[at : at + rows], nan=black, posinf=white, neginf=black).clip(black, white)
+        steps = (inside.astype(np.float32) - np.float32(black)) * np.float32(256 / (white - black))
+        out[at : at + rows] = steps.clip(0, 255).astype(np.uint8)
+    return out
 
 
 _TURNS = {

@@ -231,11 +231,17 @@ def _large(kind: str) -> bytes:
     """Images as large as are taken, in the kinds that take most memory to decode."""
     if kind == "bomb":
         return bomb_png(20_000, 20_000)
-    size = (4080, 3060) if kind == "WEBP" else (6000, 4000)
+    size = (6000, 4000) if kind in ("PNG", "JPEG") else (4080, 3060)
     noise = RNG.integers(0, 256, (size[1] // 8, size[0] // 8, 4), np.uint8)
     image = Image.fromarray(noise).resize(size, Image.Resampling.NEAREST)
     if kind == "WEBP":
         return saved(image, "WEBP", save_all=True, append_images=[image.rotate(180)], method=0, quality=50)
+    if kind == "TIFF":
+        counts = np.kron(RNG.integers(0, 3000, (612, 816)), np.ones((5, 5))).astype(np.uint16)
+        return saved(counts, "TIFF", compression="tiff_deflate")
+    if kind in ("JPEG2000", "AVIF"):
+        options = {"quality_mode": "rates", "quality_layers": [20]} if kind == "JPEG2000" else {"speed": 10}
+        return saved(image.convert("RGB"), kind, **options)
     if kind == "JPEG":
         return saved(image.convert("CMYK"), "JPEG", progressive=True, subsampling=0)
     return saved(image, "PNG", compress_level=1)
@@ -243,7 +249,7 @@ def _large(kind: str) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux to tell a process's memory")
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "bomb"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "JPEG2000", "AVIF", "bomb"])
 def test_reading_takes_less_than_300_mb_and_gives_it_back(kind, tmp_path) -> None:
     path = tmp_path / "large"
     path.write_bytes(_large(kind))
