@@ -26,7 +26,7 @@ PIXELS = 24_000_000  # of one image, before it is made smaller
 HEAVY = 12_500_000  # the same for decoders that keep several copies, and for pixels of more than 8 bits
 SIDE = 1024  # pixels of the long side that `read` keeps: more than any network or screen column here shows
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP", ".ppm": "PPM"}
-FORMATS |= {".tif": "TIFF", ".tiff": "TIFF", ".jp2": "JPEG2000", ".avif": "AVIF"}
+FORMATS |= {".tif": "TIFF", ".tiff": "TIFF", ".jp2": "JPEG2000", ".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF"}
 # What else images' files are called: taken where their content is one of FORMATS, named as left out where it is not.
 ENDINGS = FORMATS.keys() | {
     ".jpe",
@@ -48,6 +48,7 @@ _HERE = IMAGES
 # Images that ship, credited in assets/README.md.
 SAMPLES = {name: _HERE / f"{name}.jpg" for name in ("cat", "temple", "flower")}
 
+_HEIC = "a HEIC photo"
 # What people send, by how it begins: where, which bytes, what it is.
 _BEGINNINGS = (
     (0, b"\x89PNG", "a PNG"),
@@ -58,8 +59,8 @@ _BEGINNINGS = (
     (0, b"MM\0*", "a TIFF"),
     (4, b"jP  ", "a JPEG 2000"),
     (4, b"ftypavif", "an AVIF image"),
-    (4, b"ftyphei", "a HEIC photo"),
-    (4, b"ftypmif1", "a HEIC photo"),
+    (4, b"ftyphei", _HEIC),
+    (4, b"ftypmif1", _HEIC),
     (4, b"ftyp", "a video"),
     (128, b"DICM", "a DICOM image"),
     (0, b"8BPS", "a Photoshop file"),
@@ -72,6 +73,7 @@ _BEGINNINGS = (
     (0, b"PK\3\4", "a zip archive"),
 )
 HEAD = 132  # bytes that `kind` looks at
+_TAKEN = {what for _, _, what in _BEGINNINGS[:10]} - {"a video"}
 IMAGE_KINDS = {what for _, _, what in _BEGINNINGS[:13] if what != "a video"}
 
 
@@ -93,12 +95,17 @@ def opened(file: BinaryIO, size: int) -> Iterator[Image.Image]:
     """
     if size > FILE:
         raise ValueError(f"its file is over {FILE >> 20} MiB")
-    if file.read(4) == b"\x89PNG":
-        file.seek(0)
-        file = io.BytesIO(_bare_png(file.read()))
+    head, formats = file.read(HEAD), set(FORMATS.values()) - {"HEIF"}
     file.seek(0)
-    with Image.open(file, formats=sorted(set(FORMATS.values()))) as image:
-        most = HEAVY if image.format in ("WEBP", "JPEG2000", "AVIF") or is_deep(image) else PIXELS
+    if head.startswith(b"\x89PNG"):
+        file = io.BytesIO(_bare_png(file.read()))
+    if kind(head) == _HEIC:
+        import pillow_heif  # a decoder of 6 MB: for those who need it
+
+        pillow_heif.register_heif_opener(thumbnails=False)
+        formats = {"HEIF"}
+    with Image.open(file, formats=sorted(formats)) as image:
+        most = HEAVY if image.format in ("WEBP", "JPEG2000", "AVIF", "HEIF") or is_deep(image) else PIXELS
         if image.width * image.height > most:
             raise ValueError(f"{image.width:,}×{image.height:,} pixels are more than {most / 1e6:g} million")
         yield image
@@ -224,7 +231,9 @@ def read(content: bytes, name: str) -> np.ndarray:
         return np.array(small)
     except UnidentifiedImageError as error:
         what = (kind(content[:HEAD]) or "not an image") if content else "empty"
-        raise ImageError(f"{name!r} is {what}; bring a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF.") from error
+        if what in _TAKEN:
+            raise ImageError(f"{name!r} is {what}, but damaged or of a rare sort; bring it as a PNG or JPEG.") from error
+        raise ImageError(f"{name!r} is {what}; bring a PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC.") from error
     except Exception as error:  # Pillow raises of every kind for a broken file
         raise ImageError(f"{name!r} can't be read: {reason(error)}; save it again, smaller or as a PNG.") from error
 

@@ -193,7 +193,7 @@ def _own(key: str, kind: str) -> Chosen | None:
         file = st.camera_input("Camera", key=key)
     else:
         size = images.FILE >> 20
-        file = st.file_uploader("PNG, JPEG, WebP, GIF or BMP", key=key, max_upload_size=size)
+        file = st.file_uploader("PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC", key=key, max_upload_size=size)
     kept: dict[str, Any] = st.session_state.setdefault(f"{key} kept", {})
     if file is not None and kept.get("file") != file.file_id:
         try:

@@ -201,6 +201,20 @@ def test_pixels_of_more_than_8_bits_use_black_to_white(values, least, most) -> N
     assert (found.min(), abs(int(found.max()) - most) <= 6) == (least, True)
 
 
+def test_a_phones_heic_is_read_upright() -> None:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a phone held upright
+    lying = np.zeros((64, 96, 3), np.uint8)
+    lying[:, :48] = (200, 30, 90)  # left: above, once it is turned
+    found = read(saved(Image.fromarray(lying), "HEIF", quality=95, exif=exif.tobytes()), "IMG_0001.HEIC")
+    assert found.shape == (96, 64, 3)
+    assert np.abs(found[:40].astype(int) - (200, 30, 90)).mean() < 5
+    assert found[56:].mean() < 5
+
+
 def test_a_file_of_too_many_bytes_is_not_opened(monkeypatch) -> None:
     monkeypatch.setattr(images, "FILE", 100)
     with pytest.raises(ImageError, match="is over"):
@@ -239,6 +253,11 @@ def _large(kind: str) -> bytes:
     if kind == "TIFF":
         counts = np.kron(RNG.integers(0, 3000, (612, 816)), np.ones((5, 5))).astype(np.uint16)
         return saved(counts, "TIFF", compression="tiff_deflate")
+    if kind == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+        return saved(image.convert("RGB"), kind, quality=50)
     if kind in ("JPEG2000", "AVIF"):
         options = {"quality_mode": "rates", "quality_layers": [20]} if kind == "JPEG2000" else {"speed": 10}
         return saved(image.convert("RGB"), kind, **options)
@@ -249,7 +268,7 @@ def _large(kind: str) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux to tell a process's memory")
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "JPEG2000", "AVIF", "bomb"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "JPEG2000", "AVIF", "HEIF", "bomb"])
 def test_reading_takes_less_than_300_mb_and_gives_it_back(kind, tmp_path) -> None:
     path = tmp_path / "large"
     path.write_bytes(_large(kind))
