@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+from resnet_viz.runs.events import Checkpoint, Point, Result
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec
@@ -37,3 +38,21 @@ def start_process(store: Store) -> subprocess.Popen:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def counting(total: int, seconds: float = 0.0):
+    """A job whose state is its step: loss n at step n."""
+
+    def job(spec, resume):
+        for step in range(int(resume or 0) + 1, total + 1):
+            time.sleep(seconds)
+            if (yield Point(step, {"loss": float(step)})) == "checkpoint":
+                yield Checkpoint(step, 0, True, str(step).encode())
+        yield Result("finished", {"steps": total})
+
+    return job
+
+
+def claimed(store: Store, steps: int = 50):
+    store.create([(SMALL, steps)])
+    return store.claim("w")

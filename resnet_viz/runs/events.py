@@ -32,7 +32,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Status:
-    """A word on what is going on before or between the steps, such as a download: ``done`` of ``total`` (0: unknown)."""
+    """What is going on before or between the steps, such as a download: ``done`` of ``total`` (0: unknown)."""
 
     text: str
     done: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,9 @@ class Saved:
     bytes: int
 
 
-def _parsed(row: sqlite3.Row, column: str) -> dict[str, Any]:
+def _object(text: str, column: str) -> dict[str, Any]:
     try:
-        value = json.loads(row[column])
+        value = json.loads(text)
     except ValueError as error:
         raise StoreError(f"Its {column} is no JSON ({error}).") from error
     if not isinstance(value, dict):
@@ -95,10 +96,17 @@ def _parsed(row: sqlite3.Row, column: str) -> dict[str, Any]:
     return value
 
 
-def _spec(row: sqlite3.Row) -> RunSpec:
-    if row["spec_version"] > SPEC_VERSION:
+# A page reads every row at each of its refreshes, and runs of a sweep say nearly the same: each text is parsed once.
+@lru_cache(maxsize=1024)
+def _spec(text: str, version: int) -> RunSpec:
+    if version > SPEC_VERSION:
         raise StoreError("It was made by a newer version of ResNet Viz; update this one.")
-    return from_json(row["spec"])
+    return from_json(text)
+
+
+@lru_cache(maxsize=1024)
+def _layout(text: str) -> Layout | None:
+    return Layout.of_json(_object(text, "layout")) if text else None
 
 
 def read(row: sqlite3.Row) -> Run | Unreadable:
@@ -106,10 +114,10 @@ def read(row: sqlite3.Row) -> Run | Unreadable:
     kept = {key: row[key] for key in row.keys() if key in Run.__dataclass_fields__}  # noqa: SIM118 (a Row iterates values)
     try:
         parsed = {
-            "spec": _spec(row),
-            "result": _parsed(row, "result"),
-            "versions": _parsed(row, "versions"),
-            "layout": Layout.of_json(_parsed(row, "layout")) if row["layout"] else None,
+            "spec": _spec(row["spec"], row["spec_version"]),
+            "result": _object(row["result"], "result"),
+            "versions": _object(row["versions"], "versions"),
+            "layout": _layout(row["layout"]),
         }
     except UserError as error:
         return Unreadable(row["id"], row["name"], row["created"], str(error), row["bytes"])

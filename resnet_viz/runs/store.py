@@ -65,10 +65,10 @@ class Store(Database):
         row = self.db.execute(f"SELECT {COLUMNS} FROM runs WHERE id = ?", (run,)).fetchone()
         if row is None:
             raise StoreError(f"There is no run {run}; it may have been deleted.")
-        found = read(row)
-        if isinstance(found, Unreadable):
-            raise StoreError(f"Run {run} can't be read: {found.reason}")
-        return found
+        parsed = read(row)
+        if isinstance(parsed, Unreadable):
+            raise StoreError(f"Run {run} can't be read: {parsed.reason}")
+        return parsed
 
     def series(self, run: str, metric: str, after: int = 0) -> Series:
         """Steps (N,) and values (N,) or (N, K) of a metric, those past step ``after``."""
@@ -88,7 +88,7 @@ class Store(Database):
         row = self.run(run)
         if metrics is None:
             metrics = [r[0] for r in self.db.execute("SELECT DISTINCT name FROM points WHERE run = ?", (run,))]
-        series = {name: found for name in metrics if len((found := self.series(run, name))[0])}
+        series = {name: values for name in metrics if len((values := self.series(run, name))[0])}
         info = {"created": row.created, "note": row.note, "progress": row.progress, **row.versions}
         return Record(
             run, row.spec, row.status, row.name, row.step, row.steps, row.message, row.result, info, series, row.layout

@@ -86,14 +86,14 @@ class Cell:
 
     def values(self, name: str) -> np.ndarray:
         """A value of the results, for each run that has finished (N,)."""
-        found = [r.result.get(name) for r in self.records if r.status == "finished"]
-        return np.array([v for v in found if v is not None], float)
+        values = [r.result.get(name) for r in self.records if r.status == "finished"]
+        return np.array([v for v in values if v is not None], float)
 
     @property
     def validation(self) -> np.ndarray:
         """Accuracy on the validation images after the last epoch, for each run that has finished (N,)."""
-        found = [r.last("val_accuracy") for r in self.records if r.status == "finished"]
-        return np.array([v for v in found if v is not None], float)
+        accuracies = [r.last("val_accuracy") for r in self.records if r.status == "finished"]
+        return np.array([a for a in accuracies if a is not None], float)
 
     @property
     def errors(self) -> np.ndarray:

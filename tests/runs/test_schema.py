@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -71,6 +72,16 @@ def test_a_migration_keeps_the_file_as_it_was_and_says_so_once(tmp_path, caplog)
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     assert [str(home / "runs.sqlite.v1") in message for message in caplog.messages] == [True]
     assert not list(home.glob("*.part"))
+
+
+def test_processes_that_open_it_at_once_migrate_it_once(tmp_path, caplog) -> None:
+    home = unpacked(tmp_path)
+    before = rows(home / "runs.sqlite")
+    with ThreadPoolExecutor(4) as pool, caplog.at_level(logging.WARNING):
+        stores = list(pool.map(lambda _: Store(home), range(4)))
+    assert all(len(store.runs()) == len(before) for store in stores)
+    assert len(caplog.messages) == 1
+    assert rows(home / "runs.sqlite.v1") == before
 
 
 def test_without_a_whole_backup_nothing_is_migrated(tmp_path, monkeypatch) -> None:
