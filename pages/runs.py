@@ -35,8 +35,9 @@ def answer() -> None:
     if going and live.settled(runs):
         st.rerun()  # the whole page, which then no longer ticks
     for broken in store.unreadable():
-        st.warning(plain(f"{broken.name} ({broken.id}) can't be read: {broken.reason}"))
+        st.warning(plain(broken.sentence))
     say(words.count([run.status for run in runs]))
+    live.say_why_they_wait(runs)
     if not runs:
         st.write(
             "On **Twins**, click **Train both**: some seconds later there are two runs to compare, like this recorded pair."

@@ -65,6 +65,11 @@ class Unreadable:
     reason: str
     bytes: int
 
+    @property
+    def sentence(self) -> str:
+        """What is wrong with which run, and what can be done."""
+        return f"Run {self.id} ({self.name}) can't be read: {self.reason} To delete it: python -m resnet_viz runs --delete {self.id}."
+
 
 @dataclass(frozen=True)
 class Wanted:

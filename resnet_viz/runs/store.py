@@ -67,7 +67,7 @@ class Store(Database):
             raise StoreError(f"There is no run {run}; it may have been deleted.")
         parsed = read(row)
         if isinstance(parsed, Unreadable):
-            raise StoreError(f"Run {run} can't be read: {parsed.reason}")
+            raise StoreError(parsed.sentence)
         return parsed
 
     def series(self, run: str, metric: str, after: int = 0) -> Series:

@@ -44,7 +44,7 @@ def test_it_is_listed_with_its_reason_and_the_others_as_ever(store, how) -> None
     (listed,) = store.unreadable()
     assert (listed.id, listed.name) == (bad, "my net")
     assert BROKEN[how][1] in listed.reason
-    with pytest.raises(StoreError, match=f"Run {bad} can't be read: "):
+    with pytest.raises(StoreError, match=rf"Run {bad} \(my net\) can't be read: .* runs --delete {bad}"):
         store.run(bad)
 
 

@@ -130,3 +130,19 @@ def test_a_stop_between_steps_does_not_wait_for_the_rest(store) -> None:
     thread.join(30)
     assert not thread.is_alive()
     assert store.run(claim.run.id).status == "stopped"
+
+
+def test_a_stop_after_the_last_step_leaves_the_run_finished(store) -> None:
+    """Its last state comes unasked, and the result with it: there is nothing left to stop."""
+
+    def job(spec, resume):
+        yield Point(1, {"loss": 1.0})
+        store.want(claim.run.id, "stop")
+        time.sleep(2 * worker.WRITE_EVERY)
+        yield Status("test images", 1, 1)
+        yield Checkpoint(1, 1, True, b"1")
+        yield Result("finished", {"test_accuracy": 0.5})
+
+    claim = claimed(store)
+    worker.carry_out(store, claim, job)
+    assert store.run(claim.run.id).status == "finished"
