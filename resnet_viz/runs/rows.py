@@ -68,7 +68,8 @@ class Unreadable:
     @property
     def sentence(self) -> str:
         """What is wrong with which run, and what can be done."""
-        return f"Run {self.id} ({self.name}) can't be read: {self.reason} To delete it: python -m resnet_viz runs --delete {self.id}."
+        delete = f"python -m resnet_viz runs --delete {self.id}"
+        return f"Run {self.id} ({self.name}) can't be read: {self.reason} To delete it: {delete}."
 
 
 @dataclass(frozen=True)
