@@ -26,7 +26,7 @@ def curves(records) -> None:
     for column, (key, drawing) in zip(st.columns(2), drawings.items(), strict=True):
         drawing.part_labels(height)
         with column:
-            chart(drawing, key, height)
+            chart(drawing, key, height, wide=True)
 
 
 def answer() -> None:

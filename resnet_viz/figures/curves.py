@@ -12,6 +12,7 @@ from resnet_viz.figures.numbers import apart, finite, smooth, thin
 from resnet_viz.figures.style import QUIET, Drawing, Net, faint, nets
 from resnet_viz.runs.record import Record
 from resnet_viz.words.numbers import percent
+from resnet_viz.words.twins import in_common
 
 Curve = tuple[np.ndarray, np.ndarray]  # steps (N,) and values (N,)
 
@@ -181,9 +182,10 @@ def _main(
 
 
 def _mark_apart(drawing: Drawing, drawn: Sequence[Net]) -> None:
-    """Mark where the first residual and the first plain net part for good, if they do."""
+    """Mark where the first residual and the first plain net part for good, if they do, and saw the same data."""
     residual, plain = ([net for net in drawn if net.skips is skips] for skips in (True, False))
-    step = apart(residual[0].first, plain[0].first) if residual and plain else None
+    pair = (residual[0].first, plain[0].first) if residual and plain else None
+    step = apart(*pair) if pair and in_common(pair[0].spec, pair[1].spec) else None
     if step is None:
         return
     line = {"color": QUIET, "width": 1, "dash": "dot"}

@@ -84,7 +84,7 @@ def _fan(drawing: Drawing, net: Net, number: int, limit: int) -> bool:
     if not len(steps):
         return False
     y = float(np.clip(now[0], -limit, limit)) if np.isfinite(now[0]) else limit
-    drawing.end_label(net, number, 1, y, f"<b>{net.text}</b><br>{loudness(now[0])}", side="right")
+    drawing.end_label(net, number, 1, y, f"<b>{net.short}</b><br>{loudness(now[0])}", side="right")
     return True
 
 
@@ -111,5 +111,5 @@ def _strip_row(drawing: Drawing, net: Net, number: int) -> None:
         )  # fmt: skip
     row = {"y": -number, "yref": "y2"}
     drawing.note("image", name="strip-right", x=0.35, xanchor="right", xshift=-4, **row)
-    end, font = f"loss  <b>{net.text}</b>", {"color": net.colour}
+    end, font = f"loss  <b>{net.short}</b>", {"color": net.colour}
     drawing.note(end, name="strip-left", x=count + 0.65, xanchor="left", xshift=4, font=font, **row)

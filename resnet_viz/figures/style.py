@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -121,13 +122,22 @@ def _traits(spec: RunSpec) -> tuple[str, ...]:
         f", {spec.model.shortcut}",
         f", norm {spec.model.norm}",
         f", {spec.model.init}",
-        f", rate {spec.train.lr:g}",
         f", {spec.data.label or spec.data.name}",
+        f", rate {spec.train.lr:g}",
         f", {spec.train.steps} steps" if spec.train.steps else f", {spec.train.epochs} epochs",
         f", {spec.train.optimizer}",
         f", batch {spec.train.batch_size}",
         f", {spec.data.limit} images" if spec.data.limit else "",
     )
+
+
+def _telling(traits: Sequence[tuple[str, ...]]) -> list[str]:
+    """Of each net's traits those that tell it from the others, no more than it takes to tell them all apart."""
+    told = [""] * len(traits)
+    for values in zip(*traits, strict=True):
+        if len(set(values)) > 1 and len(set(told)) < len(told):
+            told = [before + value for before, value in zip(told, values, strict=True)]
+    return told
 
 
 def nets(records: Sequence[Record]) -> list[Net]:
@@ -141,10 +151,8 @@ def nets(records: Sequence[Record]) -> list[Net]:
     labels: list[str] = []
     for spec, runs in groups.items():
         kind = called(spec)
-        alike = [_traits(s) for s in groups if called(s) == kind]
-        label = kind + "".join(
-            trait for trait, rest in zip(_traits(spec), zip(*alike, strict=True), strict=True) if len(set(rest)) > 1
-        )
+        alike = [s for s in groups if called(s) == kind]
+        label = kind + _telling([_traits(s) for s in alike])[alike.index(spec)]
         if label.startswith(f"{kind}, ") and all(called(s) == kind for s in groups):
             label = label.removeprefix(f"{kind}, ")  # they are all of this kind: "rate 0.1" says enough
         if len(runs) == 1 and runs[0].name and runs[0].name != first_name(spec):
@@ -210,14 +218,19 @@ class Drawing:
         )  # fmt: skip
 
     def part_labels(self, height: int) -> None:
-        """Move the labels at line ends up or down until none covers another, in a chart of ``height`` pixels.
+        """Make room for the labels at line ends, and move them up or down until none covers another.
 
-        (The stage does so itself, at every step.)
+        For a chart that stands still, ``height`` pixels high: the stage does so itself, at every step.
         """
         low, high = self.layout["yaxis"]["range"]
         pixel = (high - low) / max(1, height - self.layout["margin"]["t"] - self.layout["margin"]["b"])
         labels = [n for n in self.layout["annotations"] if str(n.get("name", "")).startswith("net-")]
         labels.sort(key=lambda n: n["y"])
+        letters = max(
+            (len(line) for n in labels for line in html.unescape(re.sub("</?b>", "", n["text"])).split("<br>")),
+            default=0,
+        )
+        self.layout["margin"]["r"] = max(self.layout["margin"]["r"], round(0.56 * self.size * letters) + 16)
         below = low - (high - low)  # the upper edge of the label beneath
         for label in labels:
             half = 0.5 * pixel * (self.size + 5) * (1 + label["text"].count("<br>"))

@@ -11,6 +11,7 @@ from resnet_viz.figures.numbers import factor, moments, smooth, thin
 from resnet_viz.figures.style import LINE_LECTURE, PLAIN, RESIDUAL, TEXT_LECTURE
 from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import Record
+from resnet_viz.spec.data import DataSpec
 from resnet_viz.stage.payload import pack
 from tests.synthetic import synthetic, twins
 
@@ -309,3 +310,22 @@ def test_labels_at_line_ends_do_not_cover_each_other() -> None:
     assert len(ends) == 4
     assert min(np.diff(ends)) >= 17 * pixel
     assert ends[0] == pytest.approx(0.5), "the lowest stays where its line ends"
+    longest = max(len(n["text"]) for n in drawing.layout["annotations"] if n.get("name", "").startswith("net-")) - 7
+    assert drawing.layout["margin"]["r"] >= 7 * longest, "room for what is written there"
+
+
+def test_labels_say_no_more_than_tells_nets_apart_and_data_before_rates() -> None:
+    here = twins()
+    there = [
+        replace(r, spec=replace(r.spec, data=DataSpec("mnist"), train=replace(r.spec.train, lr=0.1)), name="")
+        for r in here
+    ]
+    labels = [net.label for net in nets([*here, *there])]
+    assert labels == ["residual, digits", "plain, digits", "residual, mnist", "plain, mnist"]
+
+
+def test_nets_of_other_data_do_not_part() -> None:
+    residual, plain = twins()
+    assert any("apart from" in n for n in notes(divergence([residual, plain])))
+    other = replace(plain, spec=replace(plain.spec, data=DataSpec("mnist")), name="")
+    assert not any("apart from" in n for n in notes(divergence([residual, other])))
