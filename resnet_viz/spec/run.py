@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import lru_cache
 from typing import Any
 
 import cattrs
@@ -126,7 +125,6 @@ def _lab(values: Mapping[str, Any] | None) -> LabSpec | None:
     return _part("lab", LABS[values["kind"]], {name: value for name, value in values.items() if name != "kind"})
 
 
-@lru_cache(maxsize=4096)  # pages list every run again and again
 def from_json(text: str) -> RunSpec:
     """The RunSpec that ``to_json`` wrote, today or in an older version. Raises SpecError for text that is not one."""
     with _said("This is not the description of a run"):
