@@ -1,9 +1,13 @@
 """What is added in one place works everywhere: ARCHITECTURE.md says where; here it is done."""
 
 import json
+import os
+import shutil
+import subprocess
 import sys
 import types
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +19,8 @@ from resnet_viz.spec.fields import check, row, rows
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
+
+TOP = Path(__file__).parents[1] / "resnet_viz"
 
 
 def test_a_data_set_is_a_row_and_its_arrays(monkeypatch) -> None:
@@ -134,3 +140,65 @@ def test_a_lab_is_a_spec_and_a_module(monkeypatch, tmp_path, capsys) -> None:
     assert (done.status, done.step, done.steps, done.kind) == ("finished", 4, 4, "count")
     assert done.name == "counting: plain-20 on digits"
     assert store.series(run, "number")[1].tolist() == [1, 2, 3, 4]
+
+
+# Run with a copy of the package in which one line was added to spec/train.py.
+EVERYWHERE = """
+import argparse
+from resnet_viz.cli.options import add_spec_options, spec_of
+from resnet_viz.spec.run import from_json, to_json
+from resnet_viz.spec.values import from_link, residual_spec, to_link, values_of
+from streamlit.testing.v1 import AppTest
+
+parser = argparse.ArgumentParser()
+add_spec_options(parser)
+assert "Patience. Epochs to wait. Default: 5" in " ".join(parser.format_help().split())
+spec = spec_of(parser.parse_args(["--patience", "7"]))
+assert spec.train.patience == 7
+assert from_json(to_json(spec)) == spec == residual_spec(values_of(spec))
+assert from_link({"patience": "7"}) == ({"patience": 7}, [])
+assert to_link(values_of(spec)) == {"patience": "7"}
+assert "Patience '-1' is below 0" in from_link({"patience": "-1"})[1][0]
+
+at = AppTest.from_string("from resnet_viz.ui import controls; controls.draw_more()").run(timeout=60)
+assert (at.number_input(key="patience").label, at.number_input(key="patience").value) == ("Patience", 5)
+print("everywhere")
+"""
+
+
+def test_a_hyperparameter_is_one_line(tmp_path) -> None:
+    """Form, link, command line, JSON, "Train again" and checks have it."""
+    shutil.copytree(TOP, tmp_path / "resnet_viz", ignore=shutil.ignore_patterns("__pycache__"))
+    file = tmp_path / "resnet_viz" / "spec" / "train.py"
+    last = "    def validate(self) -> None:"
+    line = '    patience: int = row(5, "Patience", "Epochs to wait.", low=0, tab="training")\n\n'
+    assert last in file.read_text()
+    file.write_text(file.read_text().replace(last, line + last, 1))
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", EVERYWHERE],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert answer.stdout.strip().endswith("everywhere"), answer.stderr[-2000:]
+
+
+def test_a_sentence_is_a_function_of_records_and_a_page_says_it() -> None:
+    """It reads the records alone, and `say` shows it letter by letter."""
+    from streamlit.testing.v1 import AppTest
+
+    def page() -> None:
+        from resnet_viz.runs.record import Record
+        from resnet_viz.spec.run import RunSpec
+        from resnet_viz.ui.say import say
+        from resnet_viz.words.twins import subject
+
+        def longest(records) -> str:
+            return f"{subject(records)} & <others>: {max(record.step for record in records)} steps."
+
+        say(longest([Record("a", RunSpec(), "finished", step=step) for step in (3, 7)]))
+
+    (shown,) = [e.proto.body for e in AppTest.from_function(page).run().get("html")]
+    assert "56 layers on Digits 8×8 &amp; &lt;others&gt;: 7 steps." in shown

@@ -232,7 +232,9 @@ def read(content: bytes, name: str) -> np.ndarray:
     except UnidentifiedImageError as error:
         what = (kind(content[:HEAD]) or "not an image") if content else "empty"
         if what in _TAKEN:
-            raise ImageError(f"{name!r} is {what}, but damaged or of a rare sort; bring it as a PNG or JPEG.") from error
+            raise ImageError(
+                f"{name!r} is {what}, but damaged or of a rare sort; bring it as a PNG or JPEG."
+            ) from error
         raise ImageError(f"{name!r} is {what}; bring a PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC.") from error
     except Exception as error:  # Pillow raises of every kind for a broken file
         raise ImageError(f"{name!r} can't be read: {reason(error)}; save it again, smaller or as a PNG.") from error
