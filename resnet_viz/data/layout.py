@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from resnet_viz.data.archives import ImageFile
@@ -52,9 +52,7 @@ def place(name: str, files: Sequence[ImageFile], folders: Collection[Parts]) -> 
             if part.files:
                 notes.append(f"images of {top!r} in no class folder were left out: {len(part.files):,}")
     else:
-        repeats = [
-            t for t in others if len(others) > 2 and others.keys() - {t} <= root.folders[t].inner().counts().keys()
-        ][:1]
+        repeats = [top for top in others if _repeats(root.folders[top], top, others)][:1]
         for top in repeats:
             notes.append(
                 f"the folder {top!r}, which holds the class folders once more, was left out: {_many(others[top])}"
@@ -81,10 +79,13 @@ def place(name: str, files: Sequence[ImageFile], folders: Collection[Parts]) -> 
 def split_folders(names: Collection[str]) -> dict[str, str]:
     """folder → its split, of those folders whose name is a split's, or differs from another's by the split alone."""
     meant = {name: _meaning(name) for name in names}
+    ways: dict[Parts, set[str]] = {}  # what else the name says → the splits it is said of
+    for split, rest in meant.values():
+        if split:
+            ways.setdefault(rest, set()).add(split)
     splits = {}
     for name, (split, rest) in meant.items():
-        pair = any(other and other != split and also == rest for other, also in meant.values())
-        if split and (not rest or pair):
+        if split and (not rest or len(ways[rest]) > 1):
             splits[name] = split
     return splits
 
@@ -137,7 +138,9 @@ def _tree(files: Sequence[ImageFile], folders: Collection[Parts]) -> _Folder:
         folder = root
         folder.count += count
         for part in parts:
-            folder = folder.folders.setdefault(part, _Folder((*folder.path, part)))
+            if part not in folder.folders:
+                folder.folders[part] = _Folder((*folder.path, part))
+            folder = folder.folders[part]
             folder.count += count
         return folder
 
@@ -182,6 +185,12 @@ def _meaning(name: str) -> tuple[str, Parts]:
     splits = {SPLIT_WORDS[w] for w in words if w in SPLIT_WORDS}
     rest = tuple(w for w in words if w not in SPLIT_WORDS and w not in FILLERS)
     return (splits.pop() if len(splits) == 1 else ""), rest
+
+
+def _repeats(folder: _Folder, name: str, others: Mapping[str, int]) -> bool:
+    """Whether a folder holds all the other class folders, two or more, once more."""
+    inner = folder.inner().counts()
+    return 1 < len(others) - 1 <= len(inner) and others.keys() - {name} <= inner.keys()
 
 
 def _inside(below: Parts) -> str:

@@ -5,6 +5,7 @@ import io
 import pickle
 import struct
 import tarfile
+import time
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -15,7 +16,9 @@ from PIL import Image
 
 from resnet_viz.data import archives, catalogue, images
 from resnet_viz.data import folders as class_folders
+from resnet_viz.data.archives import ImageFile
 from resnet_viz.data.catalogue import DataError
+from resnet_viz.data.layout import place
 from resnet_viz.data.own import import_own
 from resnet_viz.data.splits import load_splits
 from resnet_viz.spec.data import DataSpec
@@ -236,6 +239,18 @@ def test_a_class_whose_name_has_a_splits_word_in_it_stays_one() -> None:
 )
 def test_images_right_in_a_split_are_refused_with_what_to_do(paths, home) -> None:
     refused(("p.zip", archive(tree(*paths))), "put them into one folder for each class, such as train/cat", home)
+
+
+def test_many_classes_are_placed_in_the_time_of_many_files() -> None:
+    """20,000 class folders, as many splits' names among them: each is compared with none of the others."""
+    words = ("train", "test", "photo")
+    letters = str.maketrans("0123456789", "abcdefghij")
+    names = [f"{words[i % 3]}-{str(i).translate(letters)}" for i in range(20_000)]
+    files = [ImageFile((name, "a", f"{k}.png"), 1, io.BytesIO) for name in names for k in "ab"]
+    started = time.process_time()
+    placed, notes = place("big", files, [])
+    assert (len(placed), notes) == (40_000, [])
+    assert time.process_time() - started < 10  # a second; minutes where each is compared with each
 
 
 def test_nothing_vanishes_unsaid(tmp_path) -> None:
