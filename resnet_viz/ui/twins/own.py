@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from resnet_viz.data import catalogue, own
+from resnet_viz.ui.say import complain, plain
 from resnet_viz.words.data_sets import summary
 
 
@@ -15,12 +16,12 @@ def _import(source: Any) -> None:
     bar = st.progress(0.0, "Reading")
 
     def tell(text: str, done: int, total: int) -> None:
-        bar.progress(min(1.0, done / max(total, 1)), text)
+        bar.progress(min(1.0, done / max(total, 1)), plain(text))
 
     try:
         spec = own.import_own(source, progress=tell)
     except catalogue.DataError as error:
-        st.error(str(error))
+        complain(error)
         return
     finally:
         bar.empty()

@@ -16,6 +16,7 @@ from resnet_viz.spec.run import RunSpec, SpecError
 from resnet_viz.spec.values import DEFAULTS
 from resnet_viz.ui import controls, live
 from resnet_viz.ui.frame import chart
+from resnet_viz.ui.say import complain
 from resnet_viz.words.twins import called
 from resnet_viz.workers import engine
 
@@ -84,7 +85,7 @@ def _dialog() -> None:
 
 def _body() -> None:
     if complaint := st.session_state.pop("rates_complaint", None):
-        st.error(complaint)
+        complain(complaint)
         return
     runs = _runs()
     records = [live.record(run, ("lr", "loss", "smoothed_loss")) for run in runs]
@@ -128,7 +129,7 @@ def _several(found: dict[str, float]) -> None:
             store = live.store()
             st.session_state["show"] = store.run(engine.start(store, specs)[0]).group
         except UserError as error:
-            st.error(str(error))
+            complain(error)
         else:
             st.rerun()
 
