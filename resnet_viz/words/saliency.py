@@ -1,8 +1,63 @@
-"""What is said of a saliency map that has nothing to show."""
+"""What is said of saliency maps: who says which class, whether two nets' maps agree, why one is empty, and of strange images."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
+
+from resnet_viz.words.numbers import percent, signed
+
+# From which rank correlation on two maps are said to do so.
+AGREEMENT = {0.7: "agree", 0.3: "agree in part", -0.3: "have little in common"}
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A net (its name, whether it has skips), the class it finds likeliest, and that class's probability, 0 to 1."""
+
+    net: str
+    residual: bool
+    name: str
+    probability: float
+
+    def __str__(self) -> str:
+        return f"{self.name} ({percent(self.probability)})"
+
+
+def one_map(guess: Guess, method: str, target: str) -> str:
+    """Of a net alone: what it says, and what its map by ``method`` is for."""
+    return f"{guess.net[0].upper()}{guess.net[1:]} says {guess}; its {method} map is for {target}."
+
+
+def two_maps(first: Guess, second: Guess, method: str, target: str, correlation: float) -> str:
+    """Of two nets: what they say, and how their maps by ``method`` agree.
+
+    ``target``: what the maps are for, "" where that is what both say. ``correlation``: `agreement` of the maps.
+    """
+    if first.name == second.name:
+        guesses = f"Both say {first.name}, {percent(first.probability)} and {percent(second.probability)}"
+    else:
+        one, two = ("residual" if guess.residual else "plain" for guess in (first, second))
+        guesses = f"The {one} net says {first}, the {two} one {second}"
+    which = f"{method} maps{f' for {target}' if target else ''}"
+    if not math.isfinite(correlation):
+        return f"{guesses}; their {which} can't be compared."
+    return f"{guesses}; their {which} {agree(correlation)}: rank correlation {signed(correlation)}."
+
+
+def agree(correlation: float) -> str:
+    """A rank correlation, −1 to 1, in words: see AGREEMENT."""
+    return next((said for limit, said in AGREEMENT.items() if correlation >= limit), "contradict each other")
+
+
+def unlike(net: str, strange: float, limit: float) -> str:
+    """That an image is unlike the training data: ``strange`` standard deviations away, where under ``limit`` is usual."""
+    return (
+        f"This image is unlike the training data: inside {net} its answers lie {strange:.1f} standard deviations from those that "
+        f"BatchNorm remembers, on average (usual: under {limit:g}). A net says a class all the same; don't lean on the maps."
+    )
 
 
 def nothing_to_show(cells: np.ndarray, what: str = "the class", where: str = "this block") -> str:

@@ -1,6 +1,6 @@
 """What Explain asks, of which nets, and what they answer: views and maps, each kept once it is made.
 
-`controls` asks, `more` draws what stands beneath the maps, `trust` says whether they can be trusted, `words.explain` speaks.
+`controls` asks, `more` draws what stands beneath the maps, `trust` says whether they can be trusted, `words.saliency` speaks.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from resnet_viz.nets import refs
 from resnet_viz.nets.refs import Source
 from resnet_viz.ui import choose, live
 from resnet_viz.ui.say import complain
-from resnet_viz.words import explain as words
+from resnet_viz.words import saliency as words
 from resnet_viz.words.numbers import percent, signed
-from resnet_viz.words.saliency import nothing_to_show
 
 if TYPE_CHECKING:
     from resnet_viz.nets.weights import Network
@@ -291,4 +290,4 @@ def why_empty(case: Case, method: str, raw: np.ndarray) -> str:
     view = case.look(method).view
     if view != "positive" and scaled(raw, view).any():
         return ""
-    return nothing_to_show(raw, case.target, case.question.layer if methods()[method].layered else "the image")
+    return words.nothing_to_show(raw, case.target, case.question.layer if methods()[method].layered else "the image")
