@@ -150,7 +150,7 @@ def upload(at: AppTest, name: str, content: bytes) -> AppTest:
 
 
 def test_a_broken_image_gets_a_sentence_and_the_page_stays() -> None:
-    at = upload(page(image="upload"), "mine.png", b"not a image at all")
+    at = upload(page(image="upload"), "mine.png", b"not an image at all")
     assert not at.exception
     assert "mine.png" in at.error[0].value
     assert "rank correlation" in headline(at)
@@ -186,7 +186,7 @@ def case(probabilities=((0.1, 0.9), (0.4, 0.6)), target: int = 1, truth: int | N
     nets = [weights.Network(s, nn.Identity(), torch.zeros(3), torch.ones(3), ("dog", "cat")) for s in sources]
     seen = np.zeros((32, 32, 3), np.uint8)
     views = tuple(View(net, seen, "", np.array(p)) for net, p in zip(nets, probabilities, strict=False))
-    return Case(views, Question(target, None, "layer3.2"), {"gradcam": {}}, lambda _method: Look(), "a image", truth)
+    return Case(views, Question(target, None, "layer3.2"), {"gradcam": {}}, lambda _method: Look(), "an image", truth)
 
 
 RAW = np.arange(64, dtype=np.float32).reshape(8, 8) - 10
