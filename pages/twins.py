@@ -10,7 +10,7 @@ from resnet_viz.ui.frame import fragment, frame
 from resnet_viz.ui.labs.sweeps import progress
 from resnet_viz.ui.link import follow_form, write_form
 from resnet_viz.ui.say import say
-from resnet_viz.ui.stage import stage
+from resnet_viz.ui.stage import conceals, stage
 from resnet_viz.ui.twins import form
 from resnet_viz.words import runs as run_words
 from resnet_viz.words import sweeps as sweep_words
@@ -37,13 +37,16 @@ def answer(group: str, lecture: bool) -> None:
                 f"Below: {recorded}",
             )
         else:
-            say(twins.verdict(shipped), f"{recorded} {twins.aside(shipped)}")
+            sentence = twins.announced(shipped) if conceals("stage") else twins.verdict(shipped)
+            say(sentence, f"{recorded} {twins.aside(shipped)}")
         draw(shipped, lecture=lecture, bet=bet, replay=True)
         return
     going = not live.settled(runs)
     records = [live.record(run, live.metrics_for(tab)) for run in runs]
     several = not live.picked(group) and sweeps.question([run.spec for run in runs])  # learning rates, say
-    if live.picked(group):
+    if conceals("stage"):
+        say(twins.announced(records), twins.aside(records))
+    elif live.picked(group):
         say(run_words.compared([(net.label, net.records) for net in nets(records)]), "Live." * going)
     else:
         words = sweep_words if several else twins
@@ -53,7 +56,8 @@ def answer(group: str, lecture: bool) -> None:
     else:
         live.how_far(runs)
     alike = runs[0].spec.settled() == shipped[0].spec.settled()
-    ghost = shipped[:2] if alike else ()
+    # The recording's curves would answer a bet on the same training.
+    ghost = shipped[:2] if alike and bet is None else ()
     draw(records, live=going, lecture=lecture, ghost=ghost, bet=bet)
     if going != st.session_state["going"]:
         st.rerun()  # the whole page, so that it ticks from now on, or no longer

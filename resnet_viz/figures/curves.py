@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from resnet_viz.figures.numbers import apart, finite, smooth, thin
-from resnet_viz.figures.style import QUIET, Drawing, Net, faint, nets
+from resnet_viz.figures.style import QUIET, Drawing, Net, faint, literal, nets
 from resnet_viz.runs.record import Record
 from resnet_viz.words.numbers import percent
 from resnet_viz.words.twins import in_common
@@ -39,7 +39,8 @@ def divergence(
 ) -> Drawing:
     """Training loss: raw faint, smoothed on top, "guessing" at ln(classes), and the step from which two nets are apart.
 
-    ``ghost``: recorded runs drawn behind, faint. ``bet``: the final loss of the plain net someone bet on, in nats.
+    ``ghost``: recorded runs drawn behind, faint. ``bet``: the final loss of the plain net someone bet on, in nats, drawn where a
+    plain net trains, and answered where it has finished.
     Several seeds of a net become a band with thin lines. Traces that the scrubber reads carry ``meta`` {"role", "net"}.
     """
     drawn, end = nets(records), planned(records)
@@ -53,8 +54,9 @@ def divergence(
         x, y = thin(*_smoothed(net.first), 200)
         line = {"color": faint(net.colour, 0.15), "width": drawing.line, "dash": net.dash}
         _quiet(drawing, x, y, line, meta={"role": "ghost"})
-    if bet is not None:
-        _bet(drawing, bet, end)
+    plain = next((net for net in drawn if not net.skips), None)
+    if bet is not None and plain:
+        _bet(drawing, bet, end, _answer(bet, plain))
     for number, net in enumerate(drawn):
         if len(net.records) == 1:
             line = {"color": faint(net.colour, 0.25), "width": 1.2}
@@ -62,20 +64,21 @@ def divergence(
         if curve := _band(drawing, net, [thin(*_smoothed(record)) for record in net.records]):
             diverged = net.first.status == "diverged"
             state = f"diverged<br>at step {net.first.step:,}" if diverged else _loss(curve[1][-1])
-            _main(drawing, net, number, curve, f"<b>{net.short}</b> {state}")
+            _main(drawing, net, number, curve, f"<b>{net.short}</b> {state}", hover="%{y:.3g} nats at step %{x}")
     _mark_apart(drawing, drawn)
     return drawing
 
 
 def accuracy(records: Sequence[Record], lecture: bool = False, still: bool = False) -> Drawing:
-    """Validation accuracy in % at every epoch, chance as a dotted line, the test accuracy in the label at the end.
+    """Validation accuracy in % at every epoch, chance as a dotted line, and a star at the end for the test accuracy.
 
     x counts steps, labelled as epochs. Where the runs' epochs have different numbers of steps it says steps; or, in a chart that
     stands ``still``, without a slider that counts steps, it counts each run's own epochs.
     """
     drawn, end = nets(records), planned(records)
     lengths = {n for r in records if (n := steps_per_epoch(r))}
-    drawing = Drawing("Accuracy", "validation, after each epoch", lecture)
+    hint = "validation, after each epoch" + "; ★ test, at the end" * any(_tested(r) is not None for r in records)
+    drawing = Drawing("Accuracy", hint, lecture)
     drawing.axis("yaxis", range=[0, 103], tickvals=[0, 50, 100], ticktext=["0 %", "50 %", "100 %"])
     drawing.layout["margin"] = {"l": 50, "r": 112, "t": 10, "b": 34}
     own = still and len(lengths) > 1
@@ -85,7 +88,7 @@ def accuracy(records: Sequence[Record], lecture: bool = False, still: bool = Fal
     elif len(lengths) == 1:
         (per_epoch,) = lengths
         epochs = max(1, end // per_epoch)
-        ticks = range(0, epochs + 1, math.ceil(epochs / 6))
+        ticks = range(0, epochs + 1, _round_step(epochs))
         places, names = [t * per_epoch for t in ticks], [f"{t:,}" for t in ticks]
         drawing.axis("xaxis", "epoch", range=[0, end], showgrid=False, tickvals=places, ticktext=names)
     else:
@@ -98,11 +101,37 @@ def accuracy(records: Sequence[Record], lecture: bool = False, still: bool = Fal
             x = steps / steps_per_epoch(record) if own and len(steps) else steps
             curves.append(thin(x, 100 * share.astype(np.float32), 200))
         if curve := _band(drawing, net, curves):
-            test = [v for r in net.records if (v := r.result.get("test_accuracy", r.last("test_accuracy"))) is not None]
-            at_end = f"test {percent(float(np.mean(test)))}" if test else f"{curve[1][-1]:.0f} %"
-            unit = "epoch" if own else "step"
-            _main(drawing, net, number, curve, f"<b>{net.short}</b><br>{at_end}", dots=len(curve[0]) <= 40, unit=unit)
+            # Steps on an axis of epochs are said as epochs.
+            said = curve[0] / next(iter(lengths)) if len(lengths) == 1 else curve[0]
+            unit = "epoch" if own or len(lengths) == 1 else "step"
+            hover = f"validation %{{y:.3g}} % at {unit} %{{customdata:.4g}}"
+            text = f"<b>{net.short}</b><br>{literal(percent(float(curve[1][-1]) / 100))}"
+            _main(drawing, net, number, curve, text, dots=len(curve[0]) <= 40, hover=hover, customdata=_small(said))
+            _test(drawing, net, number, curve[0][-1].item())
     return drawing
+
+
+def _tested(record: Record) -> float | None:
+    """A run's test accuracy, a share; None where it was not measured."""
+    return record.result.get("test_accuracy", record.last("test_accuracy"))
+
+
+def _test(drawing: Drawing, net: Net, number: int, x: float) -> None:
+    """Add a star for the test accuracy, where it was measured: of several seeds their mean."""
+    shares = [share for r in net.records if (share := _tested(r)) is not None]
+    if not shares:
+        return
+    mean = float(np.mean(shares))
+    drawing.trace(
+        x=[x], y=[100 * mean], mode="markers", cliponaxis=False, meta={"role": "test", "net": number},
+        marker={"symbol": "star-open", "size": drawing.size + 1, "color": net.colour, "line": {"width": 2, "color": net.colour}},
+        hovertemplate=f"test {literal(percent(mean))}, at the end<extra>{net.text}</extra>",
+    )  # fmt: skip
+
+
+def _round_step(length: int) -> int:
+    """The least of 1, 2, 5, 10, 20, 50 ... that divides a length into at most six parts."""
+    return next(step for power in range(20) for step in (10**power, 2 * 10**power, 5 * 10**power) if length <= 6 * step)
 
 
 def _loss(value: float) -> str:
@@ -140,9 +169,22 @@ def _levels(drawing: Drawing, levels: Mapping[int, tuple[float, str]], end: int)
         drawing.note(text + which, name="level", x=end, y=y, xanchor="right", yanchor="bottom")
 
 
-def _bet(drawing: Drawing, bet: float, end: int) -> None:
+def _answer(bet: float, plain: Net) -> str:
+    """How far a bet was off the plain net's training loss, of several seeds their mean; empty while that is open."""
+    if plain.first.status == "diverged":
+        return "it diverged"
+    ends = [loss for r in plain.records if (loss := r.result.get("train_loss")) is not None]
+    if len(ends) < len(plain.records):
+        return ""
+    off = abs(float(np.mean(ends)) - bet)
+    return f"{off:.1f} off" if off >= 0.05 else "right"
+
+
+def _bet(drawing: Drawing, bet: float, end: int, answer: str) -> None:
+    """Add a bet's level and its answer, which the stage leaves out until the slider is at the end."""
+    text = f"your bet: {answer}" if answer else "your bet"
     drawing.trace(
-        x=[0.72 * end, end], y=[bet, bet], mode="lines+markers+text", text=["your bet", ""], textposition="top center",
+        x=[0.72 * end, end], y=[bet, bet], mode="lines+markers+text", text=[text, ""], textposition="top center",
         line={"color": QUIET, "width": drawing.line, "dash": "dot"}, textfont={"color": QUIET}, hoverinfo="skip",
         marker={"symbol": "diamond", "size": [0, 9], "color": QUIET}, cliponaxis=False, meta={"role": "bet"},
     )  # fmt: skip
@@ -163,16 +205,16 @@ def _band(drawing: Drawing, net: Net, curves: Sequence[Curve]) -> Curve | None:
 
 
 def _main(
-    drawing: Drawing, net: Net, number: int, curve: Curve, text: str, dots: bool = False, unit: str = "step"
+    drawing: Drawing, net: Net, number: int, curve: Curve, text: str, *, hover: str, dots: bool = False, **more: Any
 ) -> None:
-    """Add the net's main line, the marker where it is now, and its label there."""
+    """Add the net's main line, the marker where it is now, and its label there. ``hover``: a template for a point's words."""
     x, y = _small(curve[0]), _small(curve[1])
     at = min(float(y[-1]), drawing.layout["yaxis"]["range"][1])
     marker = {"symbol": net.symbol, "color": net.colour, "line": {"width": 2, "color": net.colour}}
     drawing.trace(
         x=x, y=y, mode="lines+markers" if dots else "lines", name=net.text,
         line={"color": net.colour, "width": drawing.line, "dash": net.dash}, marker={**marker, "size": 6},
-        meta={"role": "line", "net": number}, hovertemplate="%{y:.3g} at " + unit + " %{x}<extra>" + net.text + "</extra>",
+        meta={"role": "line", "net": number}, hovertemplate=f"{hover}<extra>{net.text}</extra>", **more,
     )  # fmt: skip
     drawing.trace(
         x=[x[-1].item()], y=[at], mode="markers", marker={**marker, "size": drawing.size - 3}, hoverinfo="skip",

@@ -80,6 +80,7 @@ def pack(
         "live": live,
         "lecture": lecture,
         "replay": replay,
+        "bet": bet is not None,
         "lifted": LIFTED,
         "scaleDark": SCALE_DARK,
         "quiet": QUIET,

@@ -72,122 +72,6 @@ function superscript(number) {
   return String(number).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
 }
 
-// resnet_viz/stage/src/charts.js
-var NARROW = 480;
-var LOG_LOW = 1e-3;
-var CHARTS = { fan, loss, accuracy, history, engineer };
-function fan(view, state) {
-  const { layout, traces } = view, { data, step } = state;
-  const limit = layout.yaxis.range[1];
-  const now = data.nets.map((net) => {
-    const vector = net.vectors.grad_block;
-    if (!vector) return { row: null };
-    const index = Math.max(0, lastUpTo(vector.steps, step));
-    return { row: rowOf(data, vector, index), words: net.words[index] };
-  });
-  for (const trace of traces) {
-    const row = now[trace.meta?.net]?.row;
-    if (!row) continue;
-    if (trace.meta.role === "line") {
-      trace.y = row.map((value) => clip(value, limit));
-      trace.customdata = row.map(factor);
-    }
-    if (trace.meta.role === "box") trace.marker = { ...trace.marker, color: row };
-  }
-  const labels = [];
-  for (const note of layout.annotations ?? []) {
-    const number = netOf(note);
-    if (!now[number]?.row) continue;
-    note.y = clip(now[number].row[0] ?? limit, limit);
-    note.text = `<b>${data.nets[number].label}</b><br>${now[number].words}`;
-    labels.push(note);
-  }
-  fanRoom(view, data, labels, limit);
-}
-function fanRoom({ layout, width, height, size, measure: measure2 }, data, labels, limit) {
-  const notes = layout.annotations ?? [], narrow = width < NARROW, rooms = { left: 10 };
-  if (narrow) {
-    for (const note of notes) {
-      if (note.name === "strip-right") note.visible = false;
-      if (note.name === "strip-left") note.text = note.text.replace("loss", "").trim();
-      if (labels.includes(note)) Object.assign(note, { xanchor: "left", xshift: 8, align: "left" });
-    }
-  } else {
-    rooms.left = Math.max(...data.nets.map((net) => measure2(`${net.label}<br>×99,999, too loud`)), 0) + 20;
-  }
-  rooms.right = Math.max(...notes.filter((note) => note.name === "strip-left").map((note) => measure2(note.text)), 40) + 14;
-  layout.margin = { l: Math.max(...layout.yaxis.ticktext.map(measure2)) + 8, r: 4, t: 2, b: size * 1.7 };
-  const blocks = layout.xaxis.tickvals.at(-1);
-  const inner = width - layout.margin.l - layout.margin.r;
-  const unit = Math.max(2, inner - rooms.left - rooms.right) / blocks;
-  layout.xaxis.range = [0.5 - rooms.left / unit, blocks + 0.5 + rooms.right / unit];
-  const pixels = (height - layout.margin.t - layout.margin.b) * layout.yaxis.domain[1];
-  spread(labels, (y) => pixels * (0.5 - y / (2 * limit)), pixels, 2.9 * size, narrow ? 2 * size : 0);
-}
-function loss(view, state) {
-  const { layout } = view, top = layout.yaxis.range[1];
-  if (state.log) {
-    for (const note of layout.annotations ?? []) {
-      if (note.name === "level") note.y = Math.log10(note.y);
-      if (note.name === "apart") Object.assign(note, { y: 0, yanchor: "bottom" });
-    }
-    layout.yaxis.range = [Math.log10(LOG_LOW), Math.log10(top)];
-    Object.assign(layout.yaxis, { type: "log", tickvals: [1e-3, 0.01, 0.1, 1], ticktext: ["0.001", "0.01", "0.1", "1"] });
-  }
-  const words = (value) => value > 100 ? " over 100" : value < 5e-3 ? " &lt;0.01" : ` ${value.toFixed(2)}`;
-  curves(view, state, { top, words, widest: " &lt;0.01", lines: 1.3 });
-}
-function accuracy(view, state) {
-  curves(view, state, { top: 100, words: (value) => `<br>${value.toFixed(0)} %`, widest: "<br>test 99.9 %", lines: 2.9 });
-}
-function curves({ layout, traces, height, size, measure: measure2 }, state, { top, words, widest, lines }) {
-  const { data, step, theme } = state;
-  const labels = [], ends = (layout.annotations ?? []).filter((note) => netOf(note) >= 0);
-  const room = Math.max(...[...ends.map((note) => note.text), ...data.nets.map((net) => net.label + widest)].map(measure2), 20);
-  for (const note of ends) {
-    const [line, dot] = ["line", "now"].map((role) => traces.find((t) => t.meta?.role === role && t.meta.net === netOf(note)));
-    const index = lastUpTo(line.x, step);
-    note.visible = dot.visible = index >= 0;
-    if (index < 0) continue;
-    const value = Math.min(line.y[index], top);
-    [dot.x, dot.y] = [[line.x[index]], [value]];
-    note.x = Math.max(line.x[index], Math.min(step, data.end));
-    note.y = layout.yaxis.type === "log" ? Math.log10(Math.max(value, LOG_LOW)) : value;
-    if (note.x < data.end) note.bgcolor = theme.veil;
-    if (index < line.x.length - 1) note.text = `${note.text.slice(0, note.text.indexOf("</b>") + 4)}${words(line.y[index])}`;
-    labels.push(note);
-  }
-  layout.margin = { l: measure2((layout.yaxis.ticktext ?? ["00"]).join("<br>")) + 8, r: room + 16, t: 10, b: size * 2.8 };
-  layout.xaxis.title.standoff = 2;
-  const pixels = height - layout.margin.t - layout.margin.b, [low, high] = layout.yaxis.range;
-  spread(labels, (y) => pixels * (high - y) / (high - low), pixels, lines * size);
-  cursor(layout, state, true);
-}
-function history({ layout, traces }, state) {
-  for (const trace of traces) {
-    const vector = state.data.nets[trace.meta.net].vectors.grad_block;
-    const rows = vector.steps.map((_, index) => rowOf(state.data, vector, index));
-    trace.z = rows[0].map((_, block) => rows.map((row) => row[block]));
-  }
-  cursor(layout, state, false);
-}
-function engineer({ traces }, { data, step }) {
-  for (const trace of traces) {
-    const vector = data.nets[trace.meta.net].vectors[trace.meta.metric];
-    if (vector) trace.y = rowOf(data, vector, Math.max(0, lastUpTo(vector.steps, step)));
-  }
-}
-function cursor(layout, { data, step, theme }, veiled) {
-  if (step >= data.newest) return;
-  const shape = { xref: "x", yref: "paper", y0: 0, y1: 1, x0: step, layer: "above" };
-  const veil = { ...shape, type: "rect", x1: data.end, fillcolor: theme.veil, line: { width: 0 } };
-  const line = { ...shape, type: "line", x1: step, line: { width: 1.5, color: theme.text } };
-  layout.shapes = [...layout.shapes ?? [], ...veiled ? [veil] : [], line];
-}
-function netOf(note) {
-  return note.name?.startsWith("net-") ? +note.name.slice(4) : -1;
-}
-
 // resnet_viz/stage/src/dom.js
 var SVG = "http://www.w3.org/2000/svg";
 function element(tag, className, attributes = {}, ...children) {
@@ -211,23 +95,6 @@ function icon(path) {
   return element("span", "rv-icon", {}, svg);
 }
 
-// resnet_viz/stage/src/library.js
-var library;
-function loadPlotly() {
-  if (window.Plotly) return Promise.resolve(window.Plotly);
-  library ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = new URL("app/static/plotly.min.js", document.baseURI);
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => {
-      library = void 0;
-      reject(new Error("plotly.min.js could not be loaded"));
-    };
-    document.head.append(script);
-  });
-  return library;
-}
-
 // resnet_viz/stage/src/slider.js
 var REPLAY_SECONDS = 8;
 var SPEEDS = { "¼×": 0.25, "1×": 1, "4×": 4 };
@@ -238,6 +105,9 @@ function seek(state, step, follow = false) {
   state.step = Math.max(1, Math.min(Math.round(step), newest));
   state.follow = follow || state.step >= newest;
   state.redraw();
+}
+function conceals({ data, step, playing }) {
+  return !data.live && step < data.newest && Boolean(playing || data.bet);
 }
 function toggle(state) {
   if (state.playing) pause(state);
@@ -322,6 +192,157 @@ function show({ data, step, follow }, slider, readout, live) {
   readout.value = data.newest ? `step ${step.toLocaleString("en")}${epoch}` : "not started";
   slider.setAttribute("aria-valuetext", readout.value);
   live.hidden = !data.live || follow;
+}
+
+// resnet_viz/stage/src/charts.js
+var NARROW = 480;
+var LOG_LOW = 1e-3;
+var CHARTS = { fan, loss, accuracy, history, engineer };
+function fan(view, state) {
+  const { layout, traces } = view, { data, step } = state;
+  const limit = layout.yaxis.range[1];
+  const now = data.nets.map((net) => {
+    const vector = net.vectors.grad_block;
+    if (!vector) return { row: null };
+    const index = Math.max(0, lastUpTo(vector.steps, step));
+    return { row: rowOf(data, vector, index), words: net.words[index] };
+  });
+  for (const trace of traces) {
+    const row = now[trace.meta?.net]?.row;
+    if (!row) continue;
+    if (trace.meta.role === "line") {
+      trace.y = row.map((value) => clip(value, limit));
+      trace.customdata = row.map(factor);
+    }
+    if (trace.meta.role === "box") trace.marker = { ...trace.marker, color: row };
+  }
+  const labels = [];
+  for (const note of layout.annotations ?? []) {
+    const number = netOf(note);
+    if (!now[number]?.row) continue;
+    note.y = clip(now[number].row[0] ?? limit, limit);
+    note.text = `<b>${data.nets[number].label}</b><br>${now[number].words}`;
+    labels.push(note);
+  }
+  fanRoom(view, data, labels, limit);
+}
+function fanRoom({ layout, width, height, size, measure: measure2 }, data, labels, limit) {
+  const notes = layout.annotations ?? [], narrow = width < NARROW, rooms = { left: 10 };
+  if (narrow) {
+    for (const note of notes) {
+      if (note.name === "strip-right") note.visible = false;
+      if (note.name === "strip-left") note.text = note.text.replace("loss", "").trim();
+      if (labels.includes(note)) Object.assign(note, { xanchor: "left", xshift: 8, align: "left" });
+    }
+  } else {
+    rooms.left = Math.max(...data.nets.map((net) => measure2(`${net.label}<br>×99,999, too loud`)), 0) + 20;
+  }
+  rooms.right = Math.max(...notes.filter((note) => note.name === "strip-left").map((note) => measure2(note.text)), 40) + 14;
+  layout.margin = { l: Math.max(...layout.yaxis.ticktext.map(measure2)) + 8, r: 4, t: 2, b: size * 1.7 };
+  const blocks = layout.xaxis.tickvals.at(-1);
+  const inner = width - layout.margin.l - layout.margin.r;
+  const unit = Math.max(2, inner - rooms.left - rooms.right) / blocks;
+  layout.xaxis.range = [0.5 - rooms.left / unit, blocks + 0.5 + rooms.right / unit];
+  const pixels = (height - layout.margin.t - layout.margin.b) * layout.yaxis.domain[1];
+  spread(labels, (y) => pixels * (0.5 - y / (2 * limit)), pixels, 2.9 * size, narrow ? 2 * size : 0);
+}
+function loss(view, state) {
+  const { layout } = view, top = layout.yaxis.range[1];
+  if (state.log) {
+    for (const note of layout.annotations ?? []) {
+      if (note.name === "level") note.y = Math.log10(note.y);
+      if (note.name === "apart") Object.assign(note, { y: 0, yanchor: "bottom" });
+    }
+    layout.yaxis.range = [Math.log10(LOG_LOW), Math.log10(top)];
+    Object.assign(layout.yaxis, { type: "log", tickvals: [1e-3, 0.01, 0.1, 1], ticktext: ["0.001", "0.01", "0.1", "1"] });
+  }
+  const words = (value) => value > 100 ? " over 100" : value < 5e-3 ? " &lt;0.01" : ` ${value.toFixed(2)}`;
+  curves(view, state, { top, words, widest: " &lt;0.01", lines: 1.3 });
+}
+function accuracy(view, state) {
+  curves(view, state, { top: 100, words: (value) => `<br>${percent(value)}`, widest: "<br>99.9 %", lines: 2.9 });
+}
+function curves({ layout, traces, height, size, measure: measure2 }, state, { top, words, widest, lines }) {
+  const { data, step, theme } = state;
+  const labels = [], ends = (layout.annotations ?? []).filter((note) => netOf(note) >= 0);
+  const room = Math.max(...[...ends.map((note) => note.text), ...data.nets.map((net) => net.label + widest)].map(measure2), 20);
+  for (const note of ends) {
+    const [line, dot] = ["line", "now"].map((role) => traces.find((t) => t.meta?.role === role && t.meta.net === netOf(note)));
+    const index = lastUpTo(line.x, step);
+    note.visible = dot.visible = index >= 0;
+    if (index < 0) continue;
+    const value = Math.min(line.y[index], top);
+    [dot.x, dot.y] = [[line.x[index]], [value]];
+    note.x = Math.max(line.x[index], Math.min(step, data.end));
+    note.y = layout.yaxis.type === "log" ? Math.log10(Math.max(value, LOG_LOW)) : value;
+    if (note.x < data.end) note.bgcolor = theme.veil;
+    if (index < line.x.length - 1) note.text = `${note.text.slice(0, note.text.indexOf("</b>") + 4)}${words(line.y[index])}`;
+    labels.push(note);
+  }
+  for (const trace of traces) {
+    if (trace.meta?.role === "test") trace.visible = step >= trace.x[0];
+    if (trace.meta?.role === "bet" && step < data.newest) trace.text = ["your bet", ""];
+  }
+  if (conceals(state)) conceal(layout, traces, step);
+  layout.margin = { l: measure2((layout.yaxis.ticktext ?? ["00"]).join("<br>")) + 8, r: room + 16, t: 10, b: size * 2.8 };
+  layout.xaxis.title.standoff = 2;
+  const pixels = height - layout.margin.t - layout.margin.b, [low, high] = layout.yaxis.range;
+  spread(labels, (y) => pixels * (high - y) / (high - low), pixels, lines * size);
+  cursor(layout, state, !conceals(state));
+}
+function conceal(layout, traces, step) {
+  for (const trace of traces) {
+    if (["level", "bet", "now", "test"].includes(trace.meta?.role)) continue;
+    const count = lastUpTo(trace.x, step) + 1;
+    [trace.x, trace.y] = [trace.x.slice(0, count), trace.y.slice(0, count)];
+  }
+  layout.shapes = (layout.shapes ?? []).filter((shape) => shape.name !== "apart" || shape.x0 <= step);
+  layout.annotations = (layout.annotations ?? []).filter((note) => note.name !== "apart" || note.x <= step);
+}
+function history({ layout, traces }, state) {
+  for (const trace of traces) {
+    const vector = state.data.nets[trace.meta.net].vectors.grad_block;
+    const rows = vector.steps.map((_, index) => rowOf(state.data, vector, index));
+    trace.z = rows[0].map((_, block) => rows.map((row) => row[block]));
+  }
+  cursor(layout, state, false);
+}
+function engineer({ traces }, { data, step }) {
+  for (const trace of traces) {
+    const vector = data.nets[trace.meta.net].vectors[trace.meta.metric];
+    if (vector) trace.y = rowOf(data, vector, Math.max(0, lastUpTo(vector.steps, step)));
+  }
+}
+function percent(value) {
+  if (value > 0 && value < 0.5) return "&lt;1 %";
+  return `${value.toFixed(value >= 99.5 && value < 100 ? 1 : 0)} %`;
+}
+function cursor(layout, { data, step, theme }, veiled) {
+  if (step >= data.newest) return;
+  const shape = { xref: "x", yref: "paper", y0: 0, y1: 1, x0: step, layer: "above" };
+  const veil = { ...shape, type: "rect", x1: data.end, fillcolor: theme.veil, line: { width: 0 } };
+  const line = { ...shape, type: "line", x1: step, line: { width: 1.5, color: theme.text } };
+  layout.shapes = [...layout.shapes ?? [], ...veiled ? [veil] : [], line];
+}
+function netOf(note) {
+  return note.name?.startsWith("net-") ? +note.name.slice(4) : -1;
+}
+
+// resnet_viz/stage/src/library.js
+var library;
+function loadPlotly() {
+  if (window.Plotly) return Promise.resolve(window.Plotly);
+  library ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = new URL("app/static/plotly.min.js", document.baseURI);
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      library = void 0;
+      reject(new Error("plotly.min.js could not be loaded"));
+    };
+    document.head.append(script);
+  });
+  return library;
 }
 
 // resnet_viz/stage/src/theme.js
@@ -439,16 +460,27 @@ function receive(state, component) {
   state.root.classList.toggle("rv-lecture", data.lecture);
   drawTabs(state);
   fit(state);
+  const demonstrates = !before && data.replay && firstVisit();
+  if (demonstrates) Object.assign(state, { step: 1, playing: -1 });
+  tellConceals(state);
   loadPlotly().then(() => {
+    if (demonstrates) {
+      state.playing = void 0;
+      toggle(state);
+    }
     state.redraw();
-    if (!before && data.replay) demonstrate(state);
   });
 }
-function demonstrate(state) {
-  if (sessionStorage.getItem("resnet-viz-replayed") || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+function firstVisit() {
+  if (sessionStorage.getItem("resnet-viz-replayed") || matchMedia("(prefers-reduced-motion: reduce)").matches) return false;
   sessionStorage.setItem("resnet-viz-replayed", "yes");
-  state.step = 1;
-  toggle(state);
+  return true;
+}
+function tellConceals(state) {
+  const now = conceals(state);
+  if (now === Boolean(state.conceals)) return;
+  state.conceals = now;
+  state.component.setStateValue("conceals", now);
 }
 function drawTabs(state) {
   if (state.tabs.childElementCount === 0) {
@@ -475,6 +507,7 @@ function fit({ root }) {
 function draw(state) {
   if (!state.data || !window.Plotly) return;
   state.theme = readTheme(state.root);
+  tellConceals(state);
   state.bar.show();
   for (const name of state.tab === "twins" ? TWINS : [state.tab]) {
     if (state.data.figures[name]) plot(state, name);

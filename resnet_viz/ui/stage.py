@@ -24,6 +24,11 @@ class Shown:
     step: int | None = None
 
 
+def conceals(key: str) -> bool:
+    """Whether the stage of this key keeps what comes after its slider's step from the viewer: in a replay, or for a bet."""
+    return bool((st.session_state.get(key) or {}).get("conceals"))
+
+
 def stage(
     records: Sequence[Record],
     *,
@@ -55,6 +60,7 @@ def stage(
         data=pack(records, tabs=(tab,), live=live, lecture=lecture, ghost=ghost, bet=bet, replay=replay),
         on_arc_change=clicked,
         on_tab_change=lambda: None,
+        on_conceals_change=lambda: None,
     )
     arc = result.get("arc") or {}
     return Shown(tab=tab, arc=arc.get("block"), step=arc.get("step"))

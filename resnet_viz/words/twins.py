@@ -116,6 +116,11 @@ def verdict(records: Sequence[Record]) -> str:
     return " ".join(filter(None, [head, tail, *sentences]))
 
 
+def announced(records: Sequence[Record]) -> str:
+    """What is replayed or bet on, without what it comes to: the net, the data and the conditions."""
+    return f"{_begun(subject(records))}, {conditions(records[0])}: what it comes to is said at the last step."
+
+
 def _begun(text: str) -> str:
     return text[:1].upper() + text[1:]
 

@@ -37,8 +37,8 @@ def points(page) -> int:
 
 def test_first_screen_shows_recorded_twins_without_a_click(page) -> None:
     page.wait_for_selector(".rv-stage .main-svg")
-    assert "training loss" in headline(page)
     assert "Recorded" in headline(page)
+    wait_for(page, lambda: "training loss" in headline(page))
     # Nothing to scroll at 1440 x 810 but the page's own padding.
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight") <= 850
 
@@ -47,7 +47,11 @@ def test_the_recording_plays_once_by_itself(page) -> None:
     readout = page.locator(".rv-stage output")
     early = re.compile(r"^step ([1-9]|[1-6]\d) ")
     wait_for(page, lambda: early.match(readout.inner_text()))
+    # It does not give its end away, neither in words nor drawn.
+    assert "said at the last step" in headline(page)
+    assert points(page) < 132
     wait_for(page, lambda: readout.inner_text().startswith("step 132"))
+    wait_for(page, lambda: "training loss" in headline(page))
     page.reload()
     page.wait_for_selector(".rv-stage .main-svg")
     page.wait_for_timeout(1500)

@@ -13,6 +13,7 @@ from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.stage.payload import pack
+from resnet_viz.words.numbers import percent
 from tests.synthetic import synthetic, twins
 
 
@@ -99,7 +100,6 @@ def test_loudness_in_words(log10, words) -> None:
 def test_end_labels() -> None:
     plain = next(n for n in notes(fan(twins(done=1))) if n.startswith("<b>plain</b>"))
     assert plain == f"<b>plain</b><br>{loudness(26 * math.log10(1.33))}"
-    assert any("test 98 %" in n for n in notes(accuracy(twins())))
     assert "guessing 2.30" in notes(divergence(twins()))
     assert "chance 10 %" in notes(accuracy(twins()))
 
@@ -197,6 +197,48 @@ def test_bet_and_ghost_are_drawn() -> None:
     drawing = divergence(twins(done=10), ghost=twins(), bet=0.7)
     assert len(traces(drawing, "ghost")) == 2
     assert list(traces(drawing, "bet")[0].y) == [0.7, 0.7]
+
+
+def test_the_accuracy_chart_says_validation_at_its_lines_and_test_at_its_stars() -> None:
+    records = twins()
+    drawing = accuracy(records)
+    assert "★ test" in drawing.layout["meta"]["hint"]
+    for record, line, star in zip(records, traces(drawing, "line"), traces(drawing, "test"), strict=True):
+        validation = record.series["val_accuracy"][1][-1]
+        label = next(n for n in notes(drawing) if n.startswith(f"<b>{line.name}</b>"))
+        assert label == f"<b>{line.name}</b><br>{percent(float(validation))}"
+        assert line.y[-1] == pytest.approx(100 * validation)
+        assert star.y[0] == pytest.approx(100 * record.result["test_accuracy"])
+        assert star.hovertemplate.startswith(f"test {percent(record.result['test_accuracy'])}")
+    going = accuracy(twins(done=66, status="running"))
+    assert traces(going, "test") == []
+    assert "test" not in going.layout["meta"]["hint"]
+
+
+@pytest.mark.parametrize(("epochs", "names"), [(5, "012345"), (12, None), (51, None), (200, None), (1, "01")])
+def test_epochs_are_ticked_at_round_numbers_and_named_in_the_tip(epochs, names) -> None:
+    drawing = accuracy(twins(steps=11 * epochs))
+    ticks = [int(t.replace(",", "")) for t in drawing.layout["xaxis"]["ticktext"]]
+    step = ticks[1]
+    assert str(step)[0] in "125"
+    assert set(str(step)[1:]) <= {"0"}
+    assert ticks == list(range(0, epochs + 1, step))
+    assert len(ticks) <= 7
+    assert names is None or ticks == [*map(int, names)]
+    line = traces(drawing, "line")[0]
+    assert "epoch" in line.hovertemplate
+    np.testing.assert_allclose(line.customdata, np.asarray(line.x) / 11)
+
+
+def test_a_bet_is_answered_where_a_plain_net_has_finished_and_drawn_only_where_one_trains() -> None:
+    records = twins()
+    off = abs(records[1].result["train_loss"] - 0.7)
+    assert traces(divergence(records, bet=0.7), "bet")[0].text[0] == f"your bet: {off:.1f} off"
+    assert traces(divergence(twins(done=10, status="running"), bet=0.7), "bet")[0].text[0] == "your bet"
+    exact = records[1].result["train_loss"]
+    assert traces(divergence(records, bet=exact), "bet")[0].text[0] == "your bet: right"
+    assert traces(divergence(twins(done=5, status="diverged"), bet=1), "bet")[0].text[0] == "your bet: it diverged"
+    assert traces(divergence(records[:1], bet=0.7), "bet") == []
 
 
 def test_lecture_mode_is_thick_and_large() -> None:

@@ -46,16 +46,16 @@ test("the fan leaves room for its labels beside the blocks, on a narrow page non
   assert.equal(narrow.layout.annotations[2].text, "plain");
 });
 
-function curves(name, step, settings = {}) {
+function curves(name, step, settings = {}, more = [], shares = [40, 80]) {
   const layout = {
     xaxis: { title: {} }, yaxis: { range: name === "loss" ? [0, 7] : [0, 103] },
-    annotations: [{ name: "net-0", text: "<b>plain</b> end" }, { name: "level", text: "guessing", y: 1 }, { name: "apart", y: 1 }],
+    annotations: [{ name: "net-0", text: "<b>plain</b> end" }, { name: "level", text: "guessing", y: 1 }, { name: "apart", x: 80, y: 1 }],
   };
-  const [x, y] = name === "loss" ? [[1, 10, 100], [2, 0.5, 0.25]] : [[50, 100], [40, 80]];
-  const traces = [{ meta: { role: "line", net: 0 }, x, y }, { meta: { role: "now", net: 0 } }];
+  const [x, y] = name === "loss" ? [[1, 10, 100], [2, 0.5, 0.25]] : [[50, 100], shares];
+  const traces = [{ meta: { role: "line", net: 0 }, x, y }, { meta: { role: "now", net: 0 } }, ...more];
   const view = { layout, traces, width: 500, height: 300, size: 13, measure };
   CHARTS[name](view, { data: DATA, step, log: false, theme: THEME, ...settings });
-  return { layout, label: layout.annotations[0], dot: traces[1] };
+  return { layout, label: layout.annotations[0], line: traces[0], dot: traces[1] };
 }
 
 test("a curve's label and marker are at the slider's step, in its words", () => {
@@ -70,6 +70,37 @@ test("at the newest step a curve says what Python wrote, without a cursor", () =
   const { label, layout } = curves("loss", 100);
   assert.equal(label.text, "<b>plain</b> end");
   assert.equal(layout.shapes, undefined);
+});
+
+test("a test's star and a bet's answer wait for the end", () => {
+  for (const [step, visible, text] of [[99, false, ["your bet", ""]], [100, true, ["your bet: 1.0 off", ""]]]) {
+    const star = { meta: { role: "test", net: 0 }, x: [100], y: [80] }, bet = { meta: { role: "bet" }, text: ["your bet: 1.0 off", ""] };
+    curves("accuracy", step, {}, [star, bet]);
+    assert.deepEqual([star.visible, bet.text], [visible, text]);
+  }
+});
+
+test("what comes after the slider's step is drawn faint, and not at all in a replay or while a bet is open", () => {
+  const settings = (more) => ({ data: { ...DATA, ...more } });
+  const drawn = (step, more) => {
+    const ghost = { meta: { role: "ghost" }, x: [5, 80], y: [1, 2] }, { line, layout } = curves("loss", step, more, [ghost]);
+    return [line.x, ghost.x, layout.annotations.some((note) => note.name === "apart")];
+  };
+  const all = [[1, 10, 100], [5, 80], true];
+  assert.deepEqual(drawn(10, {}), all);
+  assert.deepEqual(drawn(10, { playing: 1 }), [[1, 10], [5], false]);
+  assert.deepEqual(drawn(10, settings({ bet: true })), [[1, 10], [5], false]);
+  assert.deepEqual(drawn(90, { playing: 1 }), [[1, 10], [5, 80], true], "where they part, once it has happened");
+  assert.deepEqual(drawn(100, settings({ bet: true })), all, "at the end the bet is answered");
+  assert.deepEqual(drawn(10, settings({ bet: true, live: true })), all, "of a live run the newest step is all there is");
+});
+
+test("accuracy is said in whole per cents, but 100 % of all alone", () => {
+  const said = (value) => {
+    const { label } = curves("accuracy", 60, {}, [], [value, 80]);
+    return label.text.split("<br>")[1];
+  };
+  assert.deepEqual([40.4, 99.7, 100, 0.2, 0].map(said), ["40 %", "99.7 %", "100 %", "&lt;1 %", "0 %"]);
 });
 
 test("a curve that has not begun has no label and no marker", () => {

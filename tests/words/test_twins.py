@@ -7,7 +7,7 @@ from resnet_viz.runs.record import Record
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
-from resnet_viz.words.twins import aside, in_common, verdict
+from resnet_viz.words.twins import announced, aside, in_common, verdict
 
 SPEC = RunSpec()
 LOSS = {"loss": (np.arange(1, 133), np.linspace(3, 0.5, 132, dtype=np.float32))}
@@ -35,6 +35,13 @@ def test_a_live_pair_says_how_far_it_is_and_claims_no_test() -> None:
 def test_before_the_first_step() -> None:
     assert verdict([Record("a", SPEC, "queued")]) == "56 layers on Digits 8×8: waiting for the first step."
     assert verdict([]) == "Nothing trained yet."
+
+
+def test_what_is_replayed_is_announced_without_its_end() -> None:
+    pair = [run(train_loss=0.012, test_accuracy=0.98), run(SPEC.twin(), train_loss=1.31, test_accuracy=0.441)]
+    assert announced(pair) == (
+        "56 layers on Digits 8×8, 12 epochs at learning rate 0.05: what it comes to is said at the last step."
+    )
 
 
 def test_seeds_are_counted_and_shown_as_a_range() -> None:

@@ -4,6 +4,7 @@
 
 import { clip, lastUpTo, rowOf } from "./data.js";
 import { factor, spread } from "./labels.js";
+import { conceals } from "./slider.js";
 
 const NARROW = 480; // px: below, labels stand on the lines rather than beside them
 const LOG_LOW = 0.001; // nats at the lower end of the loss's logarithmic axis
@@ -79,7 +80,7 @@ function loss(view, state) {
 
 // Chart C.
 function accuracy(view, state) {
-  curves(view, state, { top: 100, words: (value) => `<br>${value.toFixed(0)} %`, widest: "<br>test 99.9 %", lines: 2.9 });
+  curves(view, state, { top: 100, words: (value) => `<br>${percent(value)}`, widest: "<br>99.9 %", lines: 2.9 });
 }
 
 // A chart over steps: strong up to the slider's step, veiled behind it, labels where the lines are now. `top`: the highest value
@@ -102,11 +103,27 @@ function curves({ layout, traces, height, size, measure }, state, { top, words, 
     if (index < line.x.length - 1) note.text = `${note.text.slice(0, note.text.indexOf("</b>") + 4)}${words(line.y[index])}`;
     labels.push(note);
   }
+  for (const trace of traces) {
+    if (trace.meta?.role === "test") trace.visible = step >= trace.x[0];
+    if (trace.meta?.role === "bet" && step < data.newest) trace.text = ["your bet", ""];
+  }
+  if (conceals(state)) conceal(layout, traces, step);
   layout.margin = { l: measure((layout.yaxis.ticktext ?? ["00"]).join("<br>")) + 8, r: room + 16, t: 10, b: size * 2.8 };
   layout.xaxis.title.standoff = 2;
   const pixels = height - layout.margin.t - layout.margin.b, [low, high] = layout.yaxis.range;
   spread(labels, (y) => (pixels * (high - y)) / (high - low), pixels, lines * size);
-  cursor(layout, state, true);
+  cursor(layout, state, !conceals(state)); // with nothing beyond the slider, a veil would lie on the bet alone
+}
+
+// Leave out what comes after a step: the lines beyond it, recorded ones behind them too, and where they will part.
+function conceal(layout, traces, step) {
+  for (const trace of traces) {
+    if (["level", "bet", "now", "test"].includes(trace.meta?.role)) continue;
+    const count = lastUpTo(trace.x, step) + 1;
+    [trace.x, trace.y] = [trace.x.slice(0, count), trace.y.slice(0, count)];
+  }
+  layout.shapes = (layout.shapes ?? []).filter((shape) => shape.name !== "apart" || shape.x0 <= step);
+  layout.annotations = (layout.annotations ?? []).filter((note) => note.name !== "apart" || note.x <= step);
 }
 
 // The History tab's heatmaps, from the vectors that the fan has.
@@ -125,6 +142,12 @@ function engineer({ traces }, { data, step }) {
     const vector = data.nets[trace.meta.net].vectors[trace.meta.metric];
     if (vector) trace.y = rowOf(data, vector, Math.max(0, lastUpTo(vector.steps, step)));
   }
+}
+
+// An accuracy in per cent, as `words.numbers.percent` says it.
+function percent(value) {
+  if (value > 0 && value < 0.5) return "&lt;1 %";
+  return `${value.toFixed(value >= 99.5 && value < 100 ? 1 : 0)} %`;
 }
 
 // A line at the slider's step, and a veil over what lies behind it.

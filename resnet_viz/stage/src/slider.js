@@ -15,6 +15,12 @@ export function seek(state, step, follow = false) {
   state.redraw();
 }
 
+// Whether what lies beyond the slider is kept from the viewer: during a replay, and while a bet is open. Of a live run the newest
+// step is all there is.
+export function conceals({ data, step, playing }) {
+  return !data.live && step < data.newest && Boolean(playing || data.bet);
+}
+
 export function toggle(state) {
   if (state.playing) pause(state); else play(state);
 }

@@ -6,7 +6,7 @@ import { unpack } from "./data.js";
 import { element } from "./dom.js";
 import { measure } from "./labels.js";
 import { loadPlotly } from "./library.js";
-import { key, makeBar, pause, seek, toggle } from "./slider.js";
+import { conceals, key, makeBar, pause, seek, toggle } from "./slider.js";
 import { dress, readTheme } from "./theme.js";
 
 const TWINS = ["fan", "loss", "accuracy"]; // the charts of the first tab; each other tab has one, of its own name
@@ -14,6 +14,7 @@ const CONFIG = { displayModeBar: false, doubleClick: "reset", responsive: false 
 const stages = new WeakMap();
 
 // Show `component.data`, a payload, under `component.parentElement`. `setStateValue("tab", name)` says which tab is in view,
+// `setStateValue("conceals", yes)` whether what comes after the slider's step is kept from the viewer, and
 // `setTriggerValue("arc", {block, step})` which skip was clicked. Returns a function that takes all away.
 export function stage(component) {
   const parent = component.parentElement;
@@ -88,18 +89,31 @@ function receive(state, component) {
   state.root.classList.toggle("rv-lecture", data.lecture);
   drawTabs(state);
   fit(state);
+  const demonstrates = !before && data.replay && firstVisit();
+  if (demonstrates) Object.assign(state, { step: 1, playing: -1 }); // from now on, though the first frame is still to come
+  tellConceals(state);
   loadPlotly().then(() => {
+    if (demonstrates) {
+      state.playing = undefined;
+      toggle(state);
+    }
     state.redraw();
-    if (!before && data.replay) demonstrate(state);
   });
 }
 
 // The slider shows by itself, once a visit, what it is for.
-function demonstrate(state) {
-  if (sessionStorage.getItem("resnet-viz-replayed") || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+function firstVisit() {
+  if (sessionStorage.getItem("resnet-viz-replayed") || matchMedia("(prefers-reduced-motion: reduce)").matches) return false;
   sessionStorage.setItem("resnet-viz-replayed", "yes");
-  state.step = 1;
-  toggle(state);
+  return true;
+}
+
+// The page's headline, too, says only what has happened.
+function tellConceals(state) {
+  const now = conceals(state);
+  if (now === Boolean(state.conceals)) return;
+  state.conceals = now;
+  state.component.setStateValue("conceals", now);
 }
 
 function drawTabs(state) {
@@ -130,6 +144,7 @@ function fit({ root }) {
 function draw(state) {
   if (!state.data || !window.Plotly) return;
   state.theme = readTheme(state.root);
+  tellConceals(state);
   state.bar.show();
   for (const name of state.tab === "twins" ? TWINS : [state.tab]) {
     if (state.data.figures[name]) plot(state, name);
