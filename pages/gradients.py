@@ -128,7 +128,7 @@ with frame("Gradients"):
             gradients.draw_controls()
             controls.draw_skips()
             if st.button(
-                "Train these nets", width="stretch", help="Takes depth, norm, start, seed and skips to Twins."
+                "Set these nets on Twins", width="stretch", help="Opens Twins with them set; train them there."
             ):
                 st.switch_page("pages/twins.py", query_params=twins_query())
     *setting, complaint = gradients.chosen()

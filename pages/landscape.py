@@ -9,17 +9,18 @@ from resnet_viz.ui.labs import landscape
 from resnet_viz.ui.labs import shown as lab
 from resnet_viz.ui.say import check_link, plain, say
 
-NOTHING = "Nothing measured yet: choose a network and measure the loss around it."
 
+def answer(called: str, name: str) -> None:
+    """The sentence, how far it is, and the chart. Called again at every tick while a landscape is measured.
 
-def answer() -> None:
-    """The sentence, how far it is, and the chart. Called again at every tick while a landscape is measured."""
+    ``called``: the chosen network's label. ``name``: of the recording that is shown where no run is.
+    """
     run = lab.shown("landscape")
-    what = landscape.shown(run, st.session_state.get("landscape_recorded"))
+    what = landscape.shown(run, name)
     if what is None:
-        say(NOTHING)
+        say(f"The loss around {called} is not measured yet.")
         return
-    say(what.sentence(), what.conditions())
+    head = st.empty()
     if run:
         lab.progress(run)
         if left := landscape.how_long(run):
@@ -34,6 +35,7 @@ def answer() -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
+    say(what.sentence(view), what.conditions(), head)
     landscape.draw(view, what)
     for label, facts in zip(what.labels, what.facts, strict=True):
         st.caption(f"**{plain(label)}**: {plain(facts)}")
@@ -41,24 +43,14 @@ def answer() -> None:
         st.rerun()  # the whole page, so that it ticks from now on, or no longer
 
 
-def back() -> None:
-    """Show what ships with the app again."""
-    st.session_state["landscape"] = ""
-
-
 with frame("Landscape"):
-    run = lab.shown("landscape")
-    going = run is not None and run.live
-    st.session_state["landscape_going"] = going
     left, right = st.columns([0.77, 0.23], gap="medium")
     with right, st.container(key="controls"):
-        landscape.form()
-        if run:
-            st.button("Back to the recorded ones", width="stretch", on_click=back, key="back")
-        elif len(landscape.recorded()) > 1:
-            check_link("landscape_recorded", landscape.recorded(), next(iter(landscape.recorded())))
-            st.selectbox("Recorded", list(landscape.recorded()), key="landscape_recorded", bind="query-params")
+        network, run, name = landscape.choose_shown()
+        landscape.form(network)
         with st.popover("What does this show?", width="stretch"):
             st.markdown((ROOT / "resnet_viz" / "ui" / "labs" / "landscape.md").read_text(encoding="utf-8"))
+    going = run is not None and run.live
+    st.session_state["landscape_going"] = going
     with left:
-        fragment(answer, live.TICK if going else None)()
+        fragment(answer, live.TICK if going else None)(network.label, name)

@@ -43,7 +43,7 @@ def answer(sources) -> None:
     view = st.session_state.get("lesion_view") or lesions.VIEWS[0]
     images = lesions.counted(record)
     say(lesions.sentence(view, nets, images), origin if record else "")
-    if run and lesions.is_of(run, sources):
+    if run:
         lab.progress(run)
     st.segmented_control("View", lesions.VIEWS, default=view, key="lesion_view", label_visibility="collapsed")
     draw(view, nets, sources[0].spec.classes)
@@ -57,13 +57,13 @@ with frame("Lesions"):
     run = lab.shown("lesion")
     if run:
         lesions.choose_those_of(run)
-    going = run is not None and run.live
-    st.session_state["lesion_going"] = going
     left, right = st.columns([0.77, 0.23], gap="medium")
     with right, st.container(key="controls"):
-        sources = lesions.chosen()
+        sources, run = lesions.follow(run, lesions.chosen())
         lesions.form(sources, measured=lesions.known(sources, run)[0] is not None)
         with st.popover("What does this show?", width="stretch"):
             st.markdown((ROOT / "resnet_viz" / "ui" / "labs" / "lesions.md").read_text(encoding="utf-8"))
+    going = run is not None and run.live
+    st.session_state["lesion_going"] = going
     with left:
         fragment(answer, live.TICK if going else None)(sources)

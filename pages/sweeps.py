@@ -41,6 +41,7 @@ def controls(kind: str, shown: dict[str, str]) -> None:
         st.selectbox(
             "Shown", list(shown), format_func=lambda g: shown.get(g, g), key=f"{kind}_shown", persist_state="session"
         )
+    st.markdown("**Next sweep**")
     complaint = st.session_state.pop("complaint", None)
     specs, cost = [], None
     try:

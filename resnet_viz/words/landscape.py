@@ -22,17 +22,32 @@ def landscape(
         where = "In that plane" if lab.dimensions == 2 else "Along the first"
     elif lab.dimensions == 1:
         where += " along one direction"
-    rises, better = [], []
-    for name, losses in nets:
-        rises.append(f"from {loss(losses[0])} to {high(max(losses))} around {name}")
-        # Of the last whole grid: half a pass would count one side of it twice as much as the other.
-        grids = [size**lab.dimensions for size in lab.SIZES if size**lab.dimensions <= len(losses)]
-        grid = losses[: max(grids, default=1)]
-        better.append(percent(sum(v < math.log(classes) for v in grid) / len(grid)))
+    rises = [f"from {loss(losses[0])} to {high(max(losses))} around {name}" for name, losses in nets]
     if lab.directions == "path":
         held = " / ".join(map(percent, shares))
-        return f"Two axes hold {held} of the training path's variance. {where} the loss rises {', '.join(rises)}."
-    return f"{where} the loss rises {', '.join(rises)}. Better than guessing: {' / '.join(better)} of the points."
+        differ = " These planes differ: heights can't be compared." if len(nets) > 1 else ""
+        return (
+            f"Two axes hold {held} of the training path's variance. {where} the loss rises {', '.join(rises)}.{differ}"
+        )
+    said = f"{where} the loss rises {', '.join(rises)}."
+    # Of the last whole grid: half a pass would count one side of it twice as much as the other.
+    known = min(len(losses) for _, losses in nets)
+    grids = [size**lab.dimensions for size in lab.SIZES if size**lab.dimensions <= known]
+    if not grids:
+        return f"{said} Its first grid is not whole yet."
+    better = [sum(v < math.log(classes) for v in losses[: grids[-1]]) / grids[-1] for _, losses in nets]
+    figures = f"Better than guessing: {' / '.join(map(percent, better))} of the points."
+    return f"{_compared([name for name, _ in nets], better)}{said} {figures}"
+
+
+def _compared(names: Sequence[str], better: Sequence[float]) -> str:
+    """Around which of two networks more of the points are better than guessing; "" where there are not two."""
+    if len(names) != 2:
+        return ""
+    if abs(better[0] - better[1]) < 0.01:
+        return "As much around both nets is better than guessing. "
+    more, less = names if better[0] > better[1] else names[::-1]
+    return f"More around {more} than around {less} is better than guessing. "
 
 
 def landscape_conditions(lab: LandscapeSpec, points: int, images: int) -> str:

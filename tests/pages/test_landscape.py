@@ -32,6 +32,7 @@ def page(no_workers) -> AppTest:
 def test_it_opens_on_a_recorded_landscape(page) -> None:
     page.run()
     assert not page.exception
+    assert "is better than guessing. Within" in headline(page)
     assert "filter-normalised unit the loss rises" in headline(page)
     assert "Recorded" in headline(page)
 
@@ -39,12 +40,68 @@ def test_it_opens_on_a_recorded_landscape(page) -> None:
 def test_choosing_a_network_shows_what_is_recorded_of_it(page) -> None:
     page.run()
     before = headline(page)
-    page.selectbox(key="landscape_net").set_value("shipped:cifar10-residual-56").run()
+    page.selectbox(key="landscape_net").set_value("shipped:cifar10-residual-20").run()
     assert not page.exception
-    assert page.selectbox(key="landscape_recorded").value == "cifar10-56"
-    assert "residual-56" in headline(page) != before
-    page.selectbox(key="landscape_recorded").set_value("digits-56").run()
-    assert headline(page) == before, "what is chosen there stays"
+    assert page.selectbox(key="landscape_recorded").value == "cifar10-20"
+    assert "residual-20" in headline(page) != before
+
+
+def test_control_and_chart_speak_of_the_same_networks(page) -> None:
+    page.run()
+    assert page.selectbox(key="landscape_net").value == "shipped:cifar10-residual-56"
+    assert "residual-56" in headline(page)
+    page.selectbox(key="landscape_recorded").set_value("cifar10-20").run()
+    assert page.selectbox(key="landscape_net").value == "shipped:cifar10-residual-20"
+    assert "residual-20" in headline(page)
+    page.selectbox(key="landscape_net").set_value("shipped:digits-residual-20").run()
+    assert not page.exception
+    assert "around residual-20 on digits is not measured yet" in headline(page)
+    assert not page.get("plotly_chart")
+    assert page.selectbox(key="landscape_recorded").value is None
+    page.selectbox(key="landscape_recorded").set_value("digits-20-path").run()
+    assert "training path" in headline(page)
+    assert any("networks that are not kept here" in caption.value for caption in page.caption)
+
+
+def test_a_run_that_is_opened_names_its_network(page) -> None:
+    (run,) = engine.start(Store(), [labs.run_of(LandscapeSpec(REFS, size=9), Store())])
+    page.query_params["landscape"] = run
+    page.run()
+    assert page.selectbox(key="landscape_net").value == REFS[0]
+    assert page.selectbox(key="landscape_recorded").value is None
+    page.selectbox(key="landscape_recorded").set_value("cifar10-56").run()
+    assert not page.exception
+    assert "residual-56" in headline(page)
+    assert "landscape" not in page.query_params
+
+
+def test_a_profile_says_what_it_draws() -> None:
+    """Nine points along the first direction, where the bowl is 10² high; in the corners of the plane it is 10⁶."""
+    from resnet_viz.ui.labs.landscape import Shown
+
+    what = Shown(record(), ("residual-20", "plain-20"), LABELS, ("", ""), "")
+    assert "10,000,000" in what.sentence("Contours") or "10⁷" in what.sentence("Contours")
+    profile = what.sentence("Profile")
+    assert "along one direction the loss rises from 0.01 to 100 around residual-20" in profile
+    assert "to 1,000 around plain-20" in profile
+
+
+def test_no_share_is_said_before_a_whole_grid_is_measured() -> None:
+    lab = LandscapeSpec(REFS, size=9)
+    assert "guessing" not in landscape_words.landscape([("net", [0.1] * 13)], 10, lab)
+    assert "Better than guessing: 100 %" in landscape_words.landscape([("net", [0.1] * 25)], 10, lab)
+    half = landscape_words.landscape([("net", [0.1] * 25), ("other", [0.1] * 24)], 10, lab)
+    assert "guessing" not in half
+
+
+def test_the_sentence_answers_first_and_planes_of_paths_are_not_compared() -> None:
+    nets = [("residual", [1.0] * 25), ("plain", [9.0] * 25)]
+    assert landscape_words.landscape(nets, 10, LandscapeSpec(REFS, size=9)).startswith(
+        "More around residual than around plain is better than guessing."
+    )
+    path = landscape_words.landscape(nets, 10, LandscapeSpec(REFS, size=9, directions="path"), (0.9, 0.8))
+    assert "These planes differ: heights can't be compared." in path
+    assert "More around" not in path
 
 
 def test_recorded_networks_are_called_as_short_as_live_ones() -> None:
@@ -66,6 +123,7 @@ def test_every_view_draws(page, view) -> None:
 
 def test_a_click_queues_the_job_of_the_form_for_both_twins(page) -> None:
     page.session_state["landscape_size"] = 9
+    page.session_state["landscape_net"] = REFS[0]
     page.run()
     page.button(key="measure").click().run()
     assert not page.exception

@@ -98,6 +98,26 @@ def test_what_is_measured_so_far_is_drawn_while_the_lab_runs() -> None:
     assert at.get("progress")
 
 
+def test_another_network_ends_the_sight_of_a_run_and_its_own_order_does_not_matter() -> None:
+    store = Store()
+    (run,) = engine.start(store, [labs.run_of(LesionSpec(TWINS[::-1]), store)])
+    at = page(lesion=run)
+    assert at.session_state["lesion"] == run
+    assert "Live" in headline(at) or "not measured yet" in headline(at)
+    at.selectbox(key="lesion_net").set_value("shipped:cifar10-residual-20").run()
+    assert not at.exception
+    assert "lesion" not in at.query_params
+    assert "Recorded" in headline(at)
+    at.selectbox(key="lesion_net").set_value(TWINS[0]).run()
+    assert at.session_state["lesion"] == run
+
+
+def test_networks_without_a_measurement_are_named() -> None:
+    at = page(lesion_net=TWINS[1])
+    at.selectbox(key="lesion_with").set_value("").run()
+    assert "Plain-20 without one of their blocks: not measured yet" in headline(at)
+
+
 def test_a_run_that_was_deleted_gets_a_sentence_and_the_recording() -> None:
     at = page(lesion="gone")
     assert not at.exception

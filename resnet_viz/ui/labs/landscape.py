@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import streamlit as st
 
 from resnet_viz.figures import landscape as figures
@@ -19,27 +20,73 @@ from resnet_viz.spec.lab import LandscapeSpec
 from resnet_viz.ui import choose, live
 from resnet_viz.ui.frame import chart
 from resnet_viz.ui.labs import shown as lab
+from resnet_viz.ui.link import link, linked
+from resnet_viz.ui.say import misread
 from resnet_viz.words import landscape as landscape_words
 
-START = "shipped:digits-residual-20"  # its images are always on this machine
+START = "shipped:cifar10-residual-56"  # it ships, and so does its landscape
 VIEWS = ("Contours", "Surface", "Profile")
 
 
 @st.cache_data(show_spinner=False)
 def recorded() -> dict[str, Record]:
     """The landscapes that ship with the app, by name; the first is shown at first."""
-    found = {
-        path.stem.removeprefix("landscape-"): load(path)[0] for path in (ROOT / "assets/labs").glob("landscape-*.npz")
-    }
-    return dict(
-        sorted(found.items(), key=lambda item: ("path" in item[0], "digits" not in item[0], -item[1].spec.model.depth))
-    )
+    files = (ROOT / "assets/labs").glob("landscape-*.npz")
+    records = {path.stem.removeprefix("landscape-"): load(path)[0] for path in files}
+    # Those around networks that ship come first: what is shown at first can be measured again.
+    return dict(sorted(records.items(), key=lambda item: ("run:" in _networks(item[1])[0], -item[1].spec.model.depth)))
 
 
-def _recorded_of(ref: str) -> str:
-    """The name of a recorded landscape around a network; "" where there is none."""
-    specs = {name: record.spec.lab for name, record in recorded().items()}
-    return next((n for n, lab in specs.items() if isinstance(lab, LandscapeSpec) and ref in lab.networks), "")
+def _networks(measured: Run | Record | None) -> tuple[str, ...]:
+    """The refs of the networks whose landscape a run or a recording is."""
+    lab = measured.spec.lab if measured else None
+    return lab.networks if isinstance(lab, LandscapeSpec) else ()
+
+
+def _is_here(ref: str) -> bool:
+    try:
+        return bool(refs.find(ref, live.store()))
+    except NetworkError:
+        return False
+
+
+def choose_shown() -> tuple[Source, Run | None, str]:
+    """The network whose landscape is shown, and the run, or else the name of the recording, that it is from; "" for neither.
+
+    Control and chart always speak of the same: of a run or recording that is newly shown, the control names the first network;
+    of a network that is newly chosen, its recording is shown, or what was last measured of it here. Of a recording around
+    networks that are no longer kept it is said that the control names others.
+    """
+    run, names = lab.shown("landscape"), recorded()
+    name = "" if run else linked("landscape_recorded", "") or ""
+    if name and name not in names:
+        misread("landscape_recorded", name, "what is recorded of the network")
+        name = ""
+    networks = _networks(run or names.get(name))
+    new = (run.id if run else name) != st.session_state.get("landscape_seen")
+    here = [ref for ref in networks if _is_here(ref)]
+    if here and new and linked("landscape_net", START) not in networks:
+        st.query_params.pop("landscape_net", None)
+        st.session_state["landscape_net"] = here[0]
+    linked("landscape_net", START)
+    first = choose.choose_network("landscape_net")
+    lost = bool(networks) and not here
+    if lost and (new or st.session_state.get("landscape_of") == first.ref):
+        st.caption("What is shown is of networks that are not kept here; the one named above can be measured next.")
+    elif first.ref not in networks:
+        name = next((n for n, record in names.items() if first.ref in _networks(record)), "")
+        runs = [] if name else [r for r in live.store().runs() if first.ref in _networks(r) and r.step]
+        st.session_state["landscape"] = runs[0].id if runs else ""
+        run = lab.shown("landscape")
+    st.session_state["landscape_of"] = first.ref
+    st.session_state["landscape_seen"] = run.id if run else name
+    st.session_state["landscape_recorded"] = name or None
+    link("landscape_recorded", name, "" if run else next(iter(names), ""))
+    st.selectbox(
+        "Recorded", list(names), None, key="landscape_recorded", placeholder="none of this network",
+        on_change=st.session_state.update, kwargs={"landscape": ""},
+    )  # fmt: skip
+    return first, run, name
 
 
 @dataclass(frozen=True)
@@ -65,14 +112,20 @@ class Shown:
         """Its landscapes, as far as they are measured."""
         return landscape_record.read(self.record, self.names)
 
-    def sentence(self) -> str:
-        """What is measured so far."""
+    def sentence(self, view: str = VIEWS[0]) -> str:
+        """What is measured so far; of a plane's profile, what the profile shows."""
         losses = [self.record.get(f"{place}.loss")[1] for place in range(len(self.names))]
         if not losses or not all(map(len, losses)):
             return "Waiting for the first point: the loss at the trained weights."
+        nets, asked = self.nets(), self.lab
+        if view == "Profile" and asked.dimensions == 2 and nets:
+            up, axis = self.record.get("y")[1], nets[0].y
+            on = np.isclose(up, axis[np.abs(axis).argmin()])
+            on[0] = True  # the trained weights themselves
+            losses = [own[: len(on)][on[: len(own)]] for own in losses]
+            asked = replace(asked, dimensions=1)
         around = [(name, own.tolist()) for name, own in zip(self.names, losses, strict=True)]
-        shares = [net.share for net in self.nets()]
-        return landscape_words.landscape(around, self.record.spec.model.classes, self.lab, shares)
+        return landscape_words.landscape(around, self.record.spec.model.classes, asked, [net.share for net in nets])
 
     def conditions(self) -> str:
         """On what."""
@@ -80,14 +133,12 @@ class Shown:
         return f"{landscape_words.landscape_conditions(self.lab, points, int(images or 0)) if images else ''} {self.origin}"
 
 
-def shown(run: Run | None, name: str | None) -> Shown | None:
-    """A run's landscape, or the recorded one of a name (the first, where there is none of that name)."""
+def shown(run: Run | None, name: str) -> Shown | None:
+    """A run's landscape, or else the recorded one of a name; None where there is neither."""
     if run is not None:
-        assert isinstance(run.spec.lab, LandscapeSpec)
-        record = live.record(run, landscape_record.metrics(len(run.spec.lab.networks)))
-        return _described(record, "Live." if run.live else "Measured here.")
-    kept = recorded().get(name or "") or next(iter(recorded().values()), None)
-    return _described(kept, "Recorded.") if kept else None
+        metrics = landscape_record.metrics(len(_networks(run)))
+        return _described(live.record(run, metrics), "Live." if run.live else "Measured here.")
+    return _described(recorded()[name], "Recorded.") if name in recorded() else None
 
 
 def _described(record: Record, origin: str) -> Shown:
@@ -130,13 +181,9 @@ def how_long(run: Run) -> str:
 # --- the form ------------------------------------------------------------------------------------------------------------
 
 
-def form() -> None:
-    """Networks and grid, and the button that measures."""
-    st.session_state.setdefault("landscape_net", st.query_params.get("landscape_net", START))
-    first = choose.choose_network("landscape_net")
-    if st.session_state.get("landscape_of") not in (None, first.ref) and (name := _recorded_of(first.ref)):
-        st.session_state["landscape_recorded"] = name
-    st.session_state["landscape_of"] = first.ref
+def form(first: Source) -> None:
+    """What is to be measured next around a network, and the button that measures."""
+    st.markdown("**Next measurement**")
     twin = refs.twin(first, live.store())
     both = twin is not None and st.toggle("Its twin beside it", True, key="landscape_twin")
     sources = sorted([first, *([twin] if twin and both else [])], key=lambda s: not s.spec.residual)

@@ -91,16 +91,29 @@ def recorded() -> list[Record]:
 
 
 def is_of(run: Run | Record, sources: Sequence[Source]) -> bool:
-    """Whether a run or record is of just these networks."""
+    """Whether a run or record is of just these networks, in whatever order."""
     spec = run.spec.lab
-    return isinstance(spec, LesionSpec) and spec.networks == tuple(source.ref for source in sources)
+    return isinstance(spec, LesionSpec) and sorted(spec.networks) == sorted(source.ref for source in sources)
+
+
+def follow(run: Run | None, sources: list[Source]) -> tuple[list[Source], Run | None]:
+    """The networks in the order of what is measured of them, and the run that shows it, if it is one.
+
+    Where the controls name others than the run's, it makes way for the newest of theirs, still live or at its end.
+    """
+    if run is None or not is_of(run, sources):
+        runs = (r for r in live.store().runs() if r.kind == "lesion" and (r.live or r.status == "finished"))
+        run = next((r for r in runs if is_of(r, sources)), None)
+        st.session_state["lesion"] = st.session_state["lesion_seen"] = run.id if run else ""
+        lab.shown("lesion")
+    measured = run or next((r for r in recorded() if is_of(r, sources)), None)
+    if measured and isinstance(asked := measured.spec.lab, LesionSpec):
+        sources = sorted(sources, key=lambda source: asked.networks.index(source.ref))
+    return sources, run
 
 
 def known(sources: Sequence[Source], run: Run | None) -> tuple[Record | None, str]:
-    """What was measured of these networks, and where it is from: the run that is shown, the newest of theirs, or what ships."""
-    if run is None or not is_of(run, sources) or not run.step:
-        finished = (r for r in live.store().runs() if r.kind == "lesion" and r.status == "finished")
-        run = next((r for r in finished if is_of(r, sources)), None)
+    """What was measured of these networks, and where it is from: the run of `follow`, or what ships."""
     if run is not None:
         metrics = [f"{place}.{name}" for place in range(len(sources)) for name in METRICS]
         return live.record(run, metrics), "Live." if run.live else "Measured here."
@@ -122,9 +135,10 @@ def counted(record: Record | None) -> int:
 
 def sentence(view: str, nets: Sequence[Lesions], images: int) -> str:
     """The page's answer: what was measured, for the view that is open."""
-    nets = [net for net in nets if net.measured]
+    every, nets = nets, [net for net in nets if net.measured]
     if not nets:
-        return "Not measured yet: drop every block, or click one."
+        called = " and ".join(net.label for net in every)
+        return f"{called[0].upper()}{called[1:]} without one of their blocks: not measured yet. Drop every block, or click one."
     if view == VIEWS[1] and all(len(net.random) for net in nets):
         return lesion_words.random_lesions([(n.label, n.count, n.random) for n in nets], images)
     if view == VIEWS[2] and all(len(net.shuffled) for net in nets):
@@ -227,7 +241,8 @@ def _uri(image: np.ndarray) -> str:
 
 
 def form(sources: Sequence[Source], measured: bool) -> None:
-    """On how many images, how many draws, and the button."""
+    """What is to be measured next: on how many images, how many draws, and the button."""
+    st.markdown("**Next measurement**")
     left, right = st.columns(2)
     images = left.number_input("Test images", 0, None, 1000, 100, key="lesion_images", help="0: all of them.")
     repeats = right.number_input(
