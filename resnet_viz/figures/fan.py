@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from resnet_viz.figures.numbers import factor, log_ratio, loudness, superscript
+from resnet_viz.figures.numbers import arrivals, factor, log_ratio, superscript
 from resnet_viz.figures.strip import MANY, block_text, draw_boundaries, strip, ticks
 from resnet_viz.figures.style import BAND, SCALE, Drawing, Net, faint, nets
 from resnet_viz.runs.record import Record
@@ -72,6 +72,9 @@ def _fan(drawing: Drawing, net: Net, number: int, limit: int) -> bool:
             x=blocks, y=np.clip(ratios[0], -limit, limit).astype(np.float32), mode="lines", hoverinfo="skip",
             line={"color": faint(net.colour, 0.45), "width": 1.2}, meta={"role": "first", "net": number},
         )  # fmt: skip
+        if np.isfinite(ratios[0, 0]) and abs(ratios[0, 0]) > 1.5:  # out of the way of the labels at the band
+            where = {"x": 1, "xanchor": "left", "yanchor": "bottom", "font": {"color": net.colour}}
+            drawing.note(f"step {steps[0]:,}", name="first", y=float(np.clip(ratios[0, 0], -limit, limit)), **where)
     now = ratios[-1] if len(steps) else np.full(len(blocks), np.nan)
     size = drawing.size / 2 if len(blocks) <= 60 else 3
     drawing.trace(
@@ -84,7 +87,7 @@ def _fan(drawing: Drawing, net: Net, number: int, limit: int) -> bool:
     if not len(steps):
         return False
     y = float(np.clip(now[0], -limit, limit)) if np.isfinite(now[0]) else limit
-    drawing.end_label(net, number, 1, y, f"<b>{net.short}</b><br>{loudness(now[0])}", side="right")
+    drawing.end_label(net, number, 1, y, f"<b>{net.short}</b><br>{arrivals(net.first, kept=True)[-1]}", side="right")
     return True
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from tsdownsample import MinMaxLTTBDownsampler
 
 from resnet_viz.runs.record import Record, Series
+from resnet_viz.words.numbers import smoothed_over
 
 POINTS = 400  # at most so many points a curve
 MOMENTS = 150  # at most so many steps at which a vector is sent
@@ -57,7 +58,7 @@ def smooth(values: np.ndarray, planned: int) -> np.ndarray:
 
     The curve never changes behind itself, so it can be drawn while a run goes on.
     """
-    window = max(5, planned // 50)
+    window = smoothed_over(planned)
     sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     end = np.arange(1, len(values) + 1)
     start = np.maximum(0, end - window)
@@ -104,6 +105,23 @@ def loudness(log10: float) -> str:
     # Intact is what lies in the fan's band, from ×0.1 to ×10.
     verdict = "intact" if abs(log10) < 1 else "too loud" if log10 > 0 else "lost"
     return f"{factor(log10)}, {verdict}"
+
+
+def arrivals(record: Record, kept: bool = False) -> list[str]:
+    """What a net's line on the fan says at each step of `log_ratio`: how loud the gradient is at block 1.
+
+    Norms that have come back into the band say that the net does not learn yet, where it does not: its smoothed loss is still at
+    least 0.6 of that of guessing.
+    """
+    steps, ratios = log_ratio(record, kept)
+    at, loss = record.get("loss")
+    smoothed = smooth(loss, record.steps)
+    words = [loudness(log10) for log10 in ratios[:, 0]]
+    for number, index in enumerate(np.searchsorted(at, steps, "right") - 1):
+        recovered = abs(ratios[number, 0]) < 1 <= abs(ratios[0, 0])
+        if recovered and index >= 0 and smoothed[index] >= 0.6 * math.log(record.spec.model.classes):
+            words[number] = f"{factor(ratios[number, 0])}, recovered;<br>not learning yet"
+    return words
 
 
 def factor(log10: float) -> str:

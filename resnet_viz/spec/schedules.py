@@ -9,6 +9,11 @@ import math
 
 from resnet_viz.spec.train import TrainSpec
 
+# Training images over which a finished run is asked how well it fits them, as they are: the other side of the validation gap.
+FIT_IMAGES = 1024
+# Training images over which BatchNorm's statistics are estimated again, before each validation.
+BN_IMAGES = 1024
+
 # torch's OneCycleLR (Smith 2018): starts at rate / 25, peaks after 30 % of the run, ends at rate / 250,000.
 _ONECYCLE_START, _ONECYCLE_PEAK, _ONECYCLE_END = 1 / 25, 0.3, 1 / 250_000
 

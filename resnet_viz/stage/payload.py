@@ -15,7 +15,7 @@ import numpy as np
 from resnet_viz.figures.curves import accuracy, divergence, planned, steps_per_epoch
 from resnet_viz.figures.depth import ENGINEER, ENGINEER_MOMENTS, engineer, history
 from resnet_viz.figures.fan import fan
-from resnet_viz.figures.numbers import log_ratio, log_values, loudness
+from resnet_viz.figures.numbers import arrivals, log_ratio, log_values
 from resnet_viz.figures.style import LIFTED, QUIET, SCALE_DARK, Drawing, Net, nets
 from resnet_viz.runs.record import Record
 
@@ -104,7 +104,7 @@ def _net(net: Net, vectors: _Vectors, tabs: Collection[str]) -> dict[str, Any]:
         steps, ratios = log_ratio(net.first, kept=True)
         if len(steps):
             places["grad_block"] = vectors.add(steps, ratios)
-            words = [loudness(log10) for log10 in ratios[:, 0]]
+            words = arrivals(net.first, kept=True)
     for metric in ENGINEER if "engineer" in tabs else ():
         steps, logs = log_values(net.first, metric, ENGINEER_MOMENTS)
         if len(steps):

@@ -10,12 +10,9 @@ from torch import nn
 
 from resnet_viz.data.batches import Batches
 from resnet_viz.runs.events import Status
+from resnet_viz.spec.schedules import BN_IMAGES, FIT_IMAGES
 
-# Images in a batch; and training images over which a finished run is asked how well it fits them, as they are: the other side of
-# the validation gap.
-EVALUATION_BATCH, FIT_IMAGES = 256, 1024
-# Training images over which BatchNorm's statistics are estimated again.
-BN_IMAGES = 1024
+EVALUATION_BATCH = 256
 
 
 def autocast(device: torch.device, dtype: str) -> torch.autocast:

@@ -197,7 +197,7 @@ def costs(store: Store) -> str:
     # Weights, gradients and momentum in float32, and what a batch keeps for the backward pass.
     memory = 12 * parameters + batch_size * arch.activation_bytes(model)
     seconds = engine.expected_seconds(store, specs)
-    time = f"about {duration(seconds)}" if seconds else "time unknown until this machine has trained once"
+    time = f"about {duration(seconds)}" if seconds else "time unknown until this machine has trained such a net"
     parts = (
         f"{parameters:,} parameters",
         f"{arch.multiply_adds(model) / 1e6:,.1f} M multiply-adds",

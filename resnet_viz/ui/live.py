@@ -132,11 +132,11 @@ def metrics_for(tab: str | None) -> tuple[str, ...]:
 
 def _left(run: Run) -> str:
     """Rate and time left of a live run, in words."""
-    speeds = store().series(run.id, "speed", max(0, run.step - 16))[1]
+    speeds = store().series(run.id, "speed", max(0, run.step - 64))[1]
     if not len(speeds) or not run.step:
         return ""
     images = float(np.median(speeds))
-    seconds = (run.steps - run.step) * run.spec.train.batch_size / images
+    seconds = engine.run_seconds(run.spec, images, run.steps, run.step)
     return f"{images:,.0f} images/s · {duration(seconds)} left"
 
 
@@ -160,21 +160,40 @@ def messages(runs: Sequence[Run]) -> None:
 
 def progress(run: Run) -> None:
     """One net's progress bar, rate and time left; or how far it came."""
-    name = called(run.spec).capitalize()
+    share, words = how_far_is(run)
+    st.progress(share, plain(f"{called(run.spec).capitalize()}: {words}"))
+
+
+def how_far_is(run: Run) -> tuple[float, str]:
+    """How long a run's bar is, from 0 to 1, and what stands over it: one number in both."""
     share = min(1.0, run.step / max(1, run.steps))
     if run.status == "running":
         text, done, total = json.loads(run.progress) if run.progress else ("", 0, 0)
-        if text:
-            part = done / total if total else 0.0
-            st.progress(part, plain(f"{name}: {text} · {100 * part:.0f} %" if total else f"{name}: {text}"))
-        else:
-            st.progress(share, f"{name}: {100 * share:.0f} % · {_left(run) or 'starting'}")
-    elif run.status == "queued":
-        st.progress(share, f"{name}: waiting for a worker (the first one takes some seconds to warm up)")
-    elif run.status == "paused":
-        st.progress(share, f"{name}: paused at step {run.step:,}")
-    elif run.status != "finished":
-        st.progress(share, f"{name}: {run.status} at step {run.step:,}")
+        if run.step:  # between its steps, too: the bar is the run's
+            now = f"{text}, " if text else ""
+            return share, f"{100 * share:.0f} % · {now}{_left(run) or 'starting'}"
+        share = done / total if total else 0.0
+        return share, f"{text} · {100 * share:.0f} %" if total else text or "0 % · starting"
+    if run.status == "queued":
+        return share, waits(run)
+    if run.status == "stopped" and not run.step:
+        return share, "stopped before it began"
+    return share, f"{run.status} at step {run.step:,}"
+
+
+def waits(run: Run) -> str:
+    """What a run that is queued waits for: its place, when it is expected to begin, and whether it will pause then."""
+    runs = store().runs()
+    ahead = [r for r in runs if r.status == "queued" and r.wanted != "stop" and r.created < run.created]
+    busy = [r for r in runs if r.status in ("running", "paused")]
+    words = "waiting for a worker (the first one takes some seconds to warm up)"
+    if ahead or len(busy) >= engine.cap():
+        left = [(r.spec, 1 - r.step / max(1, r.steps)) for r in [*busy, *ahead[::-1]]]
+        # A lab's time is not known beforehand.
+        seconds = None if any(spec.lab for spec, _ in left) else engine.queue_seconds(store(), left)
+        when = f"about {duration(seconds)}" if seconds else "time unknown"
+        words = f"place {len(ahead) + 1} in the queue · {when} until all before it are done"
+    return words + " · pauses at its first step" * (run.wanted == "pause")
 
 
 def say_why_they_wait(runs: Sequence[Run]) -> None:
@@ -216,7 +235,8 @@ def buttons(runs: Sequence[Run]) -> None:
                 st.button("❚❚ Pause", on_click=ask, args=("pause", live), key="pause")
             st.button("■ Stop", on_click=ask, args=("stop", live), key="stop")
     elif resumable:
-        st.button("▶ Resume from the last checkpoint", on_click=ask, args=("run", resumable), key="resume")
+        words = "▶ Resume from the last checkpoint" if any(r.step for r in resumable) else "▶ Start"
+        st.button(words, on_click=ask, args=("run", resumable), key="resume")
 
 
 def settled(runs: Sequence[Run]) -> bool:

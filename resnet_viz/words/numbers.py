@@ -13,6 +13,11 @@ def loss(value: float) -> str:
     return f"{value:.2f}" if value < 0.995 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
+def smoothed_over(planned: int) -> int:
+    """Over how many steps a training loss is smoothed in a run of so many: a fiftieth of them, at least 5."""
+    return max(5, planned // 50)
+
+
 def percent(share: float) -> str:
     """Whole per cents, but 100 % is said of all alone, and 0 % of none."""
     if 0 < share < 0.005:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from resnet_viz.data.catalogue import BUILT_IN
 from resnet_viz.runs.record import LIVE, Record
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.run import RunSpec
-from resnet_viz.words.numbers import loss, percent, spread
+from resnet_viz.words.numbers import loss, percent, smoothed_over, spread
 
 
 def called(spec: RunSpec) -> str:
@@ -57,9 +59,24 @@ def conditions(record: Record) -> str:
 
 
 def _losses(records: Sequence[Record]) -> str:
-    """The training loss of some runs that have not diverged: at their end, else now."""
-    values = [v for r in records if (v := r.result.get("train_loss", r.last("loss"))) is not None and math.isfinite(v)]
+    """The training loss of some runs that have not diverged: at their end, else smoothed, as at the end of its line."""
+    values = [v for r in records if (v := r.result.get("train_loss", _smoothed(r))) is not None and math.isfinite(v)]
     return spread(values, loss) if values else "nothing yet"
+
+
+def _smoothed(record: Record) -> float | None:
+    latest = record.get("loss")[1][-smoothed_over(record.steps) :]
+    return float(np.mean(latest, dtype=np.float64)) if len(latest) else None
+
+
+def _broken(records: Sequence[Record], name: str) -> str:
+    """Which nets came out worse than guessing by far, though they kept to finite numbers."""
+    worse = [r for r in records if (r.result.get("train_loss") or 0) > 2 * math.log(r.spec.model.classes)]
+    if not worse:
+        return ""
+    guess = f"guessing would give {math.log(worse[0].spec.model.classes):.1f}"
+    which = f"in {len(worse)} of {len(records)} seeds" if len(records) > 1 else "at this learning rate"
+    return f"The {name} net broke {which}: {guess}."
 
 
 def _groups(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
@@ -87,8 +104,8 @@ def _when(records: Sequence[Record]) -> str:
     if any(r.status in LIVE for r in records):
         return f"step {max(r.step for r in records):,} of {first.steps:,} {rate}"
     ends = " and ".join(dict.fromkeys(r.status for r in records if r.status != "finished"))
-    steps = " and ".join(dict.fromkeys(f"{r.step:,}" for r in records if r.status != "finished"))
-    return f"{ends} at step {steps} {rate}"
+    steps = list(dict.fromkeys(r.step for r in records))
+    return f"{ends} at step {steps[0]:,} {rate}" if len(steps) == 1 else f"{ends}, {rate}"
 
 
 def verdict(records: Sequence[Record]) -> str:
@@ -109,11 +126,14 @@ def verdict(records: Sequence[Record]) -> str:
         return f"{_begun(subject(records))}. {' '.join(filter(None, sentences))}"
     how = {"residual": "with skips", "plain": "without" if len(sound) == 2 else "without skips"}
     rest = [r for _, members in sound for r in members]
-    losses = ", ".join(f"{_losses(members)} {how[name]}" for name, members in sound)
+    own = {name: "" for name, _ in sound}
+    if not any(r.status in LIVE for r in rest) and len({r.step for r in rest}) > 1:
+        own = {name: f" (step {', '.join(f'{r.step:,}' for r in members)})" for name, members in sound}
+    losses = ", ".join(f"{_losses(members)} {how[name]}{own[name]}" for name, members in sound)
     head = f"{_begun(subject(records))}, {_when(rest)}: training loss {losses}."
     tests = [[v for r in members if (v := r.result.get("test_accuracy")) is not None] for _, members in sound]
     tail = f"Test accuracy {' and '.join(spread(t, percent) for t in tests)}." if all(tests) else ""
-    return " ".join(filter(None, [head, tail, *sentences]))
+    return " ".join(filter(None, [head, tail, *sentences, *(_broken(members, name) for name, members in sound)]))
 
 
 def announced(records: Sequence[Record]) -> str:
@@ -136,5 +156,5 @@ def aside(records: Sequence[Record]) -> str:
     else:
         counted = f"Seed {seeds[0]}." if seeds else ""
     ended = bool(records) and all("train_loss" in r.result for r in records if r.status != "diverged")
-    which = "Training loss: mean over the last epoch." if ended else "Training loss: of the last step."
+    which = "Training loss: mean over the last epoch." if ended else "Training loss: smoothed, as in the chart."
     return " ".join(filter(None, (shared, counted, which if any(len(r.get("loss")[1]) for r in records) else "")))

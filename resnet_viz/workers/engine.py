@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import math
 import os
 import signal
 import sqlite3
+import statistics
 import subprocess
 import sys
 import threading
@@ -20,8 +22,9 @@ from resnet_viz.data import catalogue
 from resnet_viz.files import ROOT
 from resnet_viz.runs import presence
 from resnet_viz.runs.store import Store
-from resnet_viz.spec import arch
+from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
+from resnet_viz.spec.schedules import BN_IMAGES, FIT_IMAGES
 
 # Idle workers that wait warm, so that twins start at once.
 SPARES = 2
@@ -58,10 +61,7 @@ def start(store: Store, specs: Sequence[RunSpec], owner: str = "") -> list[str]:
 
 
 def expected_seconds(store: Store, specs: Sequence[RunSpec]) -> float | None:
-    """How long runs that start together will take, from this machine's last rates; None where it never trained.
-
-    A run of the same network and batch tells most; else images/s times multiply-adds is taken as the same.
-    """
+    """How long runs that start together will take: see `run_seconds`; None where this machine never trained such a network."""
     known = store.speeds()
     times = [_seconds(known, spec) for spec in specs]
     return None if None in times else max(times, default=0.0)  # type: ignore[type-var]
@@ -86,15 +86,31 @@ def queue_seconds(store: Store, left: Sequence[tuple[RunSpec, float]]) -> float 
 
 
 def _seconds(known: Sequence[tuple[RunSpec, float]], spec: RunSpec) -> float | None:
-    """How long a run takes at the known speeds (images/s)."""
+    """How long a run takes at the median of the known speeds (images/s) of its kind of network; None where there is none.
+
+    What another kind takes says nothing: small networks wait for memory and Python, large ones for arithmetic.
+    """
     spec = catalogue.fill(spec)
-    work = arch.multiply_adds(spec.model)
-    same = [v for s, v in known if s.model == spec.model and s.train.batch_size == spec.train.batch_size]
-    like = [v * arch.multiply_adds(s.model) / work for s, v in known]
-    if not like:
-        return None
-    images = catalogue.total_steps(spec) * min(spec.train.batch_size, catalogue.split_sizes(spec.data)[0])
-    return images / (same or like)[0]
+    alike = [speed for other, speed in known if _kind(other) == _kind(spec)]
+    return run_seconds(spec, statistics.median(alike), catalogue.total_steps(spec)) if alike else None
+
+
+def _kind(spec: RunSpec) -> tuple[ModelSpec, int]:
+    """What the time of a step depends on: the network but for its skips and starting weights, and the batch."""
+    return replace(spec.model, shortcut="none", init="he", stochastic_depth=0.0, no_skip=()), spec.train.batch_size
+
+
+def run_seconds(spec: RunSpec, speed: float, steps: int, done: int = 0) -> float:
+    """How long a run of so many steps takes from step ``done`` on, its evaluations included, at a speed in images/s of its steps.
+
+    An image that is only evaluated takes a third of a training step's time: the backward pass costs twice the forward one.
+    """
+    train, validation, test = catalogue.split_sizes(spec.data)
+    per_epoch = max(1, catalogue.steps_per_epoch(spec))
+    looks = math.ceil(steps / per_epoch) - done // per_epoch
+    each = validation + (min(train, BN_IMAGES) if spec.train.reestimate_bn else 0)
+    evaluated = looks * each + min(train, FIT_IMAGES) + test
+    return ((steps - done) * min(spec.train.batch_size, train) + evaluated / 3) / speed
 
 
 @dataclass(frozen=True)

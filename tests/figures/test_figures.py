@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from resnet_viz.figures import accuracy, apart, divergence, engineer, fan, history, loudness, nets
-from resnet_viz.figures.numbers import factor, moments, smooth, thin
+from resnet_viz.figures.numbers import arrivals, factor, moments, smooth, thin
 from resnet_viz.figures.style import LINE_LECTURE, PLAIN, RESIDUAL, TEXT_LECTURE
 from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import Record
@@ -102,6 +102,20 @@ def test_end_labels() -> None:
     assert plain == f"<b>plain</b><br>{loudness(26 * math.log10(1.33))}"
     assert "guessing 2.30" in notes(divergence(twins()))
     assert "chance 10 %" in notes(accuracy(twins()))
+
+
+def test_norms_that_recovered_say_so_while_the_net_does_not_learn_and_step_1_is_named() -> None:
+    """Synthetic plain nets begin at ×1,700 and come back; their loss falls from ln 10 as exp(−0.002 step)."""
+    plain = synthetic("none", depth=56)
+    said = arrivals(plain)
+    assert said[0].endswith("too loud")
+    assert said[-1].endswith("recovered;<br>not learning yet")
+    assert any(note.endswith("not learning yet") for note in notes(fan([plain])))
+    steps, losses = plain.series["loss"]
+    learnt = replace(plain, series=plain.series | {"loss": (steps, losses * np.float32(0.5))})
+    assert arrivals(learnt)[-1].endswith("intact")
+    assert arrivals(synthetic(depth=20))[-1].endswith("intact"), "it never left the band"
+    assert notes(fan([plain])).count("step 1") == 1
 
 
 def test_waiting_run_has_grey_boxes_and_says_so() -> None:

@@ -195,8 +195,9 @@ def test_a_queue_takes_as_long_as_its_busiest_worker(tmp_path, monkeypatch) -> N
     store = Store(tmp_path / "home")
     monkeypatch.setenv("RESNET_VIZ_WORKERS", "2")
     assert engine.queue_seconds(store, [(BASE, 1.0)]) is None
-    images = catalogue.total_steps(catalogue.fill(BASE)) * BASE.train.batch_size
-    monkeypatch.setattr(store, "speeds", lambda: [(catalogue.fill(BASE), images / 10)])  # ten seconds a run
+    spec = catalogue.fill(BASE)
+    speed = engine.run_seconds(spec, 1.0, catalogue.total_steps(spec)) / 10  # ten seconds a run
+    monkeypatch.setattr(store, "speeds", lambda: [(spec, speed)])
     ten = engine.queue_seconds(store, [(BASE, 1.0)])
     assert ten == pytest.approx(10)
     assert engine.queue_seconds(store, [(BASE, 1.0)] * 2) == pytest.approx(10)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from resnet_viz.figures.depth import ENGINEER, ENGINEER_MOMENTS
-from resnet_viz.figures.numbers import log_ratio, log_values, loudness
+from resnet_viz.figures.numbers import arrivals, log_ratio, log_values
 from resnet_viz.files import STAGE
 from resnet_viz.stage.payload import pack
 from tests.synthetic import twins
@@ -55,7 +55,7 @@ def test_the_script_reads_what_python_packed(node) -> None:
             rows = np.array(vector["rows"], float)  # None becomes NaN
             np.testing.assert_array_equal(np.isnan(rows), np.isnan(logs))
             np.testing.assert_allclose(rows, logs, atol=0.0005001)
-        assert net["words"] == [loudness(log10) for log10 in expected["grad_block"][1][:, 0]]
+        assert net["words"] == arrivals(record, kept=True)
     assert data["nets"][0]["vectors"]["grad_block"]["rows"][3][5] is None
     assert data["x"] == steps.tolist()
     assert len(data["y"]) == len(steps)

@@ -3,11 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from resnet_viz.figures import divergence
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
+from resnet_viz.words.numbers import loss
 from resnet_viz.words.twins import announced, aside, in_common, verdict
+from tests.synthetic import synthetic, twins
 
 SPEC = RunSpec()
 LOSS = {"loss": (np.arange(1, 133), np.linspace(3, 0.5, 132, dtype=np.float32))}
@@ -28,7 +31,7 @@ def test_a_finished_pair_names_its_conditions_and_leads_with_the_training_loss()
 def test_a_live_pair_says_how_far_it_is_and_claims_no_test() -> None:
     pair = [run(status="running", step=40), run(SPEC.twin(), "running", step=38)]
     assert verdict(pair) == (
-        "56 layers on Digits 8×8, step 40 of 132 at learning rate 0.05: training loss 0.50 with skips, 0.50 without."
+        "56 layers on Digits 8×8, step 40 of 132 at learning rate 0.05: training loss 0.54 with skips, 0.54 without."
     )
 
 
@@ -72,8 +75,24 @@ def test_a_net_alone_and_a_stopped_pair() -> None:
     assert verdict([run(SPEC.twin(), train_loss=1.3, test_accuracy=0.4)]) == (
         "56 layers on Digits 8×8, 12 epochs at learning rate 0.05: training loss 1.3 without skips. Test accuracy 40 %."
     )
-    pair = [run(status="stopped", step=20), run(SPEC.twin(), "stopped", step=18)]
-    assert "stopped at step 20 and 18 at learning rate 0.05: training loss 0.50 with skips" in verdict(pair)
+
+
+def test_each_net_of_a_stopped_pair_has_its_own_step_and_the_loss_at_the_end_of_its_line() -> None:
+    pair = twins(done=26, status="stopped")
+    pair[1] = synthetic("none", done=23, status="stopped")
+    ends = [line.y[-1] for line in divergence(pair).figure().data if (line.meta or {}).get("role") == "line"]
+    residual, plain = map(loss, ends)
+    expected = (
+        f"stopped, at learning rate 0.05: training loss {residual} with skips (step 26), {plain} without (step 23)."
+    )
+    assert expected in verdict(pair)
+    pair[1] = synthetic("none", done=26, status="stopped")
+    assert "stopped at step 26 at learning rate 0.05: training loss" in verdict(pair)
+
+
+def test_a_net_that_ends_far_above_guessing_is_said_to_have_broken() -> None:
+    pair = [run(train_loss=1_394_006.0, test_accuracy=0.1), run(SPEC.twin(), train_loss=2.31, test_accuracy=0.1)]
+    assert verdict(pair).endswith("The residual net broke at this learning rate: guessing would give 2.3.")
 
 
 def test_all_is_not_said_of_almost_all() -> None:

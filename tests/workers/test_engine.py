@@ -9,9 +9,12 @@ from dataclasses import replace
 
 import pytest
 
+from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
 from resnet_viz.runs import presence
 from resnet_viz.runs.store import Store
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.spec.train import TrainSpec
 from resnet_viz.workers import engine
 from tests.processes import SMALL, until
 
@@ -46,6 +49,21 @@ def test_threads_are_split_between_twins(store, monkeypatch) -> None:
     unset = replace(SMALL, train=replace(SMALL.train, threads=0))
     assert [store.run(r).spec.train.threads for r in engine.start(store, [unset, unset.twin()])] == [4, 4]
     assert [store.run(r).spec.train.threads for r in engine.start(store, [unset])] == [8]
+
+
+def test_a_time_is_that_of_the_same_kind_of_net_with_its_evaluations_or_unknown(store, monkeypatch) -> None:
+    """The digits: 1,350 images to train on, 150 to validate on, 297 to test on; 11 steps of 128 an epoch."""
+    spec = catalogue.fill(RunSpec(train=TrainSpec(epochs=2)))
+    monkeypatch.setattr(store, "speeds", lambda: [(spec, 1000.0), (spec, 9e9), (spec, 1.0)])
+    images = 22 * 128 + (2 * (150 + 1024) + 1024 + 297) / 3
+    assert engine.expected_seconds(store, [spec]) == pytest.approx(images / 1000), (
+        "the median, whatever one run met with"
+    )
+    assert engine.expected_seconds(store, [spec.twin()]) == pytest.approx(images / 1000)
+    left = 5 * 128 + (150 + 1024 + 1024 + 297) / 3
+    assert engine.run_seconds(spec, 1000, 22, 17) == pytest.approx(left / 1000)
+    other = replace(spec, model=replace(spec.model, depth=20))
+    assert engine.expected_seconds(store, [other]) is None
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])

@@ -111,7 +111,7 @@ def cost(store: Store, specs: Sequence[RunSpec]) -> str:
     seconds = engine.queue_seconds(store, [*waiting, *((spec, 1.0) for spec in specs)])
     grids.check(specs, f"about {duration(seconds)}" if seconds else "")
     at_once = min(engine.cap(), len(specs))
-    time = f"about {duration(seconds)}" if seconds else "time unknown until this machine has trained once"
+    time = f"about {duration(seconds)}" if seconds else "time unknown until this machine has trained such nets"
     return f"{len(specs)} runs, {at_once} at once: {time}"
 
 
