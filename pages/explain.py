@@ -31,7 +31,7 @@ def twins(case: Case) -> dict:
     panels = [explain.panel(case, v, case.lead, raw) for v, raw in zip(case.views, raws[case.lead], strict=True)]
     look, title = case.look(case.lead), f"{explain.methods()[case.lead].label} for {case.target}"
     span = "−1 to 1" if look.view == "signed" else "0 to 1"
-    hint = f"Each map {span} by its own maximum. Hatched border: a wrong guess."
+    hint = f"Each map {span} by its own maximum." + " Hatched border: a wrong guess." * (case.truth is not None)
     chart(twin_maps(case.views[0].seen, panels, look, title, hint), "twins", 318, wide=True)
     return raws
 

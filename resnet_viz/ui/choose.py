@@ -127,7 +127,7 @@ def choose_loaded(key: str) -> Network:
 def choose_image(key: str, network: Network) -> Chosen:
     """An image for a network: a sample that ships, one of its data set, an upload or the camera's. Never none."""
     source = network.source
-    usual = "data" if source.spec.channels == 1 and source.data else "sample"
+    usual = "data" if source.data and download.available(source.data.name) else "sample"
     before = st.session_state.get(f"{key} usual", usual)
     if (asked := linked(key, usual)) not in KINDS:
         misread(key, asked, KINDS[usual])
@@ -156,6 +156,8 @@ def _sample(key: str, network: Network) -> Chosen:
         st.session_state[key] = names[0]
     name = st.selectbox("Sample", names, format_func=str.capitalize, key=key, persist_state="session")
     link(key, name, names[0])
+    if name not in network.classes:
+        st.caption("This is none of its classes: it says one of them all the same.")
     return Chosen(_shipped(name), name, network.classes.index(name) if name in network.classes else None)
 
 

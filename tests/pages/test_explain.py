@@ -178,6 +178,25 @@ def test_seventeen_images_are_too_many_and_the_broken_one_is_named() -> None:
     assert len(drawn(at)) == 3 + 2 * 15
 
 
+def test_a_hatched_border_is_named_where_the_class_is_known_and_blocks_have_one_name() -> None:
+    assert any("Hatched border" in m.value for m in page().markdown)
+    at = page(image_sample="flower")
+    assert not any("Hatched border" in m.value for m in at.markdown)
+    assert any("none of its classes" in c.value for c in at.caption)
+    block = next(s for s in at.selectbox if s.label.startswith("Block"))
+    assert block.options[-1].startswith("block 9, ")
+    target = at.selectbox(key="target 10 airplane")
+    assert target.options[0] == "what residual-20 says", "a guess in it would outlive its image"
+
+
+def test_guesses_stand_in_order() -> None:
+    at = page(beneath="Guesses", **{"target 10 airplane": 8})
+    rows = at.dataframe[0].value
+    means = rows[["residual-20", "plain-20"]].mean(axis=1)
+    assert means.is_monotonic_decreasing
+    assert "ship" in rows["class"].tolist()
+
+
 # What it says and hands out, without the page
 
 
@@ -250,7 +269,7 @@ def test_maps_agree_in_words_as_far_as_in_numbers(correlation, words) -> None:
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        (-np.abs(RAW) - 1, "Nothing in layer3.2 speaks for cat"),
+        (-np.abs(RAW) - 1, "Nothing in block 9 speaks for cat"),
         (np.full((4, 4), 0.25), "The map is the same everywhere"),
         (np.zeros((4, 4)), "The map is empty"),
         (np.full((4, 4), np.nan), "The map is not a number"),

@@ -42,6 +42,14 @@ def test_alpha_moves_what_the_net_says() -> None:
     assert headline(at) == before
 
 
+def test_alpha_does_not_carry_over_to_another_block() -> None:
+    at = inside(block=1, alpha=0.0)
+    assert "branch counted 0 times" in headline(at)
+    at.number_input(key="block").set_value(2).run()
+    assert at.slider(key="alpha").value == 1.0
+    assert "Block 2 adds" in headline(at)
+
+
 def test_a_plain_net_says_that_it_has_no_skip() -> None:
     at = inside(net="shipped:digits-plain-20")
     assert "has no skip" in headline(at)

@@ -121,6 +121,11 @@ def test_the_data_sets_images_where_they_are_here() -> None:
     assert found(page(image="data", image_n="999"))[1].name.startswith("test image 11")
 
 
+def test_a_net_of_any_data_set_that_is_here_opens_on_its_first_test_image() -> None:
+    x = cifar()
+    np.testing.assert_array_equal(found(page())[1].image, x[0])
+
+
 def test_where_they_are_not_a_sentence_says_what_to_do_and_a_sample_stands_in() -> None:
     at = kind(page(), "data")
     assert "CIFAR-10 is not on this machine" in at.info[0].value

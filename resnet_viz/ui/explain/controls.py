@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from resnet_viz.figures.overlay import SCALES, VIEWS, Look
-from resnet_viz.ui.explain.view import Question, Values, View, methods
+from resnet_viz.ui.explain.view import Question, Values, View, block_name, methods
 from resnet_viz.ui.say import plain
 
 USUAL = "as published"
@@ -26,7 +26,7 @@ def ask(views: Sequence[View]) -> Question:
 
     first, spec = views[0], views[0].source.spec
     names = dict(enumerate(first.classes))
-    usual = f"what {first.name} says: {first.classes[first.guess]}"
+    usual = f"what {first.name} says"  # not which class: browsers keep an option's old label when its text changes
     # None of these keys is shared by nets of other classes: a class chosen for one would mean another in the next.
     which = f"{spec.classes} {first.classes[0]}"
     chosen = st.selectbox(
@@ -43,7 +43,8 @@ def ask(views: Sequence[View]) -> Question:
         cells = layers(spec)
         layer = st.selectbox(
             "Block that Grad-CAM looks at", list(cells), list(cells).index(default_layer(spec)),
-            lambda name: f"{name}, {cells[name]}×{cells[name]} cells", key=f"layer {spec.family} {spec.depth} {spec.size}",
+            lambda name: f"{block_name(spec, name)}, {cells[name]}×{cells[name]} cells",
+            key=f"layer {spec.family} {spec.depth} {spec.size}",
             help="Usually the last block with at least 4×4 cells.",
         )  # fmt: skip
     target = first.guess if chosen is None else chosen

@@ -16,7 +16,7 @@ from resnet_viz.figures.overlay import TILE, archive, blend, enlarged, rgb, scal
 from resnet_viz.figures.saliency import Panel, maps
 from resnet_viz.nets import refs
 from resnet_viz.ui import choose, live
-from resnet_viz.ui.explain.view import Case, View, fitted, kept, methods, panel, raw_map, view, why_empty
+from resnet_viz.ui.explain.view import Case, View, block_name, fitted, kept, methods, panel, raw_map, view, why_empty
 from resnet_viz.ui.frame import chart
 from resnet_viz.ui.say import complain, plain
 from resnet_viz.words.numbers import signed
@@ -40,7 +40,7 @@ def every_block(case: Case) -> None:
 
         key = ("strip", v.source.ref, v.source.step, v.digest, question.target, question.minus)
         strip = [
-            _small(case, v, "gradcam", name, f"{len(raw)}×{len(raw)} cells", raw)
+            _small(case, v, "gradcam", block_name(v.source.spec, name), f"{len(raw)}×{len(raw)} cells", raw)
             for name, raw in kept(key, make).items()
         ]
         title = f"Grad-CAM for {case.target} at every block of {v.name}"
@@ -79,10 +79,12 @@ def _row(case: Case, view: View, method: str, panels: Sequence[Panel], title: st
 
 def guesses(case: Case) -> None:
     """The five likeliest classes, and the explained one, with each net's probability."""
-    order = np.argsort(-np.mean([v.probabilities for v in case.views], 0))[:5].tolist()
+    order = np.argsort(-np.mean([v.probabilities for v in case.views], 0)).tolist()
+    shown = {*order[:5], case.question.target}
     rows = [
         {"class": case.classes[n], **{v.name: 100 * float(v.probabilities[n]) for v in case.views}}
-        for n in dict.fromkeys([*order, case.question.target])
+        for n in order
+        if n in shown
     ]
     bars = {
         v.name: st.column_config.ProgressColumn(v.name, format="%.1f %%", min_value=0, max_value=100)

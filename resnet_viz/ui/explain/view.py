@@ -22,6 +22,8 @@ from resnet_viz.figures.overlay import Look, scaled
 from resnet_viz.figures.saliency import Panel
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import Source
+from resnet_viz.spec import arch
+from resnet_viz.spec.model import ModelSpec
 from resnet_viz.ui import choose, live
 from resnet_viz.ui.say import complain
 from resnet_viz.words import saliency as words
@@ -192,6 +194,11 @@ def view(network: Network, seen: np.ndarray) -> View:
     return View(network, seen, digest, *kept(("view", network.source.ref, network.source.step, digest), make))
 
 
+def block_name(spec: ModelSpec, layer: str) -> str:
+    """What people call a layer of a net, such as "block 5" for "layer2.1": the number that it has on every page."""
+    return next((f"block {block.number}" for block in arch.blocks(spec) if block.name == layer), layer)
+
+
 def methods() -> dict[str, Any]:
     """captum's methods by key; torch comes with them, so not before a page's frame is drawn."""
     from resnet_viz.attribution.methods import METHODS
@@ -279,8 +286,7 @@ def unlike(case: Case) -> str:
     """That the image is unlike the training data, in a sentence; "" where it is not, or a net can't say."""
     from resnet_viz.attribution.familiar import LIMIT
 
-    # The residual net says, where there are two: to a plain net of 56 layers, which learned little, every third test image is
-    # unlike the others.
+    # The residual net says, where there are two: to a plain net of 56 layers every third test image is unlike the others.
     first = case.views[0]
     return words.unlike(first.name, first.strange, LIMIT) if first.strange > LIMIT else ""
 
@@ -290,4 +296,5 @@ def why_empty(case: Case, method: str, raw: np.ndarray) -> str:
     view = case.look(method).view
     if view != "positive" and scaled(raw, view).any():
         return ""
-    return words.nothing_to_show(raw, case.target, case.question.layer if methods()[method].layered else "the image")
+    where = block_name(case.views[0].source.spec, case.question.layer) if methods()[method].layered else "the image"
+    return words.nothing_to_show(raw, case.target, where)

@@ -145,7 +145,10 @@ def choose_block(view: View) -> int:
 
 
 def choose_alpha(view: View, number: int) -> float:
-    """How often F(x) counts in the block's sum."""
+    """How often F(x) counts in the block's sum; once again where another block is chosen."""
+    if st.session_state.get("alpha of") not in (None, number):
+        st.session_state["alpha"] = 1.0
+    st.session_state["alpha of"] = number
     skip = view.blocks[number - 1].has_skip
     tip = (
         "At 0 the block only hands x on."
