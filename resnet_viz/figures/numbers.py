@@ -110,8 +110,8 @@ def loudness(log10: float) -> str:
 def arrivals(record: Record, kept: bool = False) -> list[str]:
     """What a net's line on the fan says at each step of `log_ratio`: how loud the gradient is at block 1.
 
-    Norms that have come back into the band say that the net does not learn yet, where it does not: its smoothed loss is still at
-    least 0.6 of that of guessing.
+    Norms that have come back into the band don't mean that the net learns: a smoothed loss that is still at least 0.6 of that of
+    guessing is said beside them.
     """
     steps, ratios = log_ratio(record, kept)
     at, loss = record.get("loss")
@@ -120,7 +120,7 @@ def arrivals(record: Record, kept: bool = False) -> list[str]:
     for number, index in enumerate(np.searchsorted(at, steps, "right") - 1):
         recovered = abs(ratios[number, 0]) < 1 <= abs(ratios[0, 0])
         if recovered and index >= 0 and smoothed[index] >= 0.6 * math.log(record.spec.model.classes):
-            words[number] = f"{factor(ratios[number, 0])}, recovered;<br>not learning yet"
+            words[number] = f"{factor(ratios[number, 0])}, recovered;<br>loss still {smoothed[index]:.1f}"
     return words
 
 

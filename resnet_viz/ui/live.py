@@ -187,7 +187,7 @@ def waits(run: Run) -> str:
     ahead = [r for r in runs if r.status == "queued" and r.wanted != "stop" and r.created < run.created]
     busy = [r for r in runs if r.status in ("running", "paused")]
     words = "waiting for a worker (the first one takes some seconds to warm up)"
-    if ahead or len(busy) >= engine.cap():
+    if len(busy) + len(ahead) >= engine.cap():
         left = [(r.spec, 1 - r.step / max(1, r.steps)) for r in [*busy, *ahead[::-1]]]
         # A lab's time is not known beforehand.
         seconds = None if any(spec.lab for spec, _ in left) else engine.queue_seconds(store(), left)

@@ -58,6 +58,9 @@ def test_a_queued_run_says_its_place_whether_it_will_pause_and_that_it_never_beg
     store.claim("w").write([])
     said = [live.how_far_is(store.run(run))[1] for run in ids[1:]]
     assert said == [f"place {n} in the queue · time unknown until all before it are done" for n in (1, 2)]
+    monkeypatch.setenv("RESNET_VIZ_WORKERS", "2")
+    assert "queue" not in live.how_far_is(store.run(ids[1]))[1], "a worker is free for it"
+    assert "place 2" in live.how_far_is(store.run(ids[2]))[1]
     store.want(ids[1], "pause")
     assert live.how_far_is(store.run(ids[1]))[1].endswith("pauses at its first step")
     monkeypatch.setattr(Store, "speeds", lambda self: [(catalogue.fill(RunSpec()), 1280.0)])

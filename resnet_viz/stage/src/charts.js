@@ -60,7 +60,8 @@ function fanRoom({ layout, width, height, size, measure }, data, labels, limit) 
   const unit = Math.max(2, inner - rooms.left - rooms.right) / blocks;
   layout.xaxis.range = [0.5 - rooms.left / unit, blocks + 0.5 + rooms.right / unit];
   const pixels = (height - layout.margin.t - layout.margin.b) * layout.yaxis.domain[1];
-  spread(labels, (y) => pixels * (0.5 - y / (2 * limit)), pixels, (labels.some((note) => note.text.split("<br>").length > 2) ? 4.2 : 2.9) * size, narrow ? 2 * size : 0);
+  const tall = labels.some((note) => note.text.split("<br>").length > 2), gap = (tall ? 4.2 : 2.9) * size;
+  spread(labels, (y) => pixels * (0.5 - y / (2 * limit)), pixels, gap, narrow ? (tall ? 2.7 : 2) * size : 0);
 }
 
 // Chart B, on a logarithmic axis where the viewer wants one.
