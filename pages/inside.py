@@ -13,9 +13,10 @@ from resnet_viz.ui.inside import view as inside
 from resnet_viz.ui.say import plain, say
 
 
-def draw_network() -> None:
-    """The net to click in."""
-    drawing = drawn_network(view.source.spec, view.survey.shares.numpy(), number, view.guesses()[0])
+def draw_network(alpha: float) -> None:
+    """The net to click in, and what it says with the chosen block's F(x) counted ``alpha`` times."""
+    guess = view.guesses(inside.triptych(view, number, alpha).logits if number else None)[0]
+    drawing = drawn_network(view.source.spec, view.survey.shares.numpy(), number, guess)
     go = inside.went("network", "block")
     chart(drawing, "network", 172, charts.TERMS["network"], True, on_select=go, selection_mode="points")
 
@@ -79,12 +80,15 @@ with frame("Inside"):
         st.caption(f"What the net sees: {view.source.spec.size}×{view.source.spec.size}")
         st.image(inside.pixels(view), width=128)
     with left:
-        draw_network()
-        block = st.container()
+        whole, block = st.container(), st.container()
         part, scale, own = inside.choose_layer(view, number)
         channel = inside.channel_of(view, number, part)
         with block:
             alpha = draw_block()
+        with whole:
+            draw_network(alpha)
+        if alpha != 1:
+            st.caption("The network's bars and all that stands below are at α = 1.")
         tabs = {
             "Channels": draw_layer,
             "Plain beside residual": draw_twins,

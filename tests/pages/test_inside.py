@@ -1,5 +1,7 @@
 """The page Inside in Streamlit's own test frame, on the digits twins that ship: fast, and no data set is needed."""
 
+import json
+
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -40,6 +42,15 @@ def test_alpha_moves_what_the_net_says() -> None:
     assert "untouched:" in headline(at)
     at.slider(key="alpha").set_value(1.0).run()
     assert headline(at) == before
+
+
+def test_what_alpha_changes_changes_in_the_network_too_and_the_rest_is_marked() -> None:
+    at = inside(block=1, alpha=0.0)
+    now = headline(at).split("the net says ")[1].split(";")[0].replace(", ", " ")
+    notes = json.loads(at.get("plotly_chart")[0].proto.spec)["layout"]["annotations"]
+    assert any(f"<b>{now}</b>" == note["text"] for note in notes)
+    assert any("at α = 1" in caption.value for caption in at.caption)
+    assert not any("at α = 1" in caption.value for caption in inside(block=1).caption)
 
 
 def test_alpha_does_not_carry_over_to_another_block() -> None:
