@@ -42,4 +42,4 @@ reference: install  ## train the twins that ship in assets/ again (two hours on 
 	$(BIN)/python -m resnet_viz reference
 
 clean:
-	rm -rf .venv node_modules .pytest_cache .ruff_cache .mypy_cache build *.egg-info
+	rm -rf .venv node_modules .pytest_cache .ruff_cache .mypy_cache build dist *.egg-info

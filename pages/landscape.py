@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from resnet_viz.files import ROOT
+from resnet_viz.files import PACKAGE
 from resnet_viz.ui import live
 from resnet_viz.ui.frame import fragment, frame
 from resnet_viz.ui.labs import landscape
@@ -49,7 +49,7 @@ with frame("Landscape"):
         network, run, name = landscape.choose_shown()
         landscape.form(network)
         with st.popover("What does this show?", width="stretch"):
-            st.markdown((ROOT / "resnet_viz" / "ui" / "labs" / "landscape.md").read_text(encoding="utf-8"))
+            st.markdown((PACKAGE / "ui" / "labs" / "landscape.md").read_text(encoding="utf-8"))
     going = run is not None and run.live
     st.session_state["landscape_going"] = going
     with left:

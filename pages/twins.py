@@ -3,7 +3,7 @@
 import streamlit as st
 
 from resnet_viz.figures import nets
-from resnet_viz.files import ROOT
+from resnet_viz.files import PACKAGE
 from resnet_viz.runs import sweeps
 from resnet_viz.ui import controls, live
 from resnet_viz.ui.frame import fragment, frame
@@ -66,7 +66,7 @@ def answer(group: str, lecture: bool) -> None:
 @st.dialog("Why do the two part?", width="large")
 def why() -> None:
     """What the charts mean, what was measured, and what was not."""
-    st.markdown((ROOT / "resnet_viz" / "ui" / "twins" / "why.md").read_text(encoding="utf-8"))
+    st.markdown((PACKAGE / "ui" / "twins" / "why.md").read_text(encoding="utf-8"))
 
 
 def lecture_switch() -> None:

@@ -1,8 +1,25 @@
-"""Where the project's own files lie: what ships with the app, and what browsers load."""
+"""Where the project's own files lie, in a checkout and in an installed wheel: what ships with the app, what browsers load."""
 
+import os
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parent
+INSTALLED = (
+    PACKAGE / "_app"
+).is_dir()  # by a wheel, which carries these there; a checkout and an editable install have none
+ROOT = PACKAGE / "_app" if INSTALLED else PACKAGE.parent  # of app.py, pages/, assets/ and .streamlit/
 ASSETS = ROOT / "assets"
 TWINS, LABS, IMAGES = ASSETS / "twins", ASSETS / "labs", ASSETS / "images"
-STAGE = Path(__file__).parent / "stage"
+STAGE = PACKAGE / "stage"
+
+
+def cache() -> Path:
+    """Where data sets, weights and what an installed app serves are kept: RESNET_VIZ_DATA, else ~/.cache/resnet_viz."""
+    return Path(os.environ.get("RESNET_VIZ_DATA") or Path.home() / ".cache" / "resnet_viz")
+
+
+def served(version: str) -> Path:
+    """The folder that Streamlit runs app.py in: it serves static/ beside the main script only, and nothing is written into an
+    installed package.
+    """
+    return cache() / "app" / version if INSTALLED else ROOT

@@ -1,4 +1,4 @@
-"""`python -m resnet_viz`: train, look at runs, export, run labs and check the machine, without a browser."""
+"""`resnet-viz`, or `python -m resnet_viz`: open the app; or train, export, run labs and check the machine without a browser."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from resnet_viz import __version__
-from resnet_viz.cli import doctor, labs, reference, runs, train
+from resnet_viz.cli import app, doctor, labs, reference, runs, train
 from resnet_viz.errors import UserError
 from resnet_viz.runs.store import Store
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
-    main = argparse.ArgumentParser("resnet_viz", description="See why residual networks work.")
+    main = argparse.ArgumentParser(
+        "resnet-viz", description="See why residual networks work. Without a command: the app."
+    )
     main.add_argument("--version", action="version", version=__version__)
     commands = main.add_subparsers(required=True, metavar="COMMAND")
+    app.add_parser(commands)
     train.add_parser(commands)
     runs.add_parsers(commands)
     labs.add_parsers(commands)
@@ -42,7 +45,7 @@ def _work(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a mistake of the user's is one sentence on standard error and exit code 2."""
-    options = parser().parse_args(arguments)
+    options = parser().parse_args((sys.argv[1:] if arguments is None else arguments) or ["app"])
     try:
         code = options.call(options)
         sys.stdout.flush()

@@ -12,6 +12,7 @@ from typing import Any
 from resnet_viz.cli.output import FileError
 from resnet_viz.cli.train import follow
 from resnet_viz.figures.numbers import moments
+from resnet_viz.files import INSTALLED
 from resnet_viz.nets import refs
 from resnet_viz.runs import record
 from resnet_viz.runs.record import Record, Series
@@ -52,7 +53,13 @@ def add_parser(commands: Any) -> None:
     """Add the command ``reference``."""
     command = commands.add_parser("reference", help="train the twins that ship with the app again (hours)")
     command.add_argument("what", nargs="*", metavar="SET", help=f"{', '.join(SETS)}; default: all")
-    command.add_argument("--to", type=Path, default=ASSETS, metavar="FOLDER", help="default: assets/twins")
+    command.add_argument(
+        "--to",
+        type=Path,
+        default=Path() if INSTALLED else ASSETS,
+        metavar="FOLDER",
+        help="default: assets/twins of a checkout, else this folder",
+    )
     command.set_defaults(call=reference)
 
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from resnet_viz.errors import UserError
+from resnet_viz.files import cache as home
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.run import RunSpec, SpecError
 
@@ -72,11 +72,6 @@ BUILT_IN = {
     "cifar10": Facts("CIFAR-10", 3, 32, _CIFAR10, 50_000, 10_000, ("flip", "crop")),
     "cifar100": Facts("CIFAR-100", 3, 32, _CIFAR100, 50_000, 10_000, ("flip", "crop")),
 }
-
-
-def home() -> Path:
-    """Where data sets and weights are kept: RESNET_VIZ_DATA, else ~/.cache/resnet_viz."""
-    return Path(os.environ.get("RESNET_VIZ_DATA") or Path.home() / ".cache" / "resnet_viz")
 
 
 def facts(spec: DataSpec) -> Facts:

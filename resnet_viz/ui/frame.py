@@ -17,9 +17,10 @@ import plotly
 import streamlit as st
 from streamlit.runtime import pages_manager
 
+from resnet_viz import __version__
 from resnet_viz.errors import UserError
 from resnet_viz.figures import Drawing
-from resnet_viz.files import ROOT, STAGE
+from resnet_viz.files import ASSETS, STAGE, served
 from resnet_viz.runs.schema import default_home
 from resnet_viz.ui.say import complain, plain
 
@@ -54,7 +55,7 @@ CSS = """
 def frame(title: str) -> Iterator[None]:
     """A whole page stands inside: ``with frame("Runs"):``. Sets title, wide layout and style; says what fails, see `guarded`."""
     _begin_at_app()
-    st.set_page_config(page_title=f"{title} · ResNet Viz", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
+    st.set_page_config(page_title=f"{title} · ResNet Viz", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     st.session_state["previous page"], st.session_state["page"] = st.session_state.get("page"), title
     # On a narrow screen the navigation is folded away: the page's name stands in the header.
     st.html(f'<style>{CSS}</style><div class="rv-page">{title}</div>')
@@ -146,10 +147,10 @@ def chart(
 @cache
 def serve(source: Path) -> None:
     """Copy a file into static/, from where a browser loads it once, and offline too: plotly.js and the stage's script."""
-    target = ROOT / "static" / source.name
+    target = served(__version__) / "static" / source.name
     if target.exists() and filecmp.cmp(source, target):
         return
-    target.parent.mkdir(exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     half = target.with_suffix(f".{os.getpid()}")
     shutil.copy2(source, half)
     half.replace(target)  # whole or not at all, whoever else is starting

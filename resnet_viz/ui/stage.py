@@ -71,7 +71,7 @@ LOADER = """
 const stage = import(new URL("app/static/stage.js?%s", document.baseURI));
 export default (component) => stage.then((module) => module.stage(component)).catch((error) => {
   component.parentElement.textContent =
-    `The charts could not be loaded (${error.message}): start the app from its own folder, where .streamlit/config.toml is.`;
+    `The charts could not be loaded (${error.message}): start the app by the command resnet-viz, or in its own folder.`;
 });
 """
 

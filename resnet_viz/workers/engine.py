@@ -19,7 +19,7 @@ from pathlib import Path
 
 from resnet_viz import settings
 from resnet_viz.data import catalogue
-from resnet_viz.files import ROOT
+from resnet_viz.files import PACKAGE
 from resnet_viz.runs import presence
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.model import ModelSpec
@@ -139,7 +139,7 @@ class Children:
             old.unlink(missing_ok=True)
         environment = os.environ | {"RESNET_VIZ_HOME": str(self.store.home), "OMP_NUM_THREADS": str(cores())}
         # From the code's own folder, so that it is found where it is not installed.
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
         command = [sys.executable, "-m", "resnet_viz", "work"]
         if os.name == "posix":  # elsewhere a virtual environment's python is a launcher, and the parent another
             command += ["--parent", str(os.getpid())]

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from resnet_viz.figures import log_ratio, loudness, nets
-from resnet_viz.files import ROOT
+from resnet_viz.files import PACKAGE
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.model import GREY, INITS, NORMS, ModelSpec
 from resnet_viz.spec.run import SpecError
@@ -99,7 +99,7 @@ def growth(records: list[Record]) -> str:
 
 def explain(view: str) -> None:
     """What a view means, and what was not checked: its part of gradients.md."""
-    parts = (ROOT / "resnet_viz" / "ui" / "labs" / "gradients.md").read_text(encoding="utf-8").split("## ")
+    parts = (PACKAGE / "ui" / "labs" / "gradients.md").read_text(encoding="utf-8").split("## ")
     with st.expander("What this means, and what was not checked"):
         st.markdown(next(part for part in parts if part.startswith(view)).removeprefix(view))
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from resnet_viz.figures import landscape as figures
 from resnet_viz.figures import landscape_record
-from resnet_viz.files import ROOT
+from resnet_viz.files import LABS
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.runs.record import Record, load
@@ -31,7 +31,7 @@ VIEWS = ("Contours", "Surface", "Profile")
 @st.cache_data(show_spinner=False)
 def recorded() -> dict[str, Record]:
     """The landscapes that ship with the app, by name; the first is shown at first."""
-    files = (ROOT / "assets/labs").glob("landscape-*.npz")
+    files = LABS.glob("landscape-*.npz")
     records = {path.stem.removeprefix("landscape-"): load(path)[0] for path in files}
     # Those around networks that ship come first: what is shown at first can be measured again.
     return dict(sorted(records.items(), key=lambda item: ("run:" in _networks(item[1])[0], -item[1].spec.model.depth)))

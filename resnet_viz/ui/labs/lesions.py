@@ -6,7 +6,6 @@ import base64
 import html
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
 from resnet_viz.figures.lesion_record import METRICS, Lesions
 from resnet_viz.figures.style import LIFTED
-from resnet_viz.files import ROOT
+from resnet_viz.files import LABS
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import Source
 from resnet_viz.runs.record import Record, load
@@ -87,7 +86,7 @@ def choose_those_of(run: Run) -> None:
 @st.cache_data(show_spinner=False)
 def recorded() -> list[Record]:
     """The lesions that ship with the app."""
-    return [record for path in sorted(Path(ROOT / "assets" / "labs").glob("lesion-*.npz")) for record in load(path)]
+    return [record for path in sorted(LABS.glob("lesion-*.npz")) for record in load(path)]
 
 
 def is_of(run: Run | Record, sources: Sequence[Source]) -> bool:

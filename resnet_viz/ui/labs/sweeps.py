@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from resnet_viz.files import ROOT
+from resnet_viz.files import LABS
 from resnet_viz.labs import grids
 from resnet_viz.runs import sweeps
 from resnet_viz.runs.record import Record, load
@@ -44,7 +44,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 @st.cache_data(show_spinner=False)
 def recorded(kind: str) -> list[Record]:
     """The sweep for a question that ships with the app."""
-    return load(ROOT / "assets" / "labs" / f"sweep-{kind}.npz")
+    return load(LABS / f"sweep-{kind}.npz")
 
 
 def known(store: Store, kind: str) -> dict[str, str]:
