@@ -8,6 +8,7 @@ import numpy as np
 
 from resnet_viz.figures.lesion_record import Lesions
 from resnet_viz.figures.style import GRID, QUIET, Drawing, faint
+from resnet_viz.words.numbers import percent
 
 # Drops of more points than this are labelled, where there is room.
 LABELLED = 5
@@ -70,7 +71,7 @@ def random(nets: Sequence[Lesions], classes: int) -> Drawing:
 
 def shuffled(nets: Sequence[Lesions], classes: int) -> Drawing:
     """Accuracy against Kendall's rank correlation of the blocks' order with the trained one (Veit 2016, fig. 5b)."""
-    hint = "Each dot is one order after 1 to 16 swaps; lines: medians."
+    hint = "Each dot is one order after 1 to 16 swaps; lines: medians. Numbers: medians after the fewest and the most."
     drawing = Drawing("Blocks shuffled inside their stages", hint)
     begun = _begun(drawing, [net for net in nets if len(net.shuffled)])
     lowest = min([0.9, *(float(net.shuffled[:, 1].min()) for net in begun)])
@@ -85,11 +86,26 @@ def shuffled(nets: Sequence[Lesions], classes: int) -> Drawing:
         medians = np.array([[1, net.undisturbed], *(np.median(g[:, 1:], axis=0) for g in groups)])
         medians = medians[np.argsort(-medians[:, 0])]
         _line(drawing, net, medians[:, 0], 100 * medians[:, 1], "median: %{y:.1f} %")
+        _medians(drawing, net)
     _chance(drawing, classes, lowest)
     wide = 1 - lowest
     title = "Kendall's τ of the order (1: as trained)"
     drawing.axis("xaxis", title, range=[1 + 0.04 * wide, lowest - 0.25 * wide], showgrid=False, nticks=8)
     return _per_cent(drawing)
+
+
+def _medians(drawing: Drawing, net: Lesions) -> None:
+    """The medians that the headline says, after the fewest and the most swaps, as large marks with their numbers."""
+    swaps = net.shuffled[:, 0]
+    for count in sorted({int(swaps.min()), int(swaps.max())}):
+        order, accuracy = np.median(net.shuffled[swaps == count, 1:], axis=0)
+        drawing.trace(
+            x=[float(order)], y=[100 * float(accuracy)], mode="markers+text", text=[percent(float(accuracy))], name=net.text,
+            textposition="top right", textfont={"color": net.colour, "size": drawing.size}, cliponaxis=False,
+            marker={"symbol": net.symbol, "size": 13, "color": net.colour, "line": {"width": 2, "color": net.colour}},
+            hovertemplate=f"{count} swap{'s' * (count != 1)}: median %{{y:.1f}} %<extra>{net.text}</extra>",
+            meta={"role": "said"},
+        )  # fmt: skip
 
 
 def cosine(nets: Sequence[Lesions]) -> Drawing:

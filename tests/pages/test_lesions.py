@@ -49,6 +49,13 @@ def test_every_view_draws_and_says_what_was_measured(view) -> None:
     assert figure(at)["data"]
 
 
+def test_the_numbers_said_of_shuffled_blocks_stand_in_the_chart() -> None:
+    at = page(lesion_view=lesions.VIEWS[2])
+    said = [trace["text"][0] for trace in figure(at)["data"] if (trace.get("meta") or {}).get("role") == "said"]
+    assert len(said) == 4
+    assert all(number in headline(at) for number in said)
+
+
 def test_a_dropped_block_is_crossed_out_and_guesses_change() -> None:
     before = table(page())
     at = page(lesion_dropped={1})
