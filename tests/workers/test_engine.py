@@ -132,7 +132,7 @@ def test_a_worker_whose_server_is_gone_before_it_is_warm_leaves_too(store) -> No
     )
     server = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     try:
-        until(store.workers)
+        until(lambda: presence.workers(store))
         until(lambda: not presence.workers(store), 60)
     finally:
         with contextlib.suppress(ProcessLookupError):
