@@ -45,7 +45,7 @@ def test_shattering_draws_both_curves_and_correlations() -> None:
 def test_shattering_of_this_apps_networks() -> None:
     at = page(view="Shattering", kind="this app's networks")
     assert not at.exception
-    assert "In this app's nets" in headline(at)
+    assert "In this app&#x27;s nets" in headline(at)
     assert len(figures(at)) == 3
 
 
