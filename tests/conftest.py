@@ -42,6 +42,17 @@ def shared() -> Path:
 
 
 @pytest.fixture
+def one_thread() -> Iterator[None]:
+    """torch computes on one thread: small nets are faster so, and tests run in as many processes as there are cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def no_workers(monkeypatch) -> Iterator[None]:
     """Pages start no worker processes: a run stays queued."""
     from resnet_viz.ui import live

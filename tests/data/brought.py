@@ -11,7 +11,7 @@ from PIL import Image
 from resnet_viz.data import catalogue
 from resnet_viz.data.catalogue import DataError
 from resnet_viz.data.own import import_own
-from resnet_viz.data.splits import load_splits
+from resnet_viz.data.splits import Splits, load_splits
 from resnet_viz.spec.data import DataSpec
 
 RNG = np.random.default_rng(0)
@@ -81,3 +81,10 @@ def refused(source, word: str, home: Path) -> None:
     assert "\n" not in sentence
     assert not list(home.rglob("*"))
     assert catalogue.own_data() == []
+
+
+def whole(splits: Splits, *names: str) -> list[bytes]:
+    """Every image with its label in these splits, as bytes, in order."""
+    return sorted(
+        x.tobytes() + bytes([y]) for n in names for x, y in zip(splits.images[n], splits.labels[n], strict=True)
+    )

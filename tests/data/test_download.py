@@ -1,4 +1,4 @@
-"""Which data sets there are, how they are split, and how they are found, fetched and read; torchvision is the authority."""
+"""How data sets are found, fetched, checked and read; torchvision is the authority."""
 
 import gzip
 import hashlib
@@ -6,8 +6,6 @@ import io
 import pickle
 import shutil
 import socket
-import subprocess
-import sys
 import tarfile
 import threading
 from dataclasses import replace
@@ -17,14 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torchvision
-from sklearn.datasets import load_digits
 
 from resnet_viz.data import catalogue, download
 from resnet_viz.data.catalogue import DataError
 from resnet_viz.data.splits import Splits, load_splits
 from resnet_viz.spec.data import DataSpec
-from resnet_viz.spec.run import RunSpec, SpecError
-from resnet_viz.spec.train import TrainSpec
+from tests.data.brought import whole
 
 RNG = np.random.default_rng(0)
 
@@ -44,79 +40,6 @@ def no_network(monkeypatch) -> None:
 
 
 ARCHIVES = {"cifar10": "cifar-10-python.tar.gz", "fashion": "FashionMNIST/raw/train-images-idx3-ubyte.gz"}
-
-
-def whole(splits: Splits, *names: str) -> list[bytes]:
-    return sorted(
-        x.tobytes() + bytes([y]) for n in names for x, y in zip(splits.images[n], splits.labels[n], strict=True)
-    )
-
-
-def test_the_digits_are_scikit_learns_each_in_one_split() -> None:
-    splits = load_splits(DataSpec())
-    x, y = load_digits(return_X_y=True)
-    expected = sorted(np.rint(a * 255 / 16).astype(np.uint8).tobytes() + bytes([b]) for a, b in zip(x, y, strict=True))
-    assert whole(splits, "train", "validation", "test") == expected
-    assert {k: v.shape for k, v in splits.images.items()} == {
-        "train": (1350, 8, 8, 1),
-        "validation": (150, 8, 8, 1),
-        "test": (297, 8, 8, 1),
-    }
-    assert all(v.dtype == np.uint8 for v in splits.images.values())
-    assert all(v.dtype == np.int64 for v in splits.labels.values())
-    assert catalogue.total_steps(catalogue.fill(RunSpec())) == 132  # 12 epochs of 11 steps
-
-
-def test_splits_follow_from_their_seed_and_the_test_split_from_nothing_else() -> None:
-    first, again = (load_splits(DataSpec(split_seed=3)) for _ in range(2))
-    for name in ("train", "validation", "test"):
-        np.testing.assert_array_equal(first.images[name], again.images[name])
-    assert whole(load_splits(DataSpec(split_seed=4)), "test") != whole(first, "test")
-    small = DataSpec(split_seed=3, validation=0.4, limit=100)
-    assert catalogue.split_sizes(small) == (100, 600, 297)
-    assert whole(load_splits(small), "test") == whole(first, "test")
-    half = load_splits(replace(small, limit=50))
-    np.testing.assert_array_equal(half.images["train"], load_splits(small).images["train"][:50])
-
-
-@pytest.mark.parametrize(
-    ("limit", "batch", "steps"), [(0, 128, 11), (0, 1350, 1), (129, 128, 1), (130, 128, 2), (128, 128, 1), (1, 2, 0)]
-)
-def test_a_last_batch_of_one_image_is_left_out(limit, batch, steps) -> None:
-    assert catalogue.steps_per_epoch(RunSpec(data=DataSpec(limit=limit), train=TrainSpec(batch_size=batch))) == steps
-
-
-def test_a_run_is_filled_from_its_data() -> None:
-    spec = catalogue.fill(RunSpec(data=DataSpec("cifar100", label="left over")))
-    assert (spec.model.channels, spec.model.classes, spec.model.size) == (3, 100, 32)
-    assert (spec.data.augment, spec.data.label) == (("flip", "crop"), "")
-    assert catalogue.fill(spec) == spec
-    assert catalogue.fill(replace(spec, data=DataSpec("cifar10", augment=()))).data.augment == ()
-    assert catalogue.total_steps(replace(spec, train=TrainSpec(steps=7))) == 7
-
-
-def test_a_batch_larger_than_the_data_is_refused_with_both_numbers() -> None:
-    with pytest.raises(SpecError, match=r"2,000 .* 1,350"):
-        catalogue.fill(RunSpec(train=TrainSpec(batch_size=2000)))
-    with pytest.raises(SpecError, match="-1 is outside 0"):
-        catalogue.fill(RunSpec(data=DataSpec(limit=-1)))
-
-
-def test_facts_say_what_is_loaded() -> None:
-    for name, about in catalogue.BUILT_IN.items():
-        assert len(set(about.classes)) == len(about.classes) == (100 if name == "cifar100" else 10)
-    assert list(catalogue.BUILT_IN["cifar100"].classes) == sorted(catalogue.BUILT_IN["cifar100"].classes)
-
-
-def test_pages_can_ask_for_facts_without_heavy_imports() -> None:
-    code = (
-        "import sys; from resnet_viz.data import catalogue, download; from resnet_viz.spec.run import RunSpec;"
-        "catalogue.fill(RunSpec()); download.available('mnist'); catalogue.own_data();"
-        "print([m for m in ('torch', 'torchvision', 'sklearn') if m in sys.modules])"
-    )
-    root = Path(__file__).parents[2]
-    answer = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion", "cifar10", "cifar100"])
