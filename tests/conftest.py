@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,16 +53,17 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture
-def no_workers(monkeypatch) -> Iterator[None]:
-    """Pages start no worker processes: a run stays queued."""
-    from resnet_viz.ui import live
+@pytest.fixture(autouse=True)
+def no_workers(monkeypatch) -> None:
+    """No test begins a supervisor in its own process: it would start workers over and over until the last test ends.
+
+    A run that a page starts stays queued; the command line in a process of its own has workers.
+    """
     from resnet_viz.workers import engine
 
     monkeypatch.setattr(engine, "supervise", lambda *_args, **_options: None)
-    live.store.clear()
-    yield
-    live.store.clear()
+    if live := sys.modules.get("resnet_viz.ui.live"):
+        live.store.clear()  # pages keep one store for all visitors, and this test has another home
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ REFS = ("shipped:digits-residual-20", "shipped:digits-plain-20")
 
 
 @pytest.fixture
-def page(no_workers) -> AppTest:
+def page() -> AppTest:
     return unrun("landscape")
 
 

@@ -1,14 +1,11 @@
 """Twins' form, chart and link agree: what differs is said, a link carries the whole setting, and what it can't carry is said."""
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.values import DEFAULTS, to_link
 from resnet_viz.ui import controls
 from tests.apps import headline, unrun
-
-pytestmark = pytest.mark.usefixtures("no_workers")
 
 
 def said(at: AppTest) -> str:

@@ -73,7 +73,6 @@ def test_what_a_new_run_may_expect_is_told_by_those_that_can_be_read(store) -> N
     assert f"run:{ids[0]}" not in {source.ref for source in refs.available(store)}
 
 
-@pytest.mark.usefixtures("no_workers")
 @pytest.mark.parametrize("page", PAGES)
 def test_no_page_falls(store, page) -> None:
     lab = RunSpec(ModelSpec(depth=20), lab=LesionSpec(("shipped:digits-residual-20",)))
@@ -88,7 +87,6 @@ def test_no_page_falls(store, page) -> None:
         assert all(any("can't be read" in w and words in w for w in said) for _, words in BROKEN.values())
 
 
-@pytest.mark.usefixtures("no_workers")
 @pytest.mark.parametrize(
     ("page", "key"), [("twins", "show"), ("lesions", "lesion"), ("landscape", "landscape"), ("sweeps", "depth_shown")]
 )

@@ -20,8 +20,6 @@ from resnet_viz.spec.model import ModelSpec
 from resnet_viz.ui import choose
 from tests.apps import headline, scripted, unrun
 
-pytestmark = pytest.mark.usefixtures("no_workers")
-
 
 def script() -> None:
     import streamlit as st

@@ -11,8 +11,6 @@ from resnet_viz.spec.run import RunSpec
 from resnet_viz.ui import live
 from tests.apps import unrun
 
-pytestmark = pytest.mark.usefixtures("no_workers")
-
 
 def bars(*points: Point, steps: int = 1000, progress: Status | None = None) -> list[str]:
     """The words on the bars of Twins while a run of so many steps, 128 images each, has come to these points."""

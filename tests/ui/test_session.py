@@ -69,7 +69,6 @@ def test_a_record_grows_by_what_is_new_and_has_only_what_was_asked_for(session) 
     assert set(record.series) == {"loss"}
 
 
-@pytest.mark.usefixtures("no_workers")
 @pytest.mark.parametrize("page", ["twins", "lesions", "sweeps", "runs"])
 def test_a_run_that_waits_says_why_no_worker_takes_it(page) -> None:
     store = Store()
