@@ -26,7 +26,7 @@ def test_click_a_block_away_then_let_the_lab_drop_them_all(page, server) -> None
     page.mouse.click(x, y)
     page.get_by_text("Dropped: block 1.").wait_for()
     page.get_by_role("button", name="Put back").click()
-    page.get_by_text("Click a block in the image").wait_for()
+    page.get_by_text("Click a block in the chart").wait_for()
 
     for name, value in (("Test images", "50"), ("Draws", "1")):
         page.get_by_role("spinbutton", name=name).fill(value)
