@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from resnet_viz.figures.style import NAME, shortened
 from resnet_viz.publish import handout
 from tests.synthetic import twins
 
@@ -78,7 +79,9 @@ def test_names_in_a_handout_are_text(chromium, tmp_path, fenced, monkeypatch) ->
         page.locator(".rv-slider").fill("1")
         page.locator(".rv-readout", has_text="step 1 ·").wait_for()
         shown = page.locator(".rv-fan .annotation-text").evaluate_all("nodes => nodes.map(n => n.textContent)")
-        assert any(squeezed(f"residual, {BAD}") in squeezed(text) for text in shown)
+        assert sum(squeezed(shortened(BAD, NAME)) in squeezed(text) for text in shown) == 2 * len(
+            records
+        )  # lines and strips
         page.evaluate("""() => {
             const plot = document.querySelector('.rv-fan .rv-plot');
             const curveNumber = plot.data.findIndex((trace) => trace.meta?.role === 'line' && trace.meta.net === 0);
