@@ -21,7 +21,7 @@ def test_gradients_before_the_first_step(page, server) -> None:
     slider.focus()
     slider.press("ArrowRight")
     assert wait_for_headline(page, "^26 layers") != first
-    assert "depth=26" in page.url
+    page.wait_for_url("**depth=26**")
 
     page.wait_for_selector(".js-plotly-plot .main-svg")
     page.wait_for_timeout(1000)
