@@ -31,7 +31,7 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check: lint node_modules/installed  ## style, types and the fast tests: a minute and a half on two cores
+check: lint node_modules/installed  ## style, types and the fast tests: a minute on two cores
 	$(PARALLEL) -m "not slow and not browser"
 
 test: lint node_modules/installed  ## everything, browser tests included where a chromium is found

@@ -98,7 +98,7 @@ def _jsonable(value: Any) -> Any:
 
 
 def _net(net: Net, vectors: _Vectors, tabs: Collection[str]) -> dict[str, Any]:
-    """A net's label at a line's end, in Plotly's markup, where its vectors lie, and what its line's end says at each step of the fan."""
+    """A net's label at its line's end, in Plotly's markup; where its vectors lie; what that end says at each step of the fan."""
     places, words = {}, []
     if "twins" in tabs or "history" in tabs:
         steps, ratios = log_ratio(net.first, kept=True)
