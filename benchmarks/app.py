@@ -54,7 +54,7 @@ def main() -> float:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         server = serve(Path(folder), free_port())
         try:
-            for path, *marks in (("", "h1[role=status]", ".rv-stage .main-svg"), ("runs", "h3", READY)):
+            for path, *marks in (("", "h1[role=status]", ".rv-stage .main-svg"), ("runs", "h1[role=status]", READY)):
                 page = browser.new_page(viewport={"width": 1440, "height": 810})
                 start = time.perf_counter()
                 page.goto(f"{server.url}/{path}", wait_until="commit")
