@@ -204,7 +204,7 @@ def case(probabilities=((0.1, 0.9), (0.4, 0.6)), target: int = 1, truth: int | N
     sources = [shipped(f"cifar10-{kind}-20") for kind in ("residual", "plain")]
     nets = [weights.Network(s, nn.Identity(), torch.zeros(3), torch.ones(3), ("dog", "cat")) for s in sources]
     seen = np.zeros((32, 32, 3), np.uint8)
-    views = tuple(View(net, seen, "", np.array(p)) for net, p in zip(nets, probabilities, strict=False))
+    views = tuple(View(net, seen, np.array(p)) for net, p in zip(nets, probabilities, strict=False))
     return Case(views, Question(target, None, "layer3.2"), {"gradcam": {}}, lambda _method: Look(), "an image", truth)
 
 

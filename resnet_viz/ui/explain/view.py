@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -16,16 +15,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import streamlit as st
 
-from resnet_viz.data import images
 from resnet_viz.errors import UserError
 from resnet_viz.figures.overlay import Look, scaled
 from resnet_viz.figures.saliency import Panel
 from resnet_viz.nets import refs
-from resnet_viz.nets.refs import Source
 from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.ui import choose, live
 from resnet_viz.ui.say import complain
+from resnet_viz.ui.seen import Seen, fitted
 from resnet_viz.words import saliency as words
 from resnet_viz.words.numbers import percent, signed
 
@@ -38,28 +36,15 @@ KEPT = 1024  # results that are kept, a few kB each
 
 
 @dataclass(frozen=True)
-class View:
-    """A net in front of an image: what it sees, (H, W, C) uint8 at its own size, and its probabilities (classes,).
+class View(Seen):
+    """A net in front of an image, and its probabilities (classes,).
 
-    ``digest`` names the pixels. ``strange``: how far its answers are from training's, in standard deviations
+    ``strange``: how far its answers are from training's, in standard deviations
     (`familiar.strangeness`); not a number where it can't say.
     """
 
-    network: Network
-    seen: np.ndarray
-    digest: str
     probabilities: np.ndarray
     strange: float = float("nan")
-
-    @property
-    def source(self) -> Source:
-        """Where its weights are from."""
-        return self.network.source
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of its classes."""
-        return self.network.classes
 
     @property
     def name(self) -> str:
@@ -170,16 +155,9 @@ def views_of(network: Network, image: np.ndarray) -> tuple[View, ...]:
     return tuple(sorted(views, key=lambda v: not v.source.spec.residual))
 
 
-def fitted(network: Network, image: np.ndarray) -> np.ndarray:
-    """An image (H, W, 3) uint8 as a net sees it, (S, S, C) uint8. Raises ImageError."""
-    spec = network.spec
-    return images.fit(image, spec.size, spec.channels, network.source.resize)
-
-
 def view(network: Network, seen: np.ndarray) -> View:
     """A net's view of an image at its own size, (S, S, C) uint8."""
-    seen = np.array(seen)
-    digest = hashlib.sha256(seen.tobytes()).hexdigest()[:16]
+    before = Seen(network, seen)
 
     def make() -> tuple[np.ndarray, float]:
         import torch
@@ -187,11 +165,12 @@ def view(network: Network, seen: np.ndarray) -> View:
         from resnet_viz.attribution.familiar import strangeness
         from resnet_viz.nets.probes import alone
 
-        x = network.prepare(seen[None])
+        x = network.prepare(before.seen[None])
         with alone(network.model), torch.no_grad():
             return network.model(x).softmax(1)[0].numpy(), float(strangeness(network.model, x)[0])
 
-    return View(network, seen, digest, *kept(("view", network.source.ref, network.source.step, digest), make))
+    key = ("view", network.source.ref, network.source.step, before.digest)
+    return View(network, before.seen, *kept(key, make))
 
 
 def block_name(spec: ModelSpec, layer: str) -> str:

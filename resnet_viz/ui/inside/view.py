@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from resnet_viz.data import images
 from resnet_viz.figures.overlay import SCALES, enlarged, rgb
-from resnet_viz.nets.refs import Source
 from resnet_viz.spec import arch
 from resnet_viz.ui import choose
 from resnet_viz.ui.say import misread
+from resnet_viz.ui.seen import Seen, fitted
 from resnet_viz.words.numbers import percent
 
 if TYPE_CHECKING:
@@ -24,26 +22,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class View:
-    """A net in front of an image: what it sees, (S, S, C) uint8 at its own size, and all of its maps.
+class View(Seen):
+    """A net in front of an image, and all of its maps."""
 
-    ``digest`` names the pixels.
-    """
-
-    network: Network
-    seen: np.ndarray
-    digest: str
     survey: Survey
-
-    @property
-    def source(self) -> Source:
-        """Where the net's weights are from."""
-        return self.network.source
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of its classes."""
-        return self.network.classes
 
     @property
     def blocks(self) -> tuple[arch.Block, ...]:
@@ -65,10 +47,9 @@ class View:
 
 def look(network: Network, image: np.ndarray) -> View:
     """A net's view of an image (H, W, 3) uint8. Raises ImageError."""
-    source = network.source
-    seen = np.array(images.fit(image, source.spec.size, source.spec.channels, source.resize))
-    digest = hashlib.sha256(seen.tobytes()).hexdigest()[:16]
-    return View(network, seen, digest, _survey(source.ref, source.step, digest, network, seen))
+    before = Seen(network, fitted(network, image))
+    survey = _survey(before.source.ref, before.source.step, before.digest, network, before.seen)
+    return View(network, before.seen, survey)
 
 
 @st.cache_resource(show_spinner="Looking", max_entries=12)
