@@ -2,7 +2,6 @@
 
 import threading
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 
 import captum.attr
@@ -49,12 +48,7 @@ def _name(spec: ModelSpec) -> str:
     return f"{spec.family}{spec.depth}-{spec.shortcut}-{spec.order}-{spec.norm}"
 
 
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # small nets
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def _images(spec: ModelSpec, count: int = 2, seed: int = 0) -> Tensor:

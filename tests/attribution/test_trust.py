@@ -1,6 +1,5 @@
 """trust.py against cases whose answers are known by hand, and what the papers found."""
 
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -16,12 +15,7 @@ from resnet_viz.spec.model import ModelSpec
 SMALL = ModelSpec(depth=8, width=0.25, size=8, classes=4)
 
 
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # small nets
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Linear(nn.Module):

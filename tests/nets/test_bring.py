@@ -5,7 +5,6 @@ import io
 import pickle
 import warnings
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,12 +29,7 @@ SMALL = ModelSpec(depth=8, width=0.25)
 HALF = {"mean": [0.5] * 3, "std": [0.25] * 3}
 
 
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # small nets
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def state(spec: ModelSpec = SMALL, seed: int = 3) -> dict[str, Tensor]:
