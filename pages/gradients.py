@@ -102,20 +102,22 @@ def draw_paths(spec: ModelSpec, seed: int, images: str) -> None:
 
 VIEWS = {"Fan": draw_fan, "Norms": draw_norms, "Shattering": draw_shattering, "Paths": draw_paths}
 
+# What stands beside the form in session and URL, as it is until somebody chooses otherwise.
+USUAL = {"view": "Fan", "images": "noise", "kind": gradients.NETS[0]}
 
 with frame("Gradients"):
-    for sentence in follow_form(view="Fan", images="noise", kind=gradients.NETS[0]):
+    for sentence in follow_form(**USUAL):
         complain(sentence)
     left, right = st.columns([0.77, 0.23], gap="medium")
     with left:
         headline = st.container()  # unlike an empty place, it keeps the old sentence until there is a new one
         if st.session_state["view"] not in VIEWS:
-            misread("view", st.session_state["view"], "Fan")
-            st.session_state["view"] = "Fan"
+            misread("view", st.session_state["view"], USUAL["view"])
+            st.session_state["view"] = USUAL["view"]
         view = st.segmented_control(
             "View",
             list(VIEWS),
-            default="Fan",
+            default=USUAL["view"],
             required=True,
             key="view",
             persist_state="session",
@@ -137,5 +139,4 @@ with frame("Gradients"):
             complain(complaint)
         VIEWS[view](*setting)
         gradients.explain(view)
-    usual = {"view": "Fan", "images": "noise", "kind": gradients.NETS[0]}
-    write_form(**{key: st.session_state.get(key, "") for key in usual if st.session_state.get(key) != usual[key]})
+    write_form(**{key: st.session_state.get(key, "") for key in USUAL if st.session_state.get(key) != USUAL[key]})

@@ -44,13 +44,12 @@ ENDINGS = FORMATS.keys() | {
 }
 ENDINGS |= {".tga", ".psd", ".raw", ".cr2", ".nef", ".dng", ".exr", ".hdr", ".jxl", ".eps", ".pdf"}
 
-_HERE = IMAGES
 # Images that ship, credited in assets/README.md.
-SAMPLES = {name: _HERE / f"{name}.jpg" for name in ("cat", "temple", "flower")}
+SAMPLES = {name: IMAGES / f"{name}.jpg" for name in ("cat", "temple", "flower")}
 
 _HEIC = "a HEIC photo"
-# What people send, by how it begins: where, which bytes, what it is.
-_BEGINNINGS = (
+# What people send, by how it begins: where, which bytes, what it is. First what is read, then images that are not.
+_READ = (
     (0, b"\x89PNG", "a PNG"),
     (0, b"\xff\xd8\xff", "a JPEG"),
     (0, b"GIF8", "a GIF"),
@@ -61,9 +60,15 @@ _BEGINNINGS = (
     (4, b"ftypavif", "an AVIF image"),
     (4, b"ftyphei", _HEIC),
     (4, b"ftypmif1", _HEIC),
-    (4, b"ftyp", "a video"),
+)
+_NOT_READ = (
     (128, b"DICM", "a DICOM image"),
     (0, b"8BPS", "a Photoshop file"),
+)
+_BEGINNINGS = (
+    *_READ,
+    (4, b"ftyp", "a video"),
+    *_NOT_READ,
     (0, b"%PDF", "a PDF"),
     (0, b"<svg", "an SVG drawing, which has no pixels"),
     (0, b"<?xml", "an SVG drawing or other XML, which has no pixels"),
@@ -73,8 +78,8 @@ _BEGINNINGS = (
     (0, b"PK\3\4", "a zip archive"),
 )
 HEAD = 132  # bytes that `kind` looks at
-_TAKEN = {what for _, _, what in _BEGINNINGS[:10]} - {"a video"}
-IMAGE_KINDS = {what for _, _, what in _BEGINNINGS[:13] if what != "a video"}
+_TAKEN = {what for _, _, what in _READ}
+IMAGE_KINDS = {what for _, _, what in _READ + _NOT_READ}
 
 
 class ImageError(UserError):
