@@ -78,11 +78,11 @@ def main() -> float:
                 start = time.perf_counter()
                 page.get_by_role("button", name="Train both").click()
                 page.wait_for_function(
-                    "document.querySelector('h1[role=status]').innerText.includes('Step ')", polling=20
+                    "document.querySelector('h1[role=status]').innerText.includes('step ')", polling=20
                 )
                 clicks.append(time.perf_counter() - start)
                 page.get_by_role("button", name="Stop").click()
-                page.wait_for_function("document.querySelector('h1[role=status]').innerText.includes('Stopped')")
+                page.wait_for_function("document.querySelector('h1[role=status]').innerText.includes('stopped')")
             print("click to first points:", ", ".join(f"{c:.2f}" for c in clicks), "s")
         finally:
             server.process.terminate()
