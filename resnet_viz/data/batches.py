@@ -57,22 +57,28 @@ class Batches:
         """The training batch of a step (from 1), augmented: float32 (B, C, H, W), labels (B,)."""
         rows = self._rows(step)
         x = self.x["train"][rows]
+        return self.normalise(self._vary(x, self.spec.train.seed, "augment", step)), self.y["train"][rows]
+
+    def _vary(self, x: Tensor, *seed: object) -> Tensor:
         names = self.spec.data.augment or ()
-        if names:
-            x = augment(x, names, generator(self.spec.train.seed, "augment", step))
-        return self.normalise(x), self.y["train"][rows]
+        return augment(x, names, generator(*seed)) if names else x
 
     def evaluation_batches(self, split: str, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Every image of a split once, in order, not augmented."""
         for x, y in zip(self.x[split].split(batch), self.y[split].split(batch), strict=True):
             yield self.normalise(x), y
 
-    def training_batches(self, count: int, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The same ``count`` training images at each call (all, where there are fewer), not augmented."""
-        rows = torch.randperm(len(self.y["train"]), generator=generator(self.spec.data.split_seed, "statistics"))
-        for part in rows[:count].to(self.device).split(batch):
+    def training_batches(self, count: int, batch: int, *, augmented: bool) -> Iterator[tuple[Tensor, Tensor]]:
+        """The same ``count`` training images (all, if there are fewer) at each call, ``augmented`` in the same way each time."""
+        seed = self.spec.data.split_seed
+        rows = torch.randperm(len(self.y["train"]), generator=generator(seed, "statistics"))
+        for number, part in enumerate(rows[:count].to(self.device).split(batch)):
             if len(part) > 1:
-                yield self.normalise(self.x["train"][part]), self.y["train"][part]
+                x = self.x["train"][part]
+                yield (
+                    self.normalise(self._vary(x, seed, "statistics", number) if augmented else x),
+                    self.y["train"][part],
+                )
 
 
 def moments(images: np.ndarray) -> tuple[Tensor, Tensor]:

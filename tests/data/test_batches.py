@@ -101,12 +101,26 @@ def test_evaluation_shows_every_image_once_in_order_as_it_is() -> None:
 
 def test_images_for_statistics_are_the_same_each_time_and_not_augmented() -> None:
     shown = images(augment=("flip", "crop"))
-    batches, again = (list(shown.training_batches(33, 16)) for _ in range(2))
+    batches, again = (list(shown.training_batches(33, 16, augmented=False)) for _ in range(2))
     assert [len(y) for _, y in batches] == [16, 16]  # a batch of one is left out
     assert all(torch.equal(a, b) and torch.equal(c, d) for (a, c), (b, d) in zip(batches, again, strict=True))
     for x, y in batches:
         assert torch.equal(x, shown.normalise(shown.x["train"][y]))
-    assert sum(len(y) for _, y in shown.training_batches(1000, 16)) == 50
+    assert sum(len(y) for _, y in shown.training_batches(1000, 16, augmented=False)) == 50
+
+
+def test_images_for_statistics_can_be_augmented_the_same_each_time() -> None:
+    shown = images(augment=("flip",))
+    plain = list(shown.training_batches(40, 16, augmented=False))
+    varied, again = (list(shown.training_batches(40, 16, augmented=True)) for _ in range(2))
+    mirrored = 0
+    for (x, y), (z, of_z), (same, _) in zip(plain, varied, again, strict=True):
+        assert torch.equal(y, of_z)
+        assert torch.equal(z, same)
+        for image, flipped in zip(x, z, strict=True):
+            mirrored += torch.equal(flipped, image.flip(-1))
+            assert torch.equal(flipped, image) or torch.equal(flipped, image.flip(-1))
+    assert 10 <= mirrored <= 30
 
 
 def shifted(x: torch.Tensor, down: int, right: int, pad: int) -> torch.Tensor:
