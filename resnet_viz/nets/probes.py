@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from weakref import WeakKeyDictionary
 
 import torch
@@ -24,17 +24,14 @@ _LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
 _LOCKS_GUARD = threading.Lock()
 
 
-@contextmanager
-def alone(model: nn.Module) -> Iterator[None]:
+def alone(model: nn.Module) -> AbstractContextManager[bool]:
     """Have a model to oneself: others who ask for the same one, in other threads, wait until it is given back.
 
     A hook sees every thread's pass through its module, so whoever hooks a model that pages share does it inside. A thread that
     has the model may ask again.
     """
     with _LOCKS_GUARD:
-        lock = _LOCKS.setdefault(model, threading.RLock())
-    with lock:
-        yield
+        return _LOCKS.setdefault(model, threading.RLock())
 
 
 @contextmanager
