@@ -60,7 +60,7 @@ with frame("Lesions"):
     left, right = st.columns([0.77, 0.23], gap="medium")
     with right, st.container(key="controls"):
         sources, run = lesions.follow(run, lesions.chosen())
-        lesions.form(sources, measured=lesions.known(sources, run)[0] is not None)
+        lesions.form(sources, lesions.known(sources, run)[0])
         with st.popover("What does this show?", width="stretch"):
             st.markdown((PACKAGE / "ui" / "labs" / "lesions.md").read_text(encoding="utf-8"))
     going = run is not None and run.live

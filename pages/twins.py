@@ -37,17 +37,19 @@ def answer(group: str, lecture: bool) -> None:
                 f"Below: {recorded}",
             )
         else:
-            sentence = twins.announced(shipped) if conceals("stage") else twins.verdict(shipped)
-            say(sentence, f"{recorded} {twins.aside(shipped)}")
+            concealed = conceals("stage")
+            sentence = twins.announced(shipped) if concealed else twins.verdict(shipped)
+            say(sentence, f"{recorded} {twins.aside(shipped, concealed)}")
         draw(shipped, lecture=lecture, bet=bet, replay=True)
         return
     going = not live.settled(runs)
     records = [live.record(run, live.metrics_for(tab)) for run in runs]
     several = not live.picked(group) and sweeps.question([run.spec for run in runs])  # learning rates, say
     if conceals("stage"):
-        say(twins.announced(records), twins.aside(records))
+        say(twins.announced(records), twins.aside(records, concealed=True))
     elif live.picked(group):
-        say(run_words.compared([(net.label, net.records) for net in nets(records)]), "Live." * going)
+        small = twins.aside(records) + " Live." * going
+        say(run_words.compared([(net.label, net.records) for net in nets(records)]), small)
     else:
         words = sweep_words if several else twins
         say(words.verdict(records), words.aside(records) + " Live." * going)

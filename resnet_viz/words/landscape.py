@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from resnet_viz.spec.lab import LandscapeSpec
-from resnet_viz.words.numbers import high, loss, percent
+from resnet_viz.words.numbers import FIT, high, loss, percent
 
 
 def landscape(
@@ -36,22 +36,24 @@ def landscape(
     if not grids:
         return f"{said} Its first grid is not whole yet."
     better = [sum(v < math.log(classes) for v in losses[: grids[-1]]) / grids[-1] for _, losses in nets]
-    figures = f"Better than guessing: {' / '.join(map(percent, better))} of the points."
-    return f"{_compared([name for name, _ in nets], better)}{said} {figures}"
+    return f"{_compared([name for name, _ in nets], better)} {said}"
 
 
 def _compared(names: Sequence[str], better: Sequence[float]) -> str:
-    """Around which of two networks more of the points are better than guessing; "" where there are not two."""
-    if len(names) != 2:
-        return ""
-    if abs(better[0] - better[1]) < 0.01:
-        return "As much around both nets is better than guessing. "
-    more, less = names if better[0] > better[1] else names[::-1]
-    return f"More around {more} than around {less} is better than guessing. "
+    """The answer: around which network more of the points are better than guessing, and their shares."""
+    shares = sorted(zip(better, names, strict=True), key=lambda pair: -pair[0])
+    if len(shares) != 2:
+        figures = ", ".join(f"{percent(share)} around {name}" for share, name in shares)
+        return f"Of the points are better than guessing: {figures}."
+    (most, more), (least, less) = shares
+    if most - least < 0.01:
+        return f"As much around both nets is better than guessing: {percent(most)} of the points."
+    return f"More around {more} than around {less} is better than guessing: {percent(most)} and {percent(least)} of the points."
 
 
 def landscape_conditions(lab: LandscapeSpec, points: int, images: int) -> str:
-    """On what a landscape was measured."""
+    """On what a landscape was measured, and which loss it is: at the trained weights, on training images, the fit."""
     kind = {"train": "training"}.get(lab.split, lab.split)
     draws = "" if lab.directions == "path" else f", 1 draw of directions (seed {lab.seed})"
-    return f"{points:,} points, {images:,} {kind} images{draws}."
+    which = f" {FIT}" if lab.split == "train" else ""
+    return f"{points:,} points, {images:,} {kind} images{draws}.{which}"

@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+# The three training losses of a run, as the small print names them.
+LAST_EPOCH = "Training loss: mean over the last epoch."
+SMOOTHED = "Training loss: smoothed, as in the chart."
+FIT = "Loss: the fit, of training images as they are, in evaluation mode."
+
 
 def loss(value: float) -> str:
     """A loss to two decimals under 1, to one under 100, whole above; one that rounds to 0 as "<0.01"."""

@@ -8,6 +8,7 @@ from math import isfinite
 
 from resnet_viz.runs.record import Record
 from resnet_viz.words.numbers import loss, percent, spread
+from resnet_viz.words.twins import smoothed
 
 
 def count(statuses: Sequence[str]) -> str:
@@ -22,7 +23,7 @@ def compared(nets: Sequence[tuple[str, Sequence[Record]]]) -> str:
     """What runs that were picked came to: of each network its label and its runs, which differ in their seed alone."""
     said = []
     for label, records in nets:
-        losses = [v for r in records if (v := r.result.get("train_loss", r.last("loss"))) is not None and isfinite(v)]
+        losses = [v for r in records if (v := r.result.get("train_loss", smoothed(r))) is not None and isfinite(v)]
         tests = [v for r in records if (v := r.result.get("test_accuracy")) is not None]
         ended = {r.status for r in records} - {"finished"}
         parts = [

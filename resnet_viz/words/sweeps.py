@@ -57,7 +57,10 @@ def aside(records: Sequence[Record]) -> str:
     first = records[0].spec
     seeds = len({r.spec.train.seed for r in records})
     data = first.data.label or catalogue.facts(first.data).label
-    return f"{data}, {conditions(records[0])}; {'means over ' if seeds > 1 else ''}{seeds} seed{'s' * (seeds > 1)}."
+    which = conditions(records[0])
+    if first.train.steps and (images := min(r.spec.data.limit for r in records)):
+        which = which.replace(" steps", f" steps ({first.train.epochs} epochs of {images:,} images)")
+    return f"{data}, {which}; {'means over ' if seeds > 1 else ''}{seeds} seed{'s' * (seeds > 1)}."
 
 
 def _depth(found: Sequence[Cell], first: Record) -> str:

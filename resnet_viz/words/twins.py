@@ -13,7 +13,7 @@ from resnet_viz.data.catalogue import BUILT_IN
 from resnet_viz.runs.record import LIVE, Record
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.run import RunSpec
-from resnet_viz.words.numbers import loss, percent, smoothed_over, spread
+from resnet_viz.words.numbers import LAST_EPOCH, SMOOTHED, loss, percent, smoothed_over, spread
 
 
 def called(spec: RunSpec) -> str:
@@ -60,11 +60,12 @@ def conditions(record: Record) -> str:
 
 def _losses(records: Sequence[Record]) -> str:
     """The training loss of some runs that have not diverged: at their end, else smoothed, as at the end of its line."""
-    values = [v for r in records if (v := r.result.get("train_loss", _smoothed(r))) is not None and math.isfinite(v)]
+    values = [v for r in records if (v := r.result.get("train_loss", smoothed(r))) is not None and math.isfinite(v)]
     return spread(values, loss) if values else "nothing yet"
 
 
-def _smoothed(record: Record) -> float | None:
+def smoothed(record: Record) -> float | None:
+    """A run's smoothed training loss at its latest step, as at the end of its line; None before its first."""
     latest = record.get("loss")[1][-smoothed_over(record.steps) :]
     return float(np.mean(latest, dtype=np.float64)) if len(latest) else None
 
@@ -145,8 +146,11 @@ def _begun(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def aside(records: Sequence[Record]) -> str:
-    """The small print of `verdict`: what the nets share, over which seeds the figures range, and which loss it is."""
+def aside(records: Sequence[Record], concealed: bool = False) -> str:
+    """The small print of `verdict`: what the nets share, over which seeds the figures range, and which loss it is.
+
+    ``concealed``: the end is held back, as `announced` does, so the only loss in sight is the chart's.
+    """
     groups = _groups(records)
     shared = in_common(groups[0][1][0].spec, groups[1][1][0].spec) if len(groups) == 2 else ""
     seeds = sorted({r.spec.train.seed for r in records})
@@ -156,5 +160,5 @@ def aside(records: Sequence[Record]) -> str:
     else:
         counted = f"Seed {seeds[0]}." if seeds else ""
     ended = bool(records) and all("train_loss" in r.result for r in records if r.status != "diverged")
-    which = "Training loss: mean over the last epoch." if ended else "Training loss: smoothed, as in the chart."
+    which = LAST_EPOCH if ended and not concealed else SMOOTHED
     return " ".join(filter(None, (shared, counted, which if any(len(r.get("loss")[1]) for r in records) else "")))

@@ -77,8 +77,15 @@ def test_drop_every_block_queues_one_lab_of_both_nets() -> None:
     at.button(key="lesion_start").click().run()
     assert not at.exception
     run = Store().runs()[0]
-    assert run.spec.lab == LesionSpec(TWINS, 1000, 3)
+    assert run.spec.lab == LesionSpec(TWINS, 0, 3)
     assert at.session_state["lesion"] == run.id
+
+
+def test_the_form_asks_for_what_is_shown() -> None:
+    at = page()
+    assert (at.number_input(key="lesion_images").value, at.number_input(key="lesion_repeats").value) == (0, 20)
+    at.selectbox(key="lesion_net").set_value("shipped:cifar10-residual-20").run()
+    assert (at.number_input(key="lesion_images").value, at.number_input(key="lesion_repeats").value) == (1000, 10)
 
 
 def test_what_is_measured_so_far_is_drawn_while_the_lab_runs() -> None:

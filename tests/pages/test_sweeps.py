@@ -13,6 +13,7 @@ from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec, SpecError
 from resnet_viz.spec.train import TrainSpec
 from resnet_viz.ui.labs import shown as lab
+from resnet_viz.ui.labs import sweeps as parts
 from resnet_viz.ui.twins import rates
 from resnet_viz.workers import engine
 from tests.apps import headline, unrun
@@ -26,7 +27,7 @@ def page(name: str = "sweeps", **state) -> AppTest:
 
 @pytest.mark.parametrize(
     ("kind", "words", "runs"),
-    [("depth", "growing depth", 20), ("shortcut", "the lowest", 14), ("overfitting", "without any remedy", 16)],
+    [("depth", "growing depth", 30), ("shortcut", "the lowest", 14), ("overfitting", "without any remedy", 24)],
 )
 def test_each_question_opens_on_what_was_recorded_and_queues_its_grid_as_one_group(kind, words, runs) -> None:
     at = page(question=kind)
@@ -42,6 +43,14 @@ def test_each_question_opens_on_what_was_recorded_and_queues_its_grid_as_one_gro
     assert len({run.group for run in found}) == 1
     assert sweeps.question([run.spec for run in found]) == kind
     assert f"0 of {runs} runs done" in headline(at)
+    shipped = {record.spec.settled() for record in parts.recorded(kind)}
+    assert {run.spec.settled() for run in found} == shipped, "the form asks for the sweep beside it"
+
+
+def test_steps_are_said_in_the_epochs_of_the_form() -> None:
+    at = page(question="overfitting")
+    assert at.number_input(key="overfitting_epochs").value == 30
+    assert "120 steps (30 epochs of 256 images)" in headline(at)
 
 
 def test_too_many_runs_get_a_sentence_and_no_start() -> None:

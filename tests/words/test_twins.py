@@ -9,6 +9,7 @@ from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
 from resnet_viz.words.numbers import loss
+from resnet_viz.words.runs import compared
 from resnet_viz.words.twins import announced, aside, in_common, verdict
 from tests.synthetic import synthetic, twins
 
@@ -45,6 +46,14 @@ def test_what_is_replayed_is_announced_without_its_end() -> None:
     assert announced(pair) == (
         "56 layers on Digits 8×8, 12 epochs at learning rate 0.05: what it comes to is said at the last step."
     )
+    assert "last epoch" in aside(pair)
+    assert "smoothed" in aside(pair, concealed=True), "the chart's is then the only loss in sight"
+
+
+def test_runs_that_were_picked_bear_the_loss_at_the_end_of_their_lines() -> None:
+    """Smoothed over 5 of 132 steps: the mean of the last five, not the last one alone."""
+    live = run(status="running", step=132)
+    assert f"training loss {loss(float(np.mean(LOSS['loss'][1][-5:])))}" in compared([("residual", [live])])
 
 
 def test_seeds_are_counted_and_shown_as_a_range() -> None:

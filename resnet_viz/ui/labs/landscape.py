@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -24,7 +25,9 @@ from resnet_viz.ui.link import link, linked
 from resnet_viz.ui.say import misread
 from resnet_viz.words import landscape as landscape_words
 
-START = "shipped:cifar10-residual-56"  # it ships, and so does its landscape
+START = "shipped:digits-residual-20"  # its images are on every machine
+FIRST = "digits-56"  # shown at first: of the nets on Twins' first screen, and with Li 2018's finding most plainly
+NONE = "none"  # stands in the URL where no recording is shown
 VIEWS = ("Contours", "Surface", "Profile")
 
 
@@ -33,8 +36,7 @@ def recorded() -> dict[str, Record]:
     """The landscapes that ship with the app, by name; the first is shown at first."""
     files = LABS.glob("landscape-*.npz")
     records = {path.stem.removeprefix("landscape-"): load(path)[0] for path in files}
-    # Those around networks that ship come first: what is shown at first can be measured again.
-    return dict(sorted(records.items(), key=lambda item: ("run:" in _networks(item[1])[0], -item[1].spec.model.depth)))
+    return dict(sorted(records.items(), key=lambda item: (item[0] != FIRST, item[0])))
 
 
 def _networks(measured: Run | Record | None) -> tuple[str, ...]:
@@ -58,10 +60,11 @@ def choose_shown() -> tuple[Source, Run | None, str]:
     networks that are no longer kept it is said that the control names others.
     """
     run, names = lab.shown("landscape"), recorded()
-    name = "" if run else linked("landscape_recorded", "") or ""
-    if name and name not in names:
+    chosen = "landscape_net" in st.query_params or "landscape_net" in st.session_state
+    name = "" if run else linked("landscape_recorded", NONE if chosen else FIRST) or NONE
+    if name and name not in (*names, NONE):
         misread("landscape_recorded", name, "what is recorded of the network")
-        name = ""
+    name = name if name in names else ""
     networks = _networks(run or names.get(name))
     new = (run.id if run else name) != st.session_state.get("landscape_seen")
     here = [ref for ref in networks if _is_here(ref)]
@@ -69,24 +72,38 @@ def choose_shown() -> tuple[Source, Run | None, str]:
         st.query_params.pop("landscape_net", None)
         st.session_state["landscape_net"] = here[0]
     linked("landscape_net", START)
+    above = st.container()
+    st.markdown("**Next measurement**")
     first = choose.choose_network("landscape_net")
     lost = bool(networks) and not here
     if lost and (new or st.session_state.get("landscape_of") == first.ref):
-        st.caption("What is shown is of networks that are not kept here; the one named above can be measured next.")
+        above.caption("Its networks are not kept here: they were trained apart from those on the other pages.")
     elif first.ref not in networks:
         name = next((n for n, record in names.items() if first.ref in _networks(record)), "")
         runs = [] if name else [r for r in live.store().runs() if first.ref in _networks(r) and r.step]
         st.session_state["landscape"] = runs[0].id if runs else ""
         run = lab.shown("landscape")
     st.session_state["landscape_of"] = first.ref
-    st.session_state["landscape_seen"] = run.id if run else name
+    seen = run.id if run else name
+    if seen != st.session_state.get("landscape_seen"):
+        _take_settings(run or names.get(name))
+    st.session_state["landscape_seen"] = seen
     st.session_state["landscape_recorded"] = name or None
-    link("landscape_recorded", name, "" if run else next(iter(names), ""))
-    st.selectbox(
+    link("landscape_recorded", "" if run else name or NONE, "" if run else FIRST)
+    above.selectbox(
         "Recorded", list(names), None, key="landscape_recorded", placeholder="none of this network",
         on_change=st.session_state.update, kwargs={"landscape": ""},
     )  # fmt: skip
     return first, run, name
+
+
+def _take_settings(measured: Run | Record | None) -> None:
+    """Have the form ask for what was measured of the run or recording that is newly shown."""
+    if measured and isinstance(asked := measured.spec.lab, LandscapeSpec):
+        st.session_state.update(
+            landscape_directions=asked.directions, landscape_size=asked.size, landscape_line=asked.dimensions == 1,
+            landscape_images=asked.images, landscape_reach=asked.reach, landscape_seed=asked.seed,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -130,7 +147,10 @@ class Shown:
     def conditions(self) -> str:
         """On what."""
         points, images = len(self.record.get("0.loss")[0]), self.record.last("images")
-        return f"{landscape_words.landscape_conditions(self.lab, points, int(images or 0)) if images else ''} {self.origin}"
+        said = [landscape_words.landscape_conditions(self.lab, points, int(images))] if images else []
+        if seconds := self.record.result.get("seconds"):
+            said.append(f"Took {live.duration(seconds)}.")
+        return " ".join([*said, self.origin])
 
 
 def shown(run: Run | None, name: str) -> Shown | None:
@@ -183,20 +203,20 @@ def how_long(run: Run) -> str:
 
 def form(first: Source) -> None:
     """What is to be measured next around a network, and the button that measures."""
-    st.markdown("**Next measurement**")
     twin = refs.twin(first, live.store())
     both = twin is not None and st.toggle("Its twin beside it", True, key="landscape_twin")
     sources = sorted([first, *([twin] if twin and both else [])], key=lambda s: not s.spec.residual)
+    kept: dict[str, Any] = {"persist_state": "session"}
     directions = st.segmented_control(
         "Directions", list(LandscapeSpec.DIRECTIONS), format_func={"random": "Random", "path": "Training path"}.__getitem__,
-        default="random", key="landscape_directions", required=True,
+        default="random", key="landscape_directions", required=True, **kept,
     )  # fmt: skip
-    size = st.select_slider("Points a side", LandscapeSpec.SIZES[:-1], 17, key="landscape_size")
+    size = st.select_slider("Points a side", LandscapeSpec.SIZES, 17, key="landscape_size", **kept)
     with st.popover("More", width="stretch"):
-        dimensions = 1 if st.toggle("One direction alone", key="landscape_line") else 2
-        images = st.number_input("Images", 1, 50_000, 512, 128, key="landscape_images")
-        reach = st.number_input("Reach on each side", 0.1, 10.0, 1.0, 0.25, key="landscape_reach")
-        seed = st.number_input("Seed of the directions", 0, 10_000, 0, key="landscape_seed")
+        dimensions = 1 if st.toggle("One direction alone", key="landscape_line", **kept) else 2
+        images = st.number_input("Images (0: all)", 0, None, 512, 128, key="landscape_images", **kept)
+        reach = st.number_input("Reach on each side", 0.0, 10.0, 1.0, 0.25, key="landscape_reach", **kept)
+        seed = st.number_input("Seed of the directions", 0, None, 0, key="landscape_seed", **kept)
 
     def spec() -> LandscapeSpec:
         return LandscapeSpec(
@@ -216,5 +236,8 @@ def form(first: Source) -> None:
 
 
 def _work(sources: Sequence[Source], points: int, images: int) -> str:
-    many, total = len(sources), points * len(sources) * images
-    return f"{points:,} points × {many} network{'s' * (many > 1)} × {images:,} images: {total:,} forward passes."
+    many = len(sources)
+    work = f"{points:,} points × {many} network{'s' * (many > 1)}"
+    if not images:
+        return f"{work} × all images of the split."
+    return f"{work} × {images:,} images: {points * many * images:,} forward passes."

@@ -239,17 +239,23 @@ def _uri(image: np.ndarray) -> str:
 # --- the controls --------------------------------------------------------------------------------------------------------
 
 
-def form(sources: Sequence[Source], measured: bool) -> None:
-    """What is to be measured next: on how many images, how many draws, and the button."""
+def form(sources: Sequence[Source], shown: Record | None) -> None:
+    """What is to be measured next: on how many images, how many draws, and the button. At first it asks for what is ``shown``."""
     st.markdown("**Next measurement**")
+    asked = shown.spec.lab if shown else None
+    if isinstance(asked, LesionSpec) and st.session_state.get("lesion_settings") != asked:
+        st.session_state.update(lesion_images=asked.images, lesion_repeats=asked.repeats)
+    st.session_state["lesion_settings"] = asked
     left, right = st.columns(2)
-    images = left.number_input("Test images", 0, None, 1000, 100, key="lesion_images", help="0: all of them.")
+    kept: dict[str, Any] = {"persist_state": "session"}
+    usual = LesionSpec()
+    images = left.number_input("Test images", 0, None, usual.images, 100, key="lesion_images", help="0: all.", **kept)
     repeats = right.number_input(
-        "Draws", 1, 50, 10, 1, key="lesion_repeats", help="Random draws for each number of blocks."
+        "Draws", 1, 50, usual.repeats, 1, key="lesion_repeats", help="Random draws for each number of blocks.", **kept
     )
     chosen_refs = tuple(source.ref for source in sources)
     st.button(
-        "Drop every block again" if measured else "Drop every block", type="primary", width="stretch", key="lesion_start",
+        "Drop every block again" if shown else "Drop every block", type="primary", width="stretch", key="lesion_start",
         on_click=lab.start, args=("lesion", lambda: LesionSpec(chosen_refs, int(images), int(repeats))),
     )  # fmt: skip
     lab.complaint("lesion")

@@ -27,15 +27,16 @@ from resnet_viz.words import sweeps as sweep_words
 from resnet_viz.workers import engine
 
 USUAL = {name: getattr(TrainSpec(), name) for name in ("lr", "epochs", "batch_size")}
-# Defaults of each question's form. Twelve epochs of the digits are the app's own demo; few images and many epochs overfit.
+# Defaults of each question's form: those of the sweep that ships. Twelve epochs of the digits are the app's own demo; few images
+# and many epochs overfit.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "depth": {"data": "digits", "depths": [8, 20, 32, 44, 56], "shortcuts": ["identity", "none"], "seeds": 2, **USUAL},
+    "depth": {"data": "digits", "depths": [8, 20, 32, 44, 56], "shortcuts": ["identity", "none"], "seeds": 3, **USUAL},
     "shortcut": {
         "data": "digits", "depths": [20], "seeds": 2, **USUAL,
         "shortcuts": ["identity", "none", "projection_all", "scaling", "gate_exclusive", "gate_shortcut", "concat"],
     },
     "overfitting": {
-        "data": "digits", "depths": [20], "seeds": 2, **USUAL, "epochs": 30, "batch_size": 64, "limit": 256,
+        "data": "digits", "depths": [20], "seeds": 3, **USUAL, "epochs": 30, "batch_size": 64, "limit": 256,
         "remedies": list(sweeps.REMEDIES),
     },
 }  # fmt: skip

@@ -12,6 +12,7 @@ import streamlit as st
 
 from resnet_viz.runs.naming import labels
 from resnet_viz.runs.rows import Run
+from resnet_viz.words.numbers import LAST_EPOCH
 
 TICKED = "runs_ticked"  # in the session: ids of the runs that are ticked
 
@@ -41,7 +42,7 @@ def row(run: Run, label: str, together: str) -> dict[str, Any]:
 
 COLUMNS = {
     "done": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
-    "train loss": st.column_config.NumberColumn(format="%.3f", width="small"),
+    "train loss": st.column_config.NumberColumn(format="%.3f", width="small", help=LAST_EPOCH),
     "test": st.column_config.NumberColumn("test, %", format="%.1f", width="small"),
     "epochs": st.column_config.NumberColumn(format="%d", width="small"),
     "seed": st.column_config.NumberColumn(format="%d", width="small"),
