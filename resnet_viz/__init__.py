@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from resnet_viz.nets.models import build as build
+    from resnet_viz.own.plain import plain_twin as plain_twin
+    from resnet_viz.own.plain import without as without
     from resnet_viz.runs.events import Point as Point
     from resnet_viz.runs.events import Result as Result
     from resnet_viz.spec.data import DataSpec as DataSpec
@@ -21,7 +23,9 @@ __version__ = "0.2.0"
 
 _FACE = {
     "build": "nets.models",
+    "plain_twin": "own.plain",
     "run": "train.job",
+    "without": "own.plain",
     "DataSpec": "spec.data",
     "ModelSpec": "spec.model",
     "Point": "runs.events",
@@ -29,7 +33,7 @@ _FACE = {
     "RunSpec": "spec.run",
     "TrainSpec": "spec.train",
 }
-__all__ = ["DataSpec", "ModelSpec", "Point", "Result", "RunSpec", "TrainSpec", "build", "run"]
+__all__ = ["DataSpec", "ModelSpec", "Point", "Result", "RunSpec", "TrainSpec", "build", "plain_twin", "run", "without"]
 
 
 def __getattr__(name: str) -> Any:
