@@ -8,7 +8,7 @@ PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n auto
 
 .PHONY: app install stage check test lint reference clean
 
-app: install  ## serve the app on 127.0.0.1 (PORT=8501)
+app: install node_modules/installed  ## serve the app on 127.0.0.1 (PORT=8501)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 install: .venv/installed  ## the virtual environment alone
@@ -22,9 +22,10 @@ install: .venv/installed  ## the virtual environment alone
 stage: node_modules/installed  ## the stage's script, made of its modules (needs Node and npm)
 	npm run --silent build
 
-# Without npm the tests of the stage's script are skipped; in CI they fail.
+# Without npm the app loads the whole plotly.js, and the tests of the stage's script are skipped; in CI they fail.
 node_modules/installed: package.json
-	@command -v npm >/dev/null && npm install --loglevel=error && touch $@ || echo "No esbuild: the stage's script is not built again."
+	@command -v npm >/dev/null && npm install --loglevel=error && npm run --silent plotly && touch $@ \
+		|| echo "npm is not here or reached nothing: the first charts take a second longer, and the stage's script is not built again."
 
 lint: install
 	$(BIN)/ruff check .

@@ -6,12 +6,11 @@ import base64
 import html
 from collections.abc import Sequence
 
-from plotly.offline import get_plotlyjs
-
 from resnet_viz.figures.style import nets
 from resnet_viz.files import STAGE
 from resnet_viz.publish.export import spec_table
 from resnet_viz.runs.record import Record
+from resnet_viz.stage.library import plotly_js
 from resnet_viz.stage.payload import TABS, pack
 from resnet_viz.words.twins import aside, verdict
 
@@ -46,7 +45,7 @@ def handout(
 {_table(records)}
 </details>
 </main>
-<script>{get_plotlyjs()}</script>
+<script>{plotly_js().read_text(encoding="utf-8")}</script>
 <script type="module">
 {script}
 {{

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import plotly
 import streamlit as st
 from streamlit.runtime import pages_manager
 
@@ -22,6 +21,7 @@ from resnet_viz.errors import UserError
 from resnet_viz.figures import Drawing
 from resnet_viz.files import ASSETS, STAGE, served
 from resnet_viz.runs.schema import default_home
+from resnet_viz.stage.library import plotly_js
 from resnet_viz.ui.say import complain, plain
 
 CSS = """
@@ -59,8 +59,8 @@ def frame(title: str) -> Iterator[None]:
     st.session_state["previous page"], st.session_state["page"] = st.session_state.get("page"), title
     # On a narrow screen the navigation is folded away: the page's name stands in the header.
     st.html(f'<style>{CSS}</style><div class="rv-page">{title}</div>')
-    serve(Path(plotly.__file__).parent / "package_data" / "plotly.min.js")
-    serve(STAGE / "stage.js")
+    serve(plotly_js(), "plotly.min.js")
+    serve(STAGE / "stage.js", "stage.js")
     with guarded():
         yield
 
@@ -145,9 +145,9 @@ def chart(
 
 
 @cache
-def serve(source: Path) -> None:
-    """Copy a file into static/, from where a browser loads it once, and offline too: plotly.js and the stage's script."""
-    target = served(__version__) / "static" / source.name
+def serve(source: Path, name: str) -> None:
+    """Copy a file into static/ under a name, from where a browser loads it once, and offline too: plotly.js and the stage's script."""
+    target = served(__version__) / "static" / name
     if target.exists() and filecmp.cmp(source, target):
         return
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from resnet_viz.publish import export, handout
+from resnet_viz.stage.library import plotly_js
 from tests.synthetic import twins
 
 
@@ -33,7 +34,7 @@ def test_handout_holds_everything_and_asks_for_nothing() -> None:
     assert "<title>A title &amp; more</title>" in page
     assert "What was &lt;measured&gt;." in page
     assert "<td>none</td>" in page
-    own = page.replace(handout.get_plotlyjs(), "")
+    own = page.replace(plotly_js().read_text(encoding="utf-8"), "")
     assert len(own) < len(page)
     # Nothing is loaded: no attribute, style or import names an address. (Plotly is inside; SVG's address is a name.)
     own = re.sub(r"script\.src = new URL\([^;]*;", "", own).replace("http://www.w3.org/2000/svg", "")
