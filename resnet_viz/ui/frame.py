@@ -146,7 +146,7 @@ def chart(
 
 @cache
 def serve(source: Path, name: str) -> None:
-    """Copy a file into static/ under a name, from where a browser loads it once, and offline too: plotly.js and the stage's script."""
+    """Copy a file into static/ under a name, where a browser loads it from once, and offline too."""
     target = served(__version__) / "static" / name
     if target.exists() and filecmp.cmp(source, target):
         return
