@@ -3,13 +3,13 @@
 import streamlit as st
 
 from resnet_viz.figures.saliency import maps, twin_maps
-from resnet_viz.ui import choose
+from resnet_viz.ui import choose, foreign
 from resnet_viz.ui.explain import controls, more
 from resnet_viz.ui.explain import view as explain
 from resnet_viz.ui.explain.trust import trust_tab
 from resnet_viz.ui.explain.view import Case
 from resnet_viz.ui.frame import chart, frame
-from resnet_viz.ui.say import plain, say
+from resnet_viz.ui.say import say
 
 
 def asked() -> Case:
@@ -26,8 +26,7 @@ def twins(case: Case) -> dict:
     """The first method: what the net sees | residual | plain | difference. Returns its raw maps by method."""
     raws = explain.raw_maps(case, [case.lead])
     say(explain.sentence(case, raws[case.lead]), f"One image: {case.image}.", headline)
-    if strange := explain.unlike(case):
-        st.warning(plain(strange))
+    foreign.warn(case.views[0])
     panels = [explain.panel(case, v, case.lead, raw) for v, raw in zip(case.views, raws[case.lead], strict=True)]
     look, title = case.look(case.lead), f"{explain.methods()[case.lead].label} for {case.target}"
     span = "−1 to 1" if look.view == "signed" else "0 to 1"

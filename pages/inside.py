@@ -6,7 +6,7 @@ from resnet_viz.errors import UserError
 from resnet_viz.figures import maps
 from resnet_viz.figures.triptych import network as drawn_network
 from resnet_viz.nets import refs
-from resnet_viz.ui import choose, live
+from resnet_viz.ui import choose, foreign, live
 from resnet_viz.ui.frame import chart, frame
 from resnet_viz.ui.inside import charts
 from resnet_viz.ui.inside import view as inside
@@ -80,6 +80,7 @@ with frame("Inside"):
         st.caption(f"What the net sees: {view.source.spec.size}×{view.source.spec.size}")
         st.image(inside.pixels(view), width=128)
     with left:
+        foreign.warn(view)
         whole, block = st.container(), st.container()
         part, scale, own = inside.choose_layer(view, number)
         channel = inside.channel_of(view, number, part)

@@ -27,6 +27,7 @@ from resnet_viz.ui.say import complain, plain
 CSS = """
 [data-testid="stMainBlockContainer"] { padding: 3.6rem 1.6rem 0.6rem; max-width: 1900px; }
 [data-testid="stVerticalBlock"] { gap: 0.6rem; }
+[data-stale="true"]:has(.stPlotlyChart, [data-testid="stImage"]) { opacity: 0.33; transition: opacity 0.1s linear 0.2s; }
 [data-testid="stProgress"] * { transition: none !important; }
 [data-testid="stMainBlockContainer"] h1 { font-size: 1.75rem; font-weight: 600; line-height: 1.25; margin: 0; padding: 0 0 6px; }
 [data-testid="stMainBlockContainer"] h1 small { font-size: 0.55em; font-weight: 400; opacity: 0.65; }

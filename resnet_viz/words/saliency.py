@@ -56,7 +56,7 @@ def unlike(net: str, strange: float, limit: float) -> str:
     """That an image is unlike the training data: ``strange`` standard deviations away, where under ``limit`` is usual."""
     return (
         f"This image is unlike the training data: inside {net} its answers lie {strange:.1f} standard deviations from those that "
-        f"BatchNorm remembers, on average (usual: under {limit:g}). A net says a class all the same; don't lean on the maps."
+        f"BatchNorm remembers, on average (usual: under {limit:g}). A net says a class all the same; don't lean on it."
     )
 
 

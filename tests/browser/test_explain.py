@@ -88,3 +88,18 @@ def test_a_real_photo_is_explained(page, server, shared) -> None:
     image = png(page)
     assert image.width >= 4 * 256
     assert photo.name in image.text["image"]
+
+
+def test_maps_of_the_image_before_are_greyed_until_they_are_replaced(page, server) -> None:
+    """Occlusion takes seconds; the maps that are still the last image's must not pass for this one's."""
+    explain(page, server, "?image=sample")
+    page.get_by_label("Sample").click()
+    page.get_by_role("option", name="Flower").click()
+    old = page.locator("[data-stale=true]:has(.stPlotlyChart)")
+    page.locator("h1[role=status]", has_text="flower").wait_for()
+    styles = "charts => charts.map(getComputedStyle).map((s) => [s.transitionDelay, s.transitionDuration, s.opacity])"
+    shades = old.evaluate_all(styles)
+    assert shades
+    for delay, lasts, shade in shades:
+        assert float(delay[:-1]) + float(lasts[:-1]) < 0.5, "Streamlit's own takes 1.5 s"
+        assert float(shade) < 0.5

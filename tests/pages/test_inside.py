@@ -66,6 +66,13 @@ def test_a_plain_net_says_that_it_has_no_skip() -> None:
     assert "has no skip" in headline(at)
 
 
+@pytest.mark.parametrize("net", [DIGITS, "shipped:digits-plain-20"])
+def test_an_image_foreign_to_the_net_is_said_to_be_and_its_own_is_not(net) -> None:
+    assert not inside(net=net).warning, "its first test image"
+    at = inside(net=net, image="sample")
+    assert "unlike the training data: inside residual-20" in at.warning[0].value, "a photo of a cat"
+
+
 def test_a_network_that_is_not_here_gets_a_sentence_and_the_page_another() -> None:
     at = inside(net="torchvision:18", image="sample")
     assert "ResNet-18" in at.info[0].value

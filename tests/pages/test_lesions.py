@@ -88,6 +88,14 @@ def test_the_form_asks_for_what_is_shown() -> None:
     assert (at.number_input(key="lesion_images").value, at.number_input(key="lesion_repeats").value) == (1000, 10)
 
 
+def test_no_more_images_are_asked_for_than_there_are() -> None:
+    """Of the digits 297 are test images; nothing is measured of one net alone, so the form has its usual 1000."""
+    at = unrun("lesions", lesion_net=TWINS[1], lesion_of=TWINS[1], lesion_with="").run()
+    assert "not measured yet" in headline(at)
+    assert at.number_input(key="lesion_images").value == 0
+    assert at.number_input(key="lesion_images").max == 297
+
+
 def test_what_is_measured_so_far_is_drawn_while_the_lab_runs() -> None:
     store = Store()
     engine.start(store, [labs.run_of(LesionSpec(TWINS), store)])

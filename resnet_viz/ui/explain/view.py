@@ -37,14 +37,9 @@ KEPT = 1024  # results that are kept, a few kB each
 
 @dataclass(frozen=True)
 class View(Seen):
-    """A net in front of an image, and its probabilities (classes,).
-
-    ``strange``: how far its answers are from training's, in standard deviations
-    (`familiar.strangeness`); not a number where it can't say.
-    """
+    """A net in front of an image, and its probabilities (classes,)."""
 
     probabilities: np.ndarray
-    strange: float = float("nan")
 
     @property
     def name(self) -> str:
@@ -159,18 +154,17 @@ def view(network: Network, seen: np.ndarray) -> View:
     """A net's view of an image at its own size, (S, S, C) uint8."""
     before = Seen(network, seen)
 
-    def make() -> tuple[np.ndarray, float]:
+    def make() -> np.ndarray:
         import torch
 
-        from resnet_viz.attribution.familiar import strangeness
         from resnet_viz.nets.probes import alone
 
         x = network.prepare(before.seen[None])
         with alone(network.model), torch.no_grad():
-            return network.model(x).softmax(1)[0].numpy(), float(strangeness(network.model, x)[0])
+            return network.model(x).softmax(1)[0].numpy()
 
     key = ("view", network.source.ref, network.source.step, before.digest)
-    return View(network, before.seen, *kept(key, make))
+    return View(network, before.seen, kept(key, make))
 
 
 def block_name(spec: ModelSpec, layer: str) -> str:
@@ -259,15 +253,6 @@ def panel(case: Case, view: View, method: str, raw: np.ndarray, *, title: str = 
     wrong = not brief and case.truth is not None and view.guess != case.truth
     empty = why_empty(case, method, raw)
     return Panel(title or view.name, raw, tuple(said), view.source.spec.residual, wrong, empty)
-
-
-def unlike(case: Case) -> str:
-    """That the image is unlike the training data, in a sentence; "" where it is not, or a net can't say."""
-    from resnet_viz.attribution.familiar import LIMIT
-
-    # The residual net says, where there are two: to a plain net of 56 layers every third test image is unlike the others.
-    first = case.views[0]
-    return words.unlike(first.name, first.strange, LIMIT) if first.strange > LIMIT else ""
 
 
 def why_empty(case: Case, method: str, raw: np.ndarray) -> str:

@@ -21,6 +21,7 @@ from resnet_viz.nets import refs
 from resnet_viz.nets.refs import Source
 from resnet_viz.runs.record import Record, load
 from resnet_viz.runs.rows import Run
+from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.lab import LesionSpec
 from resnet_viz.ui import choose, live
 from resnet_viz.ui.labs import shown as lab
@@ -125,11 +126,17 @@ def counted(record: Record | None) -> int:
         return 0
     if "images" in record.result:
         return record.result["images"]
-    try:  # not yet at its end
-        total = catalogue.split_sizes(record.spec.data)[2]
+    asked = record.spec.lab.images  # not yet at its end
+    there = images_there(record.spec.data)
+    return asked if there is None else min(asked or there, there)
+
+
+def images_there(data: DataSpec | None) -> int | None:
+    """How many test images there are of a data set; None where it is not known."""
+    try:
+        return catalogue.split_sizes(data)[2] if data else None
     except catalogue.DataError:
-        return record.spec.lab.images
-    return min(record.spec.lab.images or total, total)
+        return None
 
 
 def sentence(view: str, nets: Sequence[Lesions], images: int) -> str:
@@ -248,8 +255,13 @@ def form(sources: Sequence[Source], shown: Record | None) -> None:
     st.session_state["lesion_settings"] = asked
     left, right = st.columns(2)
     kept: dict[str, Any] = {"persist_state": "session"}
-    usual = LesionSpec()
-    images = left.number_input("Test images", 0, None, usual.images, 100, key="lesion_images", help="0: all.", **kept)
+    usual, there = LesionSpec(), images_there(sources[0].data)
+    default = usual.images if there is None or there >= usual.images else 0
+    if there is not None and st.session_state.get("lesion_images", 0) > there:
+        st.session_state["lesion_images"] = 0
+    images = left.number_input(
+        "Test images", 0, there, default, 100, key="lesion_images", help=f"0: all{f' {there:,}' * bool(there)}.", **kept
+    )
     repeats = right.number_input(
         "Draws", 1, 50, usual.repeats, 1, key="lesion_repeats", help="Random draws for each number of blocks.", **kept
     )
