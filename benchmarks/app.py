@@ -54,7 +54,7 @@ def main() -> float:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         server = serve(Path(folder), free_port())
         try:
-            for path, *marks in (("", "h1[role=status]", ".rv-stage .main-svg"), ("runs", "h1[role=status]", READY)):
+            for path, *marks in (("", ".rv-says", ".rv-stage .main-svg"), ("runs", ".rv-says", READY)):
                 page = browser.new_page(viewport={"width": 1440, "height": 810})
                 start = time.perf_counter()
                 page.goto(f"{server.url}/{path}", wait_until="commit")
@@ -77,12 +77,10 @@ def main() -> float:
                 page.wait_for_selector(READY)
                 start = time.perf_counter()
                 page.get_by_role("button", name="Train both").click()
-                page.wait_for_function(
-                    "document.querySelector('h1[role=status]').innerText.includes('step ')", polling=20
-                )
+                page.wait_for_function("document.querySelector('.rv-says').innerText.includes('step ')", polling=20)
                 clicks.append(time.perf_counter() - start)
                 page.get_by_role("button", name="Stop").click()
-                page.wait_for_function("document.querySelector('h1[role=status]').innerText.includes('stopped')")
+                page.wait_for_function("document.querySelector('.rv-says').innerText.includes('stopped')")
             print("click to first points:", ", ".join(f"{c:.2f}" for c in clicks), "s")
         finally:
             server.process.terminate()

@@ -89,7 +89,7 @@ def disk() -> None:
         f"Checkpoints take {used / 1e6:,.0f} MB of {cap / 1e9:g} GB; past that the oldest go, never a run's last state."
     )
     left.progress(min(1.0, used / cap) if cap else float(used > 0), room)
-    if right.button("Keep last states alone", help="Deletes all other checkpoints of runs that have ended."):
+    if right.button("Delete all but each run's last", help="Of the checkpoints of runs that have ended."):
         st.toast(f"{store.prune(0) / 1e6:,.0f} MB freed.")
 
 

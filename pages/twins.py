@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from resnet_viz.figures import nets
-from resnet_viz.files import PACKAGE
+from resnet_viz.figures import log_ratio, nets
+from resnet_viz.figures.numbers import factor
 from resnet_viz.runs import sweeps
 from resnet_viz.ui import controls, live
 from resnet_viz.ui.frame import fragment, frame
@@ -15,6 +15,7 @@ from resnet_viz.ui.twins import form
 from resnet_viz.words import runs as run_words
 from resnet_viz.words import sweeps as sweep_words
 from resnet_viz.words import twins
+from resnet_viz.words import why as words_why
 
 
 def draw(records, **options) -> None:
@@ -39,7 +40,8 @@ def answer(group: str, lecture: bool) -> None:
         else:
             concealed = conceals("stage")
             sentence = twins.announced(shipped) if concealed else twins.verdict(shipped)
-            say(sentence, f"{recorded} {twins.aside(shipped, concealed)}")
+            claim = "" if concealed else twins.claim(shipped)
+            say(sentence, f"{recorded} {twins.aside(shipped, concealed)}", claim=claim)
         draw(shipped, lecture=lecture, bet=bet, replay=True)
         return
     going = not live.settled(runs)
@@ -52,7 +54,8 @@ def answer(group: str, lecture: bool) -> None:
         say(run_words.compared([(net.label, net.records) for net in nets(records)]), small)
     else:
         words = sweep_words if several else twins
-        say(words.verdict(records), words.aside(records) + " Live." * going)
+        claim = "" if several else twins.claim(records)
+        say(words.verdict(records), words.aside(records) + " Live." * going, claim=claim)
     if several:
         progress(store, runs)
     else:
@@ -67,8 +70,12 @@ def answer(group: str, lecture: bool) -> None:
 
 @st.dialog("Why do the two part?", width="large")
 def why() -> None:
-    """What the charts mean, what was measured, and what was not."""
-    st.markdown((PACKAGE / "ui" / "twins" / "why.md").read_text(encoding="utf-8"))
+    """What the charts mean, what was measured in the runs that are shown, and what was not."""
+    runs = live.runs_of(st.session_state["show"])
+    records = [live.record(run, live.CURVES) for run in runs] or live.recorded(live.recording())
+    first = {net.label: log_ratio(net.first)[1][:, 0] for net in nets(records)}
+    arrivals = {label: (factor(at[0]), factor(at[-1])) for label, at in first.items() if len(at)}
+    st.markdown(words_why.why(records, arrivals))
 
 
 def lecture_switch() -> None:

@@ -30,4 +30,4 @@ def scripted(script: Callable[[], None]) -> AppTest:
 
 def headline(at: AppTest) -> str:
     """The sentence that a page says first and large, as HTML."""
-    return next(body for e in at.get("html") if 'role="status"' in (body := e.proto.body))
+    return next(body for e in at.get("html") if 'class="rv-says"' in (body := e.proto.body))

@@ -13,6 +13,7 @@ from resnet_viz.figures.style import QUIET, Drawing, Net, faint, literal, nets
 from resnet_viz.runs.record import Record
 from resnet_viz.words.numbers import percent
 from resnet_viz.words.twins import in_common
+from resnet_viz.words.why import ACCURACY, LOSS
 
 Curve = tuple[np.ndarray, np.ndarray]  # steps (N,) and values (N,)
 
@@ -44,7 +45,7 @@ def divergence(
     Several seeds of a net become a band with thin lines. Traces that the scrubber reads carry ``meta`` {"role", "net"}.
     """
     drawn, end = nets(records), planned(records)
-    drawing = Drawing("Training loss", "nats; thick: smoothed", lecture)
+    drawing = Drawing(LOSS, "nats; thick: smoothed", lecture)
     guesses = {count: math.log(count) for count in _classes(records) or [10]}
     drawing.axis("xaxis", "step", range=[0, end], showgrid=False, nticks=6)
     drawing.axis("yaxis", range=[0, max(7.0, 2 * max(guesses.values()))], nticks=5)
@@ -78,7 +79,7 @@ def accuracy(records: Sequence[Record], lecture: bool = False, still: bool = Fal
     drawn, end = nets(records), planned(records)
     lengths = {n for r in records if (n := steps_per_epoch(r))}
     hint = "validation, after each epoch" + "; ★ test, at the end" * any(_tested(r) is not None for r in records)
-    drawing = Drawing("Accuracy", hint, lecture)
+    drawing = Drawing(ACCURACY, hint, lecture)
     drawing.axis("yaxis", range=[0, 103], tickvals=[0, 50, 100], ticktext=["0 %", "50 %", "100 %"])
     drawing.layout["margin"] = {"l": 50, "r": 112, "t": 10, "b": 34}
     own = still and len(lengths) > 1

@@ -1,4 +1,4 @@
-"""Chart A: the nets' drawings, and under them how loud the gradient is at every block."""
+"""Chart A: the nets' drawings, and under them how large the gradient is at every block."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from resnet_viz.figures.numbers import arrivals, factor, log_ratio, superscript
 from resnet_viz.figures.strip import MANY, block_text, draw_boundaries, strip, ticks
 from resnet_viz.figures.style import BAND, SCALE, Drawing, Net, faint, nets
 from resnet_viz.runs.record import Record
+from resnet_viz.words.why import FAN
 
 SPAN = 5  # decades on either side of 1
 
@@ -33,8 +34,8 @@ def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
     Traces that follow the scrubber carry ``meta`` {"role": "line" or "box", "net": n}.
     """
     drawn = nets(records)
-    hint = "It enters at the loss and travels left. Boxes: green is louder, purple fainter."
-    drawing = Drawing("Gradient at each block, against the last block", hint, lecture)
+    hint = "It enters at the loss and travels left. Boxes: green is larger, purple smaller."
+    drawing = Drawing(FAN, hint, lecture)
     count, limit = max((len(net.layout.blocks) for net in drawn), default=1), span(drawn)
     rows = max(1, len(drawn))
     split = 1 - min(0.5, 0.06 + 0.15 * rows)  # the fan below, the drawings above
@@ -43,7 +44,7 @@ def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
         "xaxis", range=[0.5 - 0.15 * count, 0.5 + 1.12 * count], showgrid=False, anchor="y", tickvals=named,
         ticktext=[f"{'block ' if t == 1 else ''}{t}" for t in named],
     )  # fmt: skip
-    # The band's own limits stand at the axis, for "intact" and "too loud" part there.
+    # The band's own limits stand at the axis, for "intact" and "too large" part there.
     factors = [f"×10{superscript(-limit)}", "×0.1", "×10", f"×10{superscript(limit)}"]
     drawing.axis(
         "yaxis", range=[-limit, limit], domain=[0, split - 0.03], tickvals=[-limit, -1, 1, limit], ticktext=factors

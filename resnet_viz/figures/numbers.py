@@ -99,16 +99,16 @@ def apart(a: Record, b: Record) -> int | None:
 
 
 def loudness(log10: float) -> str:
-    """A gradient's ratio in words, given its log10: "×2,600, too loud", "÷60,000, lost", "×4.1, intact"."""
+    """A gradient's ratio in words, given its log10: "×2,600, too large", "÷60,000, lost", "×4.1, intact"."""
     if not math.isfinite(log10):
         return "not finite"
     # Intact is what lies in the fan's band, from ×0.1 to ×10.
-    verdict = "intact" if abs(log10) < 1 else "too loud" if log10 > 0 else "lost"
+    verdict = "intact" if abs(log10) < 1 else "too large" if log10 > 0 else "lost"
     return f"{factor(log10)}, {verdict}"
 
 
 def arrivals(record: Record, kept: bool = False) -> list[str]:
-    """What a net's line on the fan says at each step of `log_ratio`: how loud the gradient is at block 1.
+    """What a net's line on the fan says at each step of `log_ratio`: how large the gradient is at block 1.
 
     Norms that have come back into the band don't mean that the net learns: a smoothed loss that is still at least 0.6 of that of
     guessing is said beside them.

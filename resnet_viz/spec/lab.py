@@ -23,7 +23,7 @@ class LesionSpec:
 
     networks: tuple[str, ...] = row((), "Networks")
     images: int = row(1000, "Test images", "0: all of them.", low=0, high=10**9, step=100)
-    repeats: int = row(10, "Draws", "Random draws for each number of blocks.", low=1, high=50)
+    repeats: int = row(10, "Random tries", "Random choices for each number of blocks.", low=1, high=50)
     seed: int = row(0, "Seed", "Of the draws.", low=0, high=WHOLE)
     kind: str = field(default="lesion", init=False)
     title: ClassVar[str] = "lesions"

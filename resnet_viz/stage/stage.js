@@ -235,7 +235,7 @@ function fanRoom({ layout, width, height, size, measure: measure2 }, data, label
       if (labels.includes(note)) Object.assign(note, { xanchor: "left", xshift: 8, align: "left" });
     }
   } else {
-    rooms.left = Math.max(...data.nets.map((net) => measure2(`${net.label}<br>×99,999, too loud`)), 0) + 20;
+    rooms.left = Math.max(...data.nets.map((net) => measure2(`${net.label}<br>×99,999, too large`)), 0) + 20;
   }
   rooms.right = Math.max(...notes.filter((note) => note.name === "strip-left").map((note) => measure2(note.text)), 40) + 14;
   layout.margin = { l: Math.max(...layout.yaxis.ticktext.map(measure2)) + 8, r: 4, t: 2, b: size * 1.7 };

@@ -39,7 +39,7 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
         "Without a norm, every residual block started from He doubles the signal: it explodes.",
         {"norm": "none", "lr": 0.01},
     ),
-    "110 layers": ("He's deepest usual net; it wants a warm-up.", {"depth": 110, "lr": 0.02, "warmup_steps": 40}),
+    "110 layers": ("The deepest of He et al. 2015 but one; it wants a warm-up.", {"depth": 110, "lr": 0.02, "warmup_steps": 40}),
     "The article's net": (
         "Two blocks of BN, ReLU and 1×1 convolution; Adam at 0.0001, 100 epochs.",
         {

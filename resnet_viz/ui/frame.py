@@ -23,6 +23,7 @@ from resnet_viz.files import ASSETS, STAGE, served
 from resnet_viz.runs.schema import default_home
 from resnet_viz.stage.library import plotly_js
 from resnet_viz.ui.say import complain, plain
+from resnet_viz.words.pages import LEADS
 
 CSS = """
 [data-testid="stMainBlockContainer"] { padding: 3.6rem 1.6rem 0.6rem; max-width: 1900px; }
@@ -30,7 +31,11 @@ CSS = """
 [data-stale="true"]:has(.stPlotlyChart, [data-testid="stImage"]) { opacity: 0.33; transition: opacity 0.1s linear 0.2s; }
 [data-testid="stProgress"] * { transition: none !important; }
 [data-testid="stMainBlockContainer"] h1 { font-size: 1.75rem; font-weight: 600; line-height: 1.25; margin: 0; padding: 0 0 6px; }
-[data-testid="stMainBlockContainer"] h1 small { font-size: 0.55em; font-weight: 400; opacity: 0.65; }
+.rv-says small { font-size: 1rem; font-weight: 400; color: color-mix(in srgb, currentColor 72%, transparent); }
+.rv-says p { margin: 0; font-size: 1.05rem; }
+.rv-says p small { font-size: 0.95rem; }
+.rv-lead { margin: 0; font-size: 0.93rem; }
+.stHtml:has(.rv-lead) { margin-bottom: -0.5rem; }
 .st-key-header { position: fixed; top: 0.75rem; right: 4rem; width: auto; z-index: 999991; }
 @media (min-width: 701px) {
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-controls) { flex-wrap: nowrap; }
@@ -43,9 +48,15 @@ CSS = """
 }
 [class*="st-key-wide_"] [data-testid="stElementContainer"] { overflow-x: auto; max-width: 100%; }
 [class*="st-key-wide_"] :is([data-testid="stFullScreenFrame"], .stPlotlyChart) { min-width: 34rem; }
-.rv-page { display: none; }
+.rv-name { position: fixed; top: 1.05rem; left: 1.6rem; z-index: 999991; font-weight: 700; line-height: 1.2; }
+.rv-name span { display: none; }
+[data-testid="stToolbar"] { padding-left: 7rem; }
 @media (max-width: 700px) {
-  .rv-page { display: block; position: fixed; top: 1rem; left: 3.6rem; z-index: 999991; font-weight: 600; }
+  .rv-name { top: 0.65rem; left: 3.6rem; }
+  .rv-name span { display: block; font-weight: 400; }
+  [data-testid="stToolbar"] { padding-left: 0; }
+  .st-key-train { position: fixed; top: 0.55rem; right: 3.2rem; width: auto !important; max-width: 9rem; z-index: 999991; }
+  .st-key-header { display: none; }
   [data-testid="stMainBlockContainer"] { padding: 3.6rem 0.8rem 0.6rem; }
   [data-testid="stMainBlockContainer"] h1 { font-size: 1.3rem; }
 }
@@ -58,8 +69,9 @@ def frame(title: str) -> Iterator[None]:
     _begin_at_app()
     st.set_page_config(page_title=f"{title} · ResNet Viz", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     st.session_state["previous page"], st.session_state["page"] = st.session_state.get("page"), title
-    # On a narrow screen the navigation is folded away: the page's name stands in the header.
-    st.html(f'<style>{CSS}</style><div class="rv-page">{title}</div>')
+    # On a narrow screen the navigation is folded away: the page's name, too, stands in the header.
+    name = f'<div class="rv-name">ResNet Viz<span>{title}</span></div>'
+    st.html(f'<style>{CSS}</style>{name}<p class="rv-lead">{LEADS.get(title, "")}</p>')
     serve(plotly_js(), "plotly.min.js")
     serve(STAGE / "stage.js", "stage.js")
     with guarded():

@@ -29,9 +29,14 @@ def plain(text: str) -> str:
     return _PARTED.sub("\u2060", numbered)
 
 
-def say(sentence: str, aside: str = "", place: Any = st) -> None:
-    """A page's answer, first and large, and in small letters what it holds for. ``place``: a container or placeholder."""
-    place.html(f'<h1 role="status">{html.escape(sentence)} <small>{html.escape(aside)}</small></h1>')
+def say(sentence: str, aside: str = "", place: Any = st, claim: str = "") -> None:
+    """A page's answer, first and large, and in small letters what it holds for. ``place``: a container or placeholder.
+
+    ``claim``: what the sentence comes to, in a few words; it then stands first and large, and the sentence under it.
+    """
+    said, aside = html.escape(sentence), f"<small>{html.escape(aside)}</small>"
+    body = f"<h1>{html.escape(claim)}</h1><p>{said} {aside}</p>" if claim else f"<h1>{said} {aside}</h1>"
+    place.html(f'<div class="rv-says">{body}</div>')
 
 
 def complain(error: object) -> None:

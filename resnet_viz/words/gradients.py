@@ -18,11 +18,11 @@ def conditions(spec: ModelSpec, seed: int, images: str, inputs: int) -> str:
     return f"Measured now, before any training: {inputs} {what} of 8×8, {norm}, {start}, seed {seed}."
 
 
-def says_fan(depth: int, loud: Mapping[str, str]) -> str:
-    """How loud the gradient is at block 1 against the last one, of each net: label → such as "×12, too loud"."""
+def says_fan(depth: int, sizes: Mapping[str, str]) -> str:
+    """How large the gradient is at block 1 against the last one, of each net: label → such as "×12, too large"."""
     how = {"residual": "with skips", "plain": "without"}
     said = []
-    for label, ratio in loud.items():
+    for label, ratio in sizes.items():
         factor = ratio.rpartition(",")[0] or ratio
         said.append(f"{factor} {how.get(label, 'with ' + label.partition(', ')[2])}")
     return f"{depth} layers before the first step: gradient at block 1, against the last block: {', '.join(said)}."

@@ -10,7 +10,8 @@ def stem(maps: int, guess: str) -> str:
 
 def weighted(block: int, alpha: float, now: str, untouched: str) -> str:
     """Of a block whose branch counts ``alpha`` times: what the net says ``now``, and what it says by itself."""
-    return f"With block {block}'s branch counted {alpha:g} times, the net says {now}; untouched: {untouched}."
+    done = f"multiplied by {alpha:g}" if alpha else "taken away"
+    return f"With block {block}'s branch F(x) {done}, the net says {now}; untouched: {untouched}."
 
 
 def branch(block: int, share: float | None, guess: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -135,6 +136,44 @@ def verdict(records: Sequence[Record]) -> str:
     tests = [[v for r in members if (v := r.result.get("test_accuracy")) is not None] for _, members in sound]
     tail = f"Test accuracy {' and '.join(spread(t, percent) for t in tests)}." if all(tests) else ""
     return " ".join(filter(None, [head, tail, *sentences, *(_broken(members, name) for name, members in sound)]))
+
+
+# Of guessing's loss, ln(classes), at most so much is left of a net that learns, and of one that hardly does.
+LEARNS, HARDLY = 0.5, 0.95
+
+
+def learns(record: Record) -> str:
+    """What a run that is over came to, by its training loss: "learns", "hardly learns", "does not learn" or "diverges"."""
+    if record.status == "diverged":
+        return "diverges"
+    left = record.result["train_loss"] / math.log(record.spec.model.classes)
+    return "learns" if left <= LEARNS else "hardly learns" if left < HARDLY else "does not learn"
+
+
+def claim(records: Sequence[Record]) -> str:
+    """What the figures of `verdict` come to, in a few words: whether the nets learn; "" before their runs are over.
+
+    Where runs of one kind differ, it says in how many of them; of two kinds that both learn, which got to a lower loss.
+    """
+    if not all(r.status == "diverged" or (r.status == "finished" and "train_loss" in r.result) for r in records):
+        return ""
+    said = {}
+    for name, members in _groups(records):
+        (verb, count), *others = Counter(map(learns, members)).most_common()
+        said[name] = f"{verb} in {count} of {len(members)} runs" if others else verb
+    if len(said) < 2:
+        return " ".join(
+            f"{'With' if name == 'residual' else 'Without'} skips it {verb}." for name, verb in said.items()
+        )
+    if said["residual"] != said["plain"]:
+        return f"With skips it {said['residual']}, without them it {said['plain']}."
+    if said["residual"] != "learns":
+        return f"With skips and without, it {said['residual']}."
+    skips, plain = ([r.result["train_loss"] for r in members] for _, members in _groups(records))
+    lower = ", with skips to a lower loss" * (max(skips) < min(plain)) + ", without skips to a lower loss" * (
+        max(plain) < min(skips)
+    )
+    return f"Both learn{lower}."
 
 
 def announced(records: Sequence[Record]) -> str:

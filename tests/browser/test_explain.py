@@ -24,7 +24,7 @@ def settle(page) -> None:
 
 
 def headline(page) -> str:
-    return page.locator("h1[role=status]").inner_text()
+    return page.locator(".rv-says").inner_text()
 
 
 def maps(page) -> list[str]:
@@ -47,7 +47,7 @@ def check_three_methods_for_both(page) -> None:
 def choose_class(page, name: str) -> None:
     page.get_by_label("Class to explain").click()
     page.get_by_role("option", name=name, exact=True).click()
-    page.locator("h1[role=status]", has_text=f"for {name}").wait_for()
+    page.locator(".rv-says", has_text=f"for {name}").wait_for()
     settle(page)
 
 
@@ -81,7 +81,7 @@ def test_a_real_photo_is_explained(page, server, shared) -> None:
     explain(page, server, "?image=upload")
     assert page.get_by_text("airplane, automobile, bird").is_visible(), "the classes are named before the upload"
     page.locator("[data-testid=stFileUploader] input[type=file]").first.set_input_files(photo)
-    page.locator("h1[role=status]", has_text=photo.name).wait_for()
+    page.locator(".rv-says", has_text=photo.name).wait_for()
     settle(page)
     check_three_methods_for_both(page)
     choose_class(page, "ship")

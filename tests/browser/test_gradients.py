@@ -8,7 +8,7 @@ pytestmark = pytest.mark.browser
 
 
 def wait_for_headline(page, words: str) -> str:
-    found = page.locator("h1[role=status]", has_text=re.compile(words))
+    found = page.locator(".rv-says", has_text=re.compile(words))
     found.wait_for(timeout=300_000)
     return found.inner_text()
 

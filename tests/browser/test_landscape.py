@@ -10,7 +10,7 @@ POINTS = re.compile(r"([\d,]+) points")
 
 
 def headline(page) -> str:
-    return page.locator("h1[role=status]").inner_text()
+    return page.locator(".rv-says").inner_text()
 
 
 def points(page) -> int:

@@ -19,7 +19,7 @@ def test_click_a_block_away_then_let_the_lab_drop_them_all(page, server) -> None
     page.goto(f"{server.url}/lesions")
     page.wait_for_selector(".js-plotly-plot .main-svg")
     page.wait_for_selector(READY)
-    assert "Recorded" in page.locator("h1[role=status]").inner_text()
+    assert "Recorded" in page.locator(".rv-says").inner_text()
     x, y = page.evaluate(BOX, 1)
     page.mouse.move(x, y)
     page.wait_for_selector(".hoverlayer .hovertext")  # plotly clicks on what it hovers over
@@ -28,12 +28,12 @@ def test_click_a_block_away_then_let_the_lab_drop_them_all(page, server) -> None
     page.get_by_role("button", name="Put back").click()
     page.get_by_text("Click a block in the chart").wait_for()
 
-    for name, value in (("Test images", "50"), ("Draws", "1")):
+    for name, value in (("Test images", "50"), ("Random tries", "1")):
         page.get_by_role("spinbutton", name=name).fill(value)
         page.get_by_role("spinbutton", name=name).press("Enter")
         page.wait_for_selector(READY)
     page.get_by_role("button", name="Drop every block").click()
-    headline = page.locator("h1[role=status]")
+    headline = page.locator(".rv-says")
     headline.get_by_text("Measured here").wait_for(timeout=180_000)
     assert "50 test images" in headline.inner_text()
     page.wait_for_function(f"({HEADS})() === 18")

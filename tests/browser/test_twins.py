@@ -11,7 +11,7 @@ STEP = re.compile(r"step ([\d,]+) of")
 
 
 def headline(page) -> str:
-    return page.locator("h1[role=status]").inner_text()
+    return page.locator(".rv-says").inner_text()
 
 
 def wait_for(page, what, seconds: float = 90):

@@ -49,7 +49,7 @@ def test_a_wheel_opens_every_page_and_trains_the_twins(bin, chromium, tmp_path) 
         for path in sorted((ROOT / "pages").glob("*.py"), key=lambda p: p.stem == "twins"):
             page.goto(f"{url}/{'' if path.stem == 'twins' else path.stem}")
             page.wait_for_selector(READY)
-            page.wait_for_selector("[data-testid=stMainBlockContainer] [role=status]", state="attached")
+            page.wait_for_selector(".rv-says", state="attached")
             assert page.title().startswith(path.stem.capitalize())
             assert page.get_by_text("This is a bug").count() == 0, path.stem
             assert page.locator("[data-testid=stException]").count() == 0, path.stem

@@ -83,13 +83,13 @@ def test_fan_grows_only_where_a_run_leaves_it() -> None:
 @pytest.mark.parametrize(
     ("log10", "words"),
     [
-        (3.415, "×2,600, too loud"),
+        (3.415, "×2,600, too large"),
         (-4.778, "÷60,000, lost"),
         (0.61, "×4.1, intact"),
         (-0.5, "÷3.2, intact"),
         (0.0, "×1, intact"),
-        (1.0, "×10, too loud"),
-        (9.0, "×10⁹, too loud"),
+        (1.0, "×10, too large"),
+        (9.0, "×10⁹, too large"),
         (math.nan, "not finite"),
     ],
 )
@@ -108,7 +108,7 @@ def test_norms_that_recovered_say_the_loss_while_it_is_near_guessing_and_step_1_
     """Synthetic plain nets begin at ×1,700 and come back; their loss falls from ln 10 as exp(−0.002 step)."""
     plain = synthetic("none", depth=56)
     said = arrivals(plain)
-    assert said[0].endswith("too loud")
+    assert said[0].endswith("too large")
     assert said[-1].endswith("recovered;<br>loss still 1.8"), "2.3 × exp(−0.264) and a little noise"
     assert any(note.endswith("loss still 1.8") for note in notes(fan([plain])))
     steps, losses = plain.series["loss"]

@@ -68,7 +68,7 @@ def test_specs_from_before_there_were_labs_still_load() -> None:
     ("lab", "words"),
     [
         (LesionSpec(), "not 0"),
-        (LesionSpec(TWINS, repeats=0), "Draws 0 is outside 1 to 50"),
+        (LesionSpec(TWINS, repeats=0), "Random tries 0 is outside 1 to 50"),
         (RangeSpec(min_lr=1.0, max_lr=0.1), "from 1 to 0.1"),
     ],
 )

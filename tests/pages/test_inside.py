@@ -38,7 +38,7 @@ def test_alpha_moves_what_the_net_says() -> None:
     before = headline(at)
     at.slider(key="alpha").set_value(0.0).run()
     assert not at.exception
-    assert "branch counted 0 times" in headline(at)
+    assert "branch F(x) taken away" in headline(at)
     assert "untouched:" in headline(at)
     at.slider(key="alpha").set_value(1.0).run()
     assert headline(at) == before
@@ -55,7 +55,7 @@ def test_what_alpha_changes_changes_in_the_network_too_and_the_rest_is_marked() 
 
 def test_alpha_does_not_carry_over_to_another_block() -> None:
     at = inside(block=1, alpha=0.0)
-    assert "branch counted 0 times" in headline(at)
+    assert "branch F(x) taken away" in headline(at)
     at.number_input(key="block").set_value(2).run()
     assert at.slider(key="alpha").value == 1.0
     assert "Block 2 adds" in headline(at)

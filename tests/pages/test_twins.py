@@ -88,7 +88,7 @@ def test_why_explains_the_charts() -> None:
     at = unrun("twins").run()
     next(b for b in at.button if b.label == "Why?").click().run()
     assert not at.exception
-    assert any("degradation" in m.value for m in at.markdown)
+    assert any("degradation" in m.value and "residual ×" in m.value for m in at.markdown)
 
 
 def npz(**arrays) -> bytes:

@@ -40,7 +40,7 @@ test("the fan draws what leaves its axis at the edge; a label without a value st
 test("the fan leaves room for its labels beside the blocks, on a narrow page none", () => {
   const wide = fan(1), narrow = fan(1, 360);
   const left = (range, width) => ((0.5 - range[0]) / (range[1] - range[0])) * width;
-  assert.ok(left(wide.layout.xaxis.range, 900 - wide.layout.margin.l - 4) >= measure("×99,999, too loud") + 19);
+  assert.ok(left(wide.layout.xaxis.range, 900 - wide.layout.margin.l - 4) >= measure("×99,999, too large") + 19);
   assert.ok(left(narrow.layout.xaxis.range, 360 - narrow.layout.margin.l - 4) < 11);
   assert.equal(narrow.layout.annotations[1].visible, false);
   assert.equal(narrow.layout.annotations[2].text, "plain");

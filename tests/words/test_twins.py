@@ -3,14 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from resnet_viz.figures import divergence
-from resnet_viz.runs.record import Record
+from resnet_viz.figures import accuracy, divergence, fan
+from resnet_viz.files import TWINS
+from resnet_viz.runs.record import Record, load
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
 from resnet_viz.words.numbers import loss
 from resnet_viz.words.runs import compared
-from resnet_viz.words.twins import announced, aside, in_common, verdict
+from resnet_viz.words.twins import announced, aside, claim, in_common, verdict
+from resnet_viz.words.why import why
 from tests.synthetic import synthetic, twins
 
 SPEC = RunSpec()
@@ -121,3 +123,53 @@ def test_all_is_not_said_of_almost_all() -> None:
 )
 def test_what_two_runs_share_is_read_from_their_specs(a, b, said) -> None:
     assert in_common(a, b) == said
+
+
+@pytest.mark.parametrize(
+    ("skips", "plain", "said"),
+    [
+        ([0.01], [1.67], "With skips it learns, without them it hardly learns."),
+        ([0.01], [2.29], "With skips it learns, without them it does not learn."),
+        ([0.01], [None], "With skips it learns, without them it diverges."),
+        ([0.6], [0.8], "Both learn, with skips to a lower loss."),
+        ([0.8], [0.6], "Both learn, without skips to a lower loss."),
+        ([0.1, 0.3], [0.2, 0.4], "Both learn."),
+        ([2.3], [2.31], "With skips and without, it does not learn."),
+        ([0.01, 0.02, 1.9], [1.9, 1.8, 1.7], "With skips it learns in 2 of 3 runs, without them it hardly learns."),
+        ([], [1.9], "Without skips it hardly learns."),
+    ],
+)
+def test_the_claim_is_what_the_training_losses_say(skips, plain, said) -> None:
+    """ln 10 = 2.30 is guessing: a loss of at most half of it is learning."""
+    runs = [
+        run(spec, "diverged") if loss is None else run(spec, train_loss=loss)
+        for spec, losses in ((SPEC, skips), (SPEC.twin(), plain))
+        for loss in losses
+    ]
+    assert claim(runs) == said
+
+
+def test_nothing_is_claimed_of_a_run_that_is_not_over() -> None:
+    assert claim([run(train_loss=0.01), run(SPEC.twin(), "running", 40)]) == ""
+    assert claim([run(train_loss=0.01), run(SPEC.twin(), "stopped", 40)]) == ""
+
+
+def test_of_the_twins_that_ship_each_claim_fits_its_figures() -> None:
+    deep, shallow = (load(TWINS / f"digits-{depth}.npz") for depth in (56, 20))
+    assert claim(deep) == "With skips it learns, without them it hardly learns."
+    assert claim(shallow).startswith("Both learn")
+
+
+def test_why_speaks_of_the_charts_by_name_and_of_the_runs_shown() -> None:
+    pair = [run(train_loss=0.012), run(SPEC.twin(), train_loss=1.31)]
+    text = why(pair, {"residual": ("×12", "×4.1"), "plain": ("×2,600", "×1.2")})
+    for drawing in (divergence(pair), accuracy(pair), fan(pair)):
+        assert f"**{drawing.layout['meta']['title']}" in text
+    assert "plain ×2,600 at the first step, ×1.2 at the latest" in text
+    assert "degradation" in text
+    assert "1.21 a layer" in text
+    bare = replace(SPEC, model=replace(SPEC.model, norm="none"))
+    both = why([run(bare, train_loss=0.1), run(bare.twin(), train_loss=0.2)], {})
+    assert "Both learn" in both
+    assert "degradation" not in both
+    assert "BatchNorm" not in both

@@ -51,7 +51,7 @@ function fanRoom({ layout, width, height, size, measure }, data, labels, limit) 
       if (labels.includes(note)) Object.assign(note, { xanchor: "left", xshift: 8, align: "left" });
     }
   } else {
-    rooms.left = Math.max(...data.nets.map((net) => measure(`${net.label}<br>×99,999, too loud`)), 0) + 20;
+    rooms.left = Math.max(...data.nets.map((net) => measure(`${net.label}<br>×99,999, too large`)), 0) + 20;
   }
   rooms.right = Math.max(...notes.filter((note) => note.name === "strip-left").map((note) => measure(note.text)), 40) + 14;
   layout.margin = { l: Math.max(...layout.yaxis.ticktext.map(measure)) + 8, r: 4, t: 2, b: size * 1.7 };

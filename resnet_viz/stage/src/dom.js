@@ -10,7 +10,7 @@ export function element(tag, className, attributes = {}, ...children) {
   return node;
 }
 
-// A button; its label is read aloud and shown when one points at it.
+// A button; a screen reader reads its label, which is shown, too, when one points at it.
 export function button(content, label, action) {
   const node = element("button", "rv-button", { type: "button", title: label, "aria-label": label }, content);
   node.onclick = action;

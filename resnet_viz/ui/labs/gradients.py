@@ -56,7 +56,8 @@ def draw_controls() -> None:
     left, right = st.columns(2)
     left.selectbox("Norm", list(NORMS), 0, NORMS.__getitem__, key="norm", **bound)
     right.selectbox(
-        "Start", list(INITS), 0, INITS.__getitem__, key="init", help="Of residual branches; plain blocks start from He.",
+        "Starting weights", list(INITS), 0, INITS.__getitem__, key="init",
+        help="Of residual branches; plain blocks start from He.",
         **bound,
     )  # fmt: skip
     check_link("images", IMAGES, "noise")
@@ -84,9 +85,9 @@ def conditions(spec: ModelSpec, seed: int, images: str, inputs: int = INPUTS) ->
 
 
 def fan(records: list[Record]) -> str:
-    """How loud the gradient is at block 1 of each net, in a sentence."""
-    loud = {net.label: loudness(log_ratio(net.first)[1][-1, 0]) for net in nets(records)}
-    return words.says_fan(records[0].spec.model.depth, loud)
+    """How large the gradient is at block 1 of each net, in a sentence."""
+    sizes = {net.label: loudness(log_ratio(net.first)[1][-1, 0]) for net in nets(records)}
+    return words.says_fan(records[0].spec.model.depth, sizes)
 
 
 def growth(records: list[Record]) -> str:

@@ -89,7 +89,7 @@ def _body() -> None:
         return
     runs = _runs()
     records = [live.record(run, ("lr", "loss", "smoothed_loss")) for run in runs]
-    st.html(f'<h2 role="status" style="padding: 0">{verdict(records)}</h2>')
+    st.html(f'<h2 style="padding: 0">{verdict(records)}</h2>')
     chart(range_test(records), key="range test", height=300)
     live.messages(runs)
     found = {called(r.spec): r.result["lr"] for r in records if r.result.get("lr")}
