@@ -51,7 +51,7 @@ def test_open_click_a_block_click_a_channel_move_alpha(page, server) -> None:
     )
     page.locator(".st-key-alpha input[type=range]").focus()
     page.keyboard.press("Home")
-    after = headline(page, "branch F(x) taken away")
+    after = headline(page, r"branch F\(x\) taken away")
     assert after.split("untouched: ")[1].split(" %")[0] in before
     assert after.split("says ")[1].split(" %")[0] not in before, "the guess did not move"
     assert "alpha=0" in page.url
