@@ -123,7 +123,7 @@ class Ending:
 
 
 def ending(model: nn.Module, x: Tensor, shuffled: bool = False) -> Ending:
-    """Global average pooling and classifier; ``shuffled``: with the cells of every map in another order, the same for all maps."""
+    """Global average pooling and classifier; ``shuffled``: with the cells of every map in another order, the same for all."""
     maps = entering(model, x, len(models.blocks(model)) + 1)[0]
     if shuffled:
         order = torch.randperm(maps[0].numel(), generator=torch.Generator().manual_seed(0))

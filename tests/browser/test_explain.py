@@ -96,7 +96,7 @@ def test_maps_of_the_image_before_are_greyed_until_they_are_replaced(page, serve
     page.get_by_label("Sample").click()
     page.get_by_role("option", name="Flower").click()
     old = page.locator("[data-stale=true]:has(.stPlotlyChart)")
-    page.locator("h1[role=status]", has_text="flower").wait_for()
+    page.locator(".rv-says", has_text="flower").wait_for()
     styles = "charts => charts.map(getComputedStyle).map((s) => [s.transitionDelay, s.transitionDuration, s.opacity])"
     shades = old.evaluate_all(styles)
     assert shades

@@ -263,7 +263,14 @@ def form(sources: Sequence[Source], shown: Record | None) -> None:
         "Test images", 0, there, default, 100, key="lesion_images", help=f"0: all{f' {there:,}' * bool(there)}.", **kept
     )
     repeats = right.number_input(
-        "Random tries", 1, 50, usual.repeats, 1, key="lesion_repeats", help="Random draws for each number of blocks.", **kept
+        "Random tries",
+        1,
+        50,
+        usual.repeats,
+        1,
+        key="lesion_repeats",
+        help="Random draws for each number of blocks.",
+        **kept,
     )
     chosen_refs = tuple(source.ref for source in sources)
     st.button(
