@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest -q
 # A process a core, so one thread a process.
 PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n auto
 
-.PHONY: app install stage check test lint reference clean
+.PHONY: app install stage check test lint bench reference clean
 
 app: install node_modules/installed  ## serve the app on 127.0.0.1 (PORT=8501)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -38,6 +38,9 @@ check: lint node_modules/installed  ## style, types and the fast tests: a minute
 test: lint node_modules/installed  ## everything, browser tests included where a chromium is found
 	$(PARALLEL) -m "not browser"
 	$(PYTEST) -m browser
+
+bench: install  ## every benchmark, in turn: half an hour; writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks all
 
 reference: install  ## train the twins that ship in assets/ again (two hours on two cores)
 	$(BIN)/python -m resnet_viz reference

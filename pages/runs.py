@@ -16,6 +16,7 @@ from resnet_viz.ui.say import plain, say
 from resnet_viz.words import runs as words
 
 STAGE = 6  # runs that the stage shows at once, at most
+LATEST = 12  # runs of the latest group that are overlaid while none is ticked, at most: a sweep may have hundreds
 CURVES = ("loss", "val_accuracy", "test_accuracy")
 
 
@@ -50,7 +51,7 @@ def answer() -> None:
             "Tick runs on the left to overlay them; runs that differ in the seed alone become one band. Below: the latest."
         )
     trained = [run for run in picked or runs if run.kind == "train"]
-    overlaid = trained if picked else store.runs(trained[0].group) if trained else []
+    overlaid = trained if picked else store.runs(trained[0].group)[-LATEST:] if trained else []
     if overlaid or not picked:
         curves([live.record(run, CURVES) for run in overlaid] or live.recorded()[:2])
     called = labels(runs)

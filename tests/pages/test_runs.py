@@ -54,6 +54,11 @@ def legends(at: AppTest) -> set[str]:
     return {t["name"] for figure in figures for t in figure["data"] if (t.get("meta") or {}).get("role") == "line"}
 
 
+def test_of_a_large_sweep_the_latest_runs_alone_are_overlaid() -> None:
+    trained(*(replace(SPEC, model=ModelSpec(depth=depth)) for depth in range(8, 8 + 6 * 14, 6)))
+    assert len(legends(page())) == 12
+
+
 def field(at: AppTest, label: str):
     return next(t for t in at.text_input if t.label == label)
 
