@@ -128,7 +128,7 @@ with frame("Gradients"):
             gradients.draw_shattering_controls()
         else:
             gradients.draw_controls()
-            controls.draw_skips()
+            controls.draw_unusual()
             if st.button(
                 "Set these nets on Twins", width="stretch", help="Opens Twins with them set; train them there."
             ):

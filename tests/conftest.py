@@ -88,11 +88,11 @@ def public(shared: Path) -> Public:
     """Weights that others trained and published, in a model of ours."""
     import torch
 
-    from resnet_viz.nets import models
+    from resnet_viz.nets import models, names
     from resnet_viz.spec.model import ModelSpec
 
     state = torch.load(shared / "checkpoints" / "resnet20-12fca82f.th", map_location="cpu", weights_only=True)
     model = models.build(ModelSpec(depth=20)).eval().requires_grad_(False)
-    model.load_state_dict(models.normalise_keys(state["state_dict"]))
+    model.load_state_dict(names.in_our_names(state["state_dict"], "module.").state)
     with np.load(shared / "cifar10" / "test.npz") as file:
         return Public(model, file["x"], file["y"].astype(np.int64))

@@ -33,8 +33,6 @@ from resnet_viz.words import lesions as lesion_words
 SHOWN = 10
 # Pairs of blocks that change places, one after the other.
 SWAPS = (1, 2, 4, 8, 16)
-# What torchvision's ResNet does in its forward pass, before its classifier.
-IMAGENET_PATH = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool")
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def _through(route: Sequence[Callable[[Tensor], Tensor]], h: Tensor) -> Tensor:
 
 def cut(model: nn.Module) -> Cut:
     """The parts of a network that `models.build` made; they share its weights."""
-    path: Sequence[str] = getattr(model, "path", IMAGENET_PATH)
+    path: Any = model.path
     stages = [n for n, name in enumerate(path) if name.startswith("layer")]
     parts = [model.get_submodule(name) for name in path]
     before, after = parts[: stages[0]], parts[stages[-1] + 1 :]

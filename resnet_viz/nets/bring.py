@@ -11,20 +11,21 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from resnet_viz.data import catalogue
 from resnet_viz.data.layout import few
-from resnet_viz.nets import models, reading, refs, weights
-from resnet_viz.nets.inferring import infer
+from resnet_viz.nets import models, names, reading, refs, weights
+from resnet_viz.nets.inferring import head_weights, infer
 from resnet_viz.nets.reading import FEW
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.spec import arch
 from resnet_viz.spec.data import DataSpec
-from resnet_viz.spec.model import ModelSpec
+from resnet_viz.spec.model import ModelSpec, is_bottleneck, stage_lengths
 
 # Mean and std per channel, of images from 0 to 1, as they are usual; each set's own are its training images'.
 MOMENTS = {
@@ -58,6 +59,7 @@ def import_checkpoint(
     shortcut: str = "identity",
     copy: str = "",
     size: int = 0,
+    stride_in_1x1: bool = False,
 ) -> Source:
     """Bring the weights in a file: a state dict (.pth, .safetensors), a checkpoint of a run, or what `weights.save` wrote.
 
@@ -65,15 +67,17 @@ def import_checkpoint(
     option A), ``shortcut`` does. ``mean`` and ``std``: per channel, of images from 0 to 1. ``data``: what it was trained on.
     ``classes``: their names, else those of ``data``, else numbers. ``copy``: which of several networks in the file, as
     `reading.read` has it. ``size``: pixels a side of the images, which no tensor tells; 0: those of ``data``, else 224 or 32.
+    ``stride_in_1x1``: where bottlenecks stride, as `ModelSpec` has it, which no tensor tells either.
     Raises NetworkError; NeedsMoments where the file needs mean and std.
     """
     given = reading.read(name, content, copy)
     state, notes = _one_logit(given.state), _notes(given)
     spec = given.spec or infer(state, name, shortcut)
     if not given.spec:
-        spec = replace(spec, size=size or (catalogue.facts(data).size if data else spec.size))
+        size = size or (catalogue.facts(data).size if data else spec.size)
+        spec = replace(spec, size=size, stride_in_1x1=stride_in_1x1)
         spec.validate()
-    model = fitted(name, spec, state, len(content))
+    model = fitted(name, spec, state, len(content), given.theirs)
     if not given.mean and (mean is None or std is None):
         raise NeedsMoments(
             f"{name!r} is a {spec.called} net that does not say how its images were normalised; give the mean and "
@@ -85,10 +89,10 @@ def import_checkpoint(
     if min(levels[1]) <= 0:
         raise NetworkError(f"A std of {min(levels[1]) / 255:g} can't be divided by; give one above 0, such as 0.25.")
     data = given.data or data
-    names = tuple(classes) or given.classes or _class_names(spec, data)
-    if len(names) != spec.classes:
-        raise NetworkError(f"{name!r} tells {spec.classes:,} classes apart, but {len(names):,} names were given.")
-    kept = json.dumps([spec.called, levels, names, data.name if data else ""], default=list)
+    called = tuple(classes) or given.classes or _class_names(spec, data)
+    if len(called) != spec.classes:
+        raise NetworkError(f"{name!r} tells {spec.classes:,} classes apart, but {len(called):,} names were given.")
+    kept = json.dumps([asdict(spec), levels, called, data.name if data else ""], default=list)
     ref = hashlib.sha256(content + kept.encode()).hexdigest()[:16]
     path = refs.weights_home() / f"{ref}.safetensors"
     label = given.label or f"{spec.called} from {name}"
@@ -96,7 +100,7 @@ def import_checkpoint(
     source = Source(f"file:{ref}", label[:60], spec, path, data, given.step, facts)
     middle, spread = (torch.tensor(values, dtype=torch.float32) for values in levels)
     try:
-        weights.save(path, weights.Network(source, model, middle, spread, names))
+        weights.save(path, weights.Network(source, model, middle, spread, called))
     except OSError as error:
         raise NetworkError(f"{name!r} could not be kept ({error}); look at the free disk space.") from error
     return source
@@ -105,9 +109,10 @@ def import_checkpoint(
 def _one_logit(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same with two classes where it has one logit z: softmax of (0, z) is the sigmoid of z, exactly."""
     state = dict(state)
-    for name in ("fc.weight", "fc.bias"):
-        if name in state and len(state[name]) == 1:
-            state[name] = torch.cat([torch.zeros_like(state[name]), state[name]])
+    for weight in head_weights(state)[-1:]:
+        for name in (weight, weight.replace("weight", "bias")):
+            if name in state and len(state[name]) == 1:
+                state[name] = torch.cat([torch.zeros_like(state[name]), state[name]])
     return state
 
 
@@ -119,17 +124,28 @@ def _notes(given: reading.Weights) -> list[str]:
         notes.append(f"Of its networks {taken!r} was taken, not {few(others)}.")
     if given.left_out:
         notes.append(f"Left out, as it is no part of the network: {few(given.left_out)}.")
-    if len(given.state.get("fc.weight", ())) == 1:
+    if any(len(given.state[weight]) == 1 for weight in head_weights(given.state)[-1:]):
         notes.append("Its single logit z is that of class 1 against 0: softmax of (0, z) is its sigmoid.")
     return notes
 
 
 def _unsaid(spec: ModelSpec, given: reading.Weights) -> list[str]:
-    """What no tensor tells, and was assumed."""
-    if given.spec or spec.family != "imagenet":
+    """What no tensor tells, and how it was taken."""
+    if given.spec:
         return []
-    stride = "; stride in the 3×3 convolution (v1.5, torchvision's), not in the first 1×1" if spec.depth >= 50 else ""
-    return [f"Assumed, as no tensor tells it: images of {spec.size}×{spec.size}{stride}."]
+    taken = [f"images of {spec.size}×{spec.size}"]
+    if spec.shortcut in ("identity", "none"):
+        taken.append("with skips, not plain" if spec.residual else "plain, without skips")
+    if is_bottleneck(spec):
+        places = "in the 3×3 convolution (v1.5, torchvision's)", "in the first 1×1 (v1)"
+        taken.append(f"stride {places[spec.stride_in_1x1]}, not {places[not spec.stride_in_1x1]}")
+    if spec.order == "preact" and spec.shortcut.startswith("projection"):
+        taken.append("projections of x behind its norm and ReLU (He 2016's code)")
+    if spec.family == "cifar" and len(stage_lengths(spec)) == 4:
+        taken.append("no max-pooling behind the stem")
+    if spec.hidden:
+        taken.append("ReLU between the linear layers of its head")
+    return [f"Taken, as no tensor tells it: {'; '.join(taken)}."]
 
 
 def _moments(values: Sequence[float], spec: ModelSpec, what: str) -> tuple[float, ...]:
@@ -154,10 +170,12 @@ def _class_names(spec: ModelSpec, data: DataSpec | None) -> tuple[str, ...]:
     return tuple(map(str, range(spec.classes)))
 
 
-def fitted(name: str, spec: ModelSpec, state: Mapping[str, Tensor], size: int) -> torch.nn.Module:
+def fitted(
+    name: str, spec: ModelSpec, state: Mapping[str, Tensor], size: int, theirs: Mapping[str, str] | None = None
+) -> torch.nn.Module:
     """The spec's network with the weights of a file of ``size`` bytes, ready to be asked.
 
-    Raises NetworkError that names the first tensors that do not fit.
+    Raises NetworkError that names the first tensors that do not fit, as the file names them (``theirs``, by torchvision's).
     """
     if arch.parameters(spec) > size:  # before memory is asked for: it takes a byte or more for each
         raise NetworkError(f"{name!r} says it is a {spec.called} net, but is too short for its weights.")
@@ -165,11 +183,12 @@ def fitted(name: str, spec: ModelSpec, state: Mapping[str, Tensor], size: int) -
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     given = {key: tuple(value.shape) for key, value in state.items()}
     counters = {key for key in expected if key.endswith("num_batches_tracked")}  # which older files lack
+    called = partial(names.in_theirs, theirs=theirs or {})
     wrong = [
-        f"{key} is {given[key]} and should be {shape}" if key in given else f"{key} {shape} is missing"
+        f"{called(key)} is {given[key]} and should be {shape}" if key in given else f"{called(key)} {shape} is missing"
         for key, shape in expected.items()
         if given.get(key) != shape and key not in counters
-    ] + [f"{key} {shape} is not of it" for key, shape in given.items() if key not in expected]
+    ] + [f"{called(key)} {shape} is not of it" for key, shape in given.items() if key not in expected]
     if wrong:
         more = f" and {len(wrong) - FEW:,} more" if len(wrong) > FEW else ""
         raise NetworkError(f"{name!r} does not fit a {spec.called} net: {'; '.join(wrong[:FEW])}{more}.")

@@ -7,7 +7,7 @@ One `Block` serves every family. Every use of ReLU is a module of its own and no
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -31,11 +31,14 @@ def _norm(kind: str, channels: int) -> nn.Module:
 
 
 def _conv(conv: arch.Conv) -> nn.Conv2d:
-    return skip_init(nn.Conv2d, conv.cin, conv.cout, conv.kernel, conv.stride, conv.kernel // 2, bias=conv.bias)
+    padding, groups = conv.kernel // 2, conv.groups
+    return skip_init(nn.Conv2d, conv.cin, conv.cout, conv.kernel, conv.stride, padding, groups=groups, bias=conv.bias)
 
 
-def _linear(head: arch.Conv) -> nn.Linear:
-    return skip_init(nn.Linear, head.cin, head.cout)
+def _head(layers: Sequence[arch.Conv]) -> nn.Module:
+    """The classifier, (B, features) → logits (B, classes): one linear layer, or several with ReLU between them."""
+    first, *rest = (skip_init(nn.Linear, layer.cin, layer.cout) for layer in layers)
+    return nn.Sequential(first, *(module for layer in rest for module in (nn.ReLU(), layer))) if rest else first
 
 
 class Block(nn.Module):
@@ -158,27 +161,30 @@ def _stages(spec: ModelSpec) -> Iterator[tuple[str, nn.Sequential]]:
         yield f"layer{stage}", nn.Sequential(*map(Block, of_stage))
 
 
-class CifarNet(nn.Module):
-    """The CIFAR family (He 2015, section 4.2), pre-activation too (He 2016), and the article's network."""
+class ResNet(nn.Module):
+    """Every family: He 2015 (section 4.2, table 1), He 2016, the article's. ``path`` names its modules in order but ``fc``."""
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         stem, head = arch.stem(spec), arch.head(spec)
         self.conv1 = _conv(stem)
-        norm = ["bn1"] * bool(stem.norm or head.norm)
+        norm = ["bn1"] * bool(stem.norm or head[0].norm)
         if norm:  # pre-activation: its one free norm ends the net
-            self.bn1 = _norm(spec.norm, stem.norm_channels or head.norm_channels)
+            self.bn1 = _norm(spec.norm, stem.norm_channels or head[0].norm_channels)
         if spec.order != "article":
             self.relu = nn.ReLU()
+        pool = ["maxpool"] * (spec.family == "imagenet")
+        if pool:
+            self.maxpool = nn.MaxPool2d(3, 2, 1)
         stages = []
         for name, blocks in _stages(spec):
             setattr(self, name, blocks)
             stages.append(name)
         if spec.order != "article":
             self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = _linear(head)
+        self.fc = _head(head)
         self.path = {
-            "original": ("conv1", *norm, "relu", *stages, "avgpool"),
+            "original": ("conv1", *norm, "relu", *pool, *stages, "avgpool"),
             "preact": ("conv1", *stages, *norm, "relu", "avgpool"),
             "article": ("conv1", *stages),
         }[spec.order]
@@ -190,29 +196,13 @@ class CifarNet(nn.Module):
         return self.fc(torch.flatten(x, 1))
 
 
-def _imagenet(spec: ModelSpec) -> nn.Module:
-    """torchvision's own ResNet and its forward, with our blocks in it."""
-    from torchvision.models.resnet import BasicBlock, ResNet
-
-    with torch.device("meta"):  # all of its weights are replaced here; on "meta" nothing is drawn
-        net = ResNet(BasicBlock, [1, 1, 1, 1])
-    stem, head = arch.stem(spec), arch.head(spec)
-    net.conv1 = _conv(stem)
-    net.bn1 = _norm(spec.norm, stem.cout) if stem.norm else nn.Identity()
-    net.relu = nn.ReLU()
-    net.fc = _linear(head)
-    for name, blocks in _stages(spec):
-        setattr(net, name, blocks)
-    return net
-
-
 def build(spec: ModelSpec, seed: int = 0) -> nn.Module:
     """The network of a spec, each tensor started from (seed, its name): twins share every tensor they have in common.
 
     Maps (B, channels, size, size) float to logits (B, classes). Raises SpecError.
     """
     spec.validate()
-    model = _imagenet(spec) if spec.family == "imagenet" else CifarNet(spec)
+    model = ResNet(spec)
     model.spec = spec  # type: ignore[assignment]
     start(model, spec, seed)
     return model
@@ -242,7 +232,7 @@ def start(model: nn.Module, spec: ModelSpec, seed: int) -> None:
         if block.arch.shortcut.startswith("gate"):
             nn.init.constant_(block.get_parameter("gate.bias"), block.arch.gate_bias)
     if residual and spec.init == "fixup":
-        model.get_parameter("fc.weight").zero_()
+        model.get_parameter(f"{arch.head(spec)[-1].name}.weight").zero_()
 
 
 def _start_branch(block: Block, count: int) -> None:
@@ -283,9 +273,3 @@ def set_survival(model: nn.Module, generator: torch.Generator) -> None:
     draws = torch.rand(len(every), generator=generator).tolist()
     for block, draw in zip(every, draws, strict=True):
         block.survives = draw < block.arch.keep
-
-
-def normalise_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict in this project's names: `module.` (DataParallel) taken off, a classifier `linear` called `fc`."""
-    plain = {name.removeprefix("module."): value for name, value in state.items()}
-    return {name.replace("linear.", "fc.") if name.startswith("linear.") else name: v for name, v in plain.items()}

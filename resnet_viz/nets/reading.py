@@ -9,7 +9,7 @@ import struct
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -50,6 +50,7 @@ class Weights:
     label: str = ""
     copies: tuple[str, ...] = ()  # where the file holds several networks: what they are called, the one taken first
     left_out: tuple[str, ...] = ()  # names of tensors that are none of the network's
+    theirs: Mapping[str, str] = field(default_factory=dict)  # torchvision's name of a tensor → what the file calls it
 
 
 def read(name: str, content: bytes, copy: str = "") -> Weights:
@@ -181,9 +182,9 @@ def _chosen(name: str, held: Any, copy: str, unread: Sequence[str]) -> Weights:
     if copy and copy not in found:
         raise NetworkError(f"{name!r} holds no network called {copy!r}; choose one of {', '.join(labels)}.")
     taken = copy or labels[0]
-    state, left_out = names.in_our_names(*found[taken])
+    named = names.in_our_names(*found[taken])
     copies = (taken, *(label for label in labels if label != taken)) if len(labels) > 1 else ()
-    return Weights(state, copies=copies, left_out=tuple(left_out))
+    return Weights(named.state, copies=copies, left_out=named.left_out, theirs=named.theirs)
 
 
 def _networks(held: Any) -> Iterator[tuple[str, dict[str, Tensor], str]]:
@@ -217,7 +218,7 @@ def _nothing(name: str, held: Any, unread: Sequence[str]) -> str:
     if tensors:
         return (
             f"{name!r} is no residual network in the names of torchvision, of the CIFAR nets or of transformers: it has "
-            f"{', '.join(tensors[:FEW])} ..., and not all of conv1.weight, layer1.0.conv1.weight and fc.weight."
+            f"{', '.join(tensors[:FEW])} ..., {names.lacking([str(key) for key in held])}."
         )
     if unread:
         return _refusal(name, unread)

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from resnet_viz.spec.model import ModelSpec, stage_lengths
+from resnet_viz.spec.model import ModelSpec, is_bottleneck, stage_lengths
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,18 @@ class Conv:
     bias: bool
     norm: str = ""  # parameter name of its norm
     norm_channels: int = 0
+    groups: int = 1
 
     @property
     def parameters(self) -> int:
         """Trainable ones, its norm's scale and shift included."""
-        weights = self.cin * self.cout * max(1, self.kernel) ** 2 + self.bias * self.cout
+        weights = self.cin // self.groups * self.cout * max(1, self.kernel) ** 2 + self.bias * self.cout
         return weights + 2 * self.norm_channels
 
     @property
     def multiply_adds(self) -> int:
         """Per image; a norm's are not counted."""
-        return self.cin * self.cout * max(1, self.kernel) ** 2 * self.size_out**2
+        return self.cin // self.groups * self.cout * max(1, self.kernel) ** 2 * self.size_out**2
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Block:
         if self.order == "original":  # what the norm gets and what its ReLU gives, behind each convolution
             kept = pair * sum(c.cout * c.size_out**2 for c in self.convs)
         elif self.order == "preact":  # the same, before each convolution
-            kept = pair * (x + out)
+            kept = pair * (x + sum(c.cout * c.size_out**2 for c in self.convs[:-1]))
         else:  # ReLU before the convolution; norm and ReLU behind the addition
             kept = x + pair * out
         kept += self.scaled * out
@@ -115,8 +116,8 @@ class Block:
 
 
 def _channels(spec: ModelSpec) -> tuple[int, ...]:
-    base = {"cifar": (16, 32, 64), "imagenet": (64, 128, 256, 512), "article": (16,)}[spec.family]
-    return tuple(max(1, round(c * spec.width)) for c in base)
+    base = (64 if spec.family == "imagenet" else 16) * spec.width
+    return tuple(max(1, round(base * 2**stage)) for stage in range(len(stage_lengths(spec))))
 
 
 def _halved(size: int, stride: int) -> int:
@@ -136,11 +137,14 @@ def stem(spec: ModelSpec) -> Conv:
 
 def _branch(spec: ModelSpec, name: str, cin: int, planes: int, cout: int, stride: int, size: int) -> tuple[Conv, ...]:
     """The convolutions of F(x), each with the norm that its order puts behind (original) or before it."""
-    bottleneck = spec.family == "imagenet" and spec.depth >= 50
+    groups = 1
     if spec.order == "article":
         shapes = [(cin, cout, 1, stride)]
-    elif bottleneck:  # torchvision strides in the 3x3 convolution
-        shapes = [(cin, planes, 1, 1), (planes, planes, 3, stride), (planes, cout, 1, 1)]
+    elif is_bottleneck(spec):
+        groups = spec.groups
+        inner = int(planes * spec.width_per_group / 64) * groups  # torchvision's count
+        first, second = (stride, 1) if spec.stride_in_1x1 else (1, stride)
+        shapes = [(cin, inner, 1, first), (inner, inner, 3, second), (inner, cout, 1, 1)]
     else:
         shapes = [(cin, planes, 3, stride), (planes, cout, 3, 1)]
     convs, bias, normed = [], spec.norm == "none", spec.norm != "none"
@@ -148,7 +152,8 @@ def _branch(spec: ModelSpec, name: str, cin: int, planes: int, cout: int, stride
         size = _halved(size, step)
         channels = b if spec.order == "original" else a
         norm = f"{name}.bn{number}" if normed else ""
-        convs.append(Conv(f"{name}.conv{number}", a, b, kernel, step, size, bias, norm, channels * normed))
+        of = groups if kernel == 3 else 1
+        convs.append(Conv(f"{name}.conv{number}", a, b, kernel, step, size, bias, norm, channels * normed, of))
     return tuple(convs)
 
 
@@ -177,7 +182,7 @@ def blocks(spec: ModelSpec) -> tuple[Block, ...]:
     The width factor scales the planes, not the bottleneck's expansion of 4. Keep probabilities are Huang 2016's
     1 − (l/L)(1 − p_L), l counting all blocks.
     """
-    expansion = 4 if spec.family == "imagenet" and spec.depth >= 50 else 1
+    expansion = 4 if is_bottleneck(spec) else 1
     size = stem(spec).size_out
     if spec.family == "imagenet":
         size = _halved(size, 2)  # max-pool 3x3, stride 2, padding 1
@@ -212,22 +217,28 @@ def blocks(spec: ModelSpec) -> tuple[Block, ...]:
     return tuple(found)
 
 
-def head(spec: ModelSpec) -> Conv:
-    """The classifier; in the article's network over all cells, else over their mean. Named after its norm in pre-activation."""
+def head(spec: ModelSpec) -> tuple[Conv, ...]:
+    """The classifier's layers, mostly one; in the article's network over all cells, else over their mean.
+
+    In pre-activation the net's last norm goes with the first of them.
+    """
     last = blocks(spec)[-1]
     features = last.cout * (last.size_out**2 if spec.family == "article" else 1)
     normed = spec.order == "preact" and spec.norm != "none"
-    return Conv("fc", features, spec.classes, 0, 1, 1, True, "bn1" if normed else "", last.cout * normed)
+    sizes = (features, *spec.hidden, spec.classes)
+    names = [f"fc.{2 * n}" for n in range(len(spec.hidden) + 1)] if spec.hidden else ["fc"]
+    first, *rest = (Conv(name, a, b, 0, 1, 1, True) for name, a, b in zip(names, sizes, sizes[1:], strict=False))
+    return replace(first, norm="bn1" if normed else "", norm_channels=last.cout * normed), *rest
 
 
 def layers(spec: ModelSpec) -> tuple[str, ...]:
     """Parameter names of all convolution and linear weights in forward order, a block's shortcut after its branch."""
-    convs = (stem(spec), *(conv for block in blocks(spec) for conv in block.layers), head(spec))
+    convs = (stem(spec), *(conv for block in blocks(spec) for conv in block.layers), *head(spec))
     return tuple(f"{conv.name}.weight" for conv in convs)
 
 
 def _parts(spec: ModelSpec) -> tuple[Conv | Block, ...]:
-    return (stem(spec), *blocks(spec), head(spec))
+    return (stem(spec), *blocks(spec), *head(spec))
 
 
 def parameters(spec: ModelSpec) -> int:
@@ -248,7 +259,7 @@ def activation_bytes(spec: ModelSpec, itemsize: int = 4) -> int:
     """
     first, found, pair = stem(spec), blocks(spec), 1 + (spec.norm != "none")
     start, last = found[0], found[-1]
-    kept = spec.channels * spec.size**2 + sum(block.activations for block in found)
+    kept = spec.channels * spec.size**2 + sum(block.activations for block in found) + sum(spec.hidden)
     if spec.order == "original":
         kept += pair * first.cout * first.size_out**2 + last.cout  # the pooled features, which the classifier gets
     elif spec.order == "preact":

@@ -62,6 +62,12 @@ class ModelSpec:
     ``family``: "cifar" (He 2015, section 4.2; depth 6n+2), "imagenet" (He 2015, table 1) or "article" (depth = blocks + 2).
     ``no_skip``: numbers (from 1) of the blocks whose skip is switched off. ``stochastic_depth``: 1 − p_L of stochastic depth.
     ``init`` and ``stochastic_depth`` act only on blocks that have a skip; plain blocks always start from He.
+
+    ``stages`` with ``depth`` says which blocks they are: 2 + 2 layers a basic block, 2 + 3 a bottleneck (`is_bottleneck`). So the
+    ResNet-18 that is usual for CIFAR is the CIFAR family's with stages (2, 2, 2, 2), width 4 and projections.
+    ``groups``, ``width_per_group``: torchvision's, of bottlenecks; 32 and 4 are ResNeXt's (Xie 2017), 1 and 128 those of Wide
+    ResNet-50-2. ``stride_in_1x1``: a bottleneck strides in its first convolution (He 2015, "v1"), not in its 3x3 ("v1.5").
+    ``hidden``: units of the hidden layers of the classifier, ReLU behind each; () for a linear classifier.
     """
 
     family: str = row("cifar", "Family", choices=FAMILIES, tab="network")
@@ -82,6 +88,19 @@ class ModelSpec:
         low=0, below=1, step=0.05, usual="0.5", tab="network",
     )  # fmt: skip
     width: float = row(1.0, "Width factor", "Times the usual channels.", low=0.125, high=16, step=0.5, tab="network")
+    stages: tuple[int, ...] = row(
+        (), "Blocks of each stage", "Where they are not the family's; depth is 2 + 2 a basic block or 2 + 3 a bottleneck.",
+        low=1, high=400, separator=".", usual="2.2.2.2",
+    )  # fmt: skip
+    groups: int = row(1, "Groups", "Of a bottleneck's 3×3 convolution (ResNeXt: 32).", low=1, high=256)
+    width_per_group: int = row(
+        64, "Width per group", "As torchvision counts it (ResNeXt-50: 4; Wide ResNet-50-2: 128).", low=1, high=1024
+    )
+    stride_in_1x1: bool = row(False, "Stride in the first 1×1", "v1 (He 2015); else in the 3×3, v1.5, torchvision's.")
+    hidden: tuple[int, ...] = row(
+        (), "Hidden units of the head", "ReLU behind each layer; none: a linear head.", low=1, high=65_536,
+        separator=".", usual="512",
+    )  # fmt: skip
     gate_bias: float = row(
         -6.0, "Gate bias", "Of gated shortcuts at the start (He 2016).", low=-100, high=100, tab="network"
     )
@@ -93,7 +112,18 @@ class ModelSpec:
     def validate(self) -> None:
         """Raise SpecError for a combination that means nothing."""
         check(self)
-        if self.family == "cifar":
+        if self.stages:
+            total = sum(self.stages)
+            require(
+                len(self.stages) <= 6 and total <= 600,
+                f"{len(self.stages)} stages of {total:,} blocks are too many; 6 of 600 in all are the most.",
+            )
+            require(
+                self.depth in (2 + 2 * total, 2 + 3 * total),
+                f"Depth {self.depth} does not fit stages of {', '.join(map(str, self.stages))} blocks: it is {2 + 2 * total} if "
+                f"they are basic, {2 + 3 * total} if bottlenecks.",
+            )
+        elif self.family == "cifar":
             below, above = nearest_cifar_depths(self.depth)
             require(
                 8 <= self.depth <= 1202 and self.depth % 6 == 2,
@@ -107,6 +137,15 @@ class ModelSpec:
         else:
             require(3 <= self.depth <= 102, f"Depth {self.depth} is outside 3 to 102 for the article's network.")
         article = self.family == "article"
+        require(not (article and self.stages), "The article's network is one stage; say its blocks by depth alone.")
+        require(
+            is_bottleneck(self) or (self.groups, self.width_per_group, self.stride_in_1x1) == (1, 64, False),
+            "Groups, width per group and the place of the stride are a bottleneck's; this network has none.",
+        )
+        require(
+            first_channels(self) * self.width_per_group >= 64,
+            f"A width per group of {self.width_per_group} and a width factor of {self.width:g} leave a group without a channel.",
+        )
         require(
             (self.order == "article") == article,
             f"Block order {self.order!r} does not fit family {self.family!r}: the article's block and its network go together.",
@@ -164,14 +203,33 @@ class ModelSpec:
     @property
     def called(self) -> str:
         """Kind and depth, such as "residual-20"; of torchvision's own networks the usual name, "ResNet-18"."""
-        if (self.family, self.shortcut) == ("imagenet", "projection"):
-            return f"ResNet-{self.depth}"
+        cifar, bottleneck = self.family == "cifar", is_bottleneck(self)
+        grouped = (self.groups, self.width_per_group) != (1, 64)
+        tail = f" {self.groups}x{self.width_per_group}d" if grouped else " bottleneck" if bottleneck and cifar else ""
+        if self.shortcut == "projection" and (len(stage_lengths(self)) == 4 or self.family == "imagenet"):
+            kind = "ResNeXt" if self.groups > 1 else "Wide ResNet" if grouped else "ResNet"
+            tail = tail if self.groups > 1 else f"-{self.width_per_group / 64:g}" if grouped else ""
+            return f"{'CIFAR ' * cifar}{kind}-{self.depth}{tail}"
         kind = {"none": "plain", "identity": "residual"}.get(self.shortcut, self.shortcut.replace("_", " "))
-        return f"{kind}-{self.depth}"
+        return f"{kind}-{self.depth}{tail}"
+
+
+def first_channels(spec: ModelSpec) -> int:
+    """Channels of the stem, and of the first stage before a bottleneck's expansion; each further stage has twice as many."""
+    return max(1, round((64 if spec.family == "imagenet" else 16) * spec.width))
+
+
+def is_bottleneck(spec: ModelSpec) -> bool:
+    """Whether the blocks are bottlenecks of 1x1, 3x3 and 1x1 convolutions (He 2015, section 4.1), not pairs of 3x3."""
+    if spec.stages:
+        return spec.depth == 2 + 3 * sum(spec.stages)
+    return spec.family == "imagenet" and spec.depth >= 50
 
 
 def stage_lengths(spec: ModelSpec) -> tuple[int, ...]:
-    """Blocks in each stage (He 2015, section 4.2 and table 1; the article's network is one stage)."""
+    """Blocks in each stage: those it says, else its family's (He 2015, section 4.2, table 1; the article's net is one stage)."""
+    if spec.stages:
+        return spec.stages
     if spec.family == "cifar":
         return ((spec.depth - 2) // 6,) * 3
     if spec.family == "imagenet":

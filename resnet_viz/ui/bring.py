@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -11,11 +11,9 @@ from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.spec.data import DataSpec
-from resnet_viz.spec.model import SHORTCUTS
+from resnet_viz.spec.model import SHORTCUTS, ModelSpec, is_bottleneck
+from resnet_viz.ui.controls import draw
 from resnet_viz.ui.say import complain, plain
-
-if TYPE_CHECKING:
-    from resnet_viz.spec.model import ModelSpec
 
 
 def fetch(source: Source, meanwhile: str) -> None:
@@ -84,8 +82,8 @@ def _take(key: str, file: Any, kept: dict[str, Any], answers: dict[str, Any]) ->
 
 
 def _questions(key: str, spec: ModelSpec, copies: Sequence[str]) -> dict[str, Any]:
-    """What a checkpoint without a spec does not say: how images were normalised, what it saw, their size, whether it has skips;
-    and which network it is of those in the file.
+    """What a checkpoint without a spec does not say: how images were normalised, what it saw, their size, whether it has skips
+    and where it strides; and which network it is of those in the file.
     """
     from resnet_viz.nets.bring import MOMENTS
 
@@ -116,6 +114,8 @@ def _questions(key: str, spec: ModelSpec, copies: Sequence[str]) -> dict[str, An
         answers["size"] = st.number_input(
             "Pixels a side of its images", 8, 1024, spec.size, key=f"{key}_size", help="No tensor tells it."
         )
+    if is_bottleneck(spec):
+        answers["stride_in_1x1"] = draw(ModelSpec, "stride_in_1x1", False, key=f"{key}_stride")
     if copies:
         answers["copy"] = st.selectbox("Which of the networks in the file", copies, key=f"{key}_copy")
     if spec.shortcut == "identity":

@@ -16,7 +16,7 @@ from resnet_viz.runs.store import Store
 from resnet_viz.spec import arch
 from resnet_viz.spec.checks import SpecError, quote
 from resnet_viz.spec.data import AUGMENTATIONS
-from resnet_viz.spec.fields import TABS, Row, item_type, rows, types
+from resnet_viz.spec.fields import TABS, Row, from_value, item_type, rows, types
 from resnet_viz.spec.model import IMAGENET_DEPTHS, block_count
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.values import CONTROLS, DEFAULTS, NETS, PARTS, residual_spec, usual_shortcut
@@ -131,7 +131,7 @@ def draw_data(**options: Any) -> str:
 
 def draw_main() -> None:
     """The controls in sight: depth, data, which nets, and the fields of the tab "main"."""
-    depths = OFFERED[current()["family"]]
+    depths = _depths()
     if current()["depth"] not in depths:
         st.session_state["depth"] = min(depths, key=lambda d: abs(d - current()["depth"]))
     shown = DEFAULTS["depth"] if DEFAULTS["depth"] in depths else depths[0]
@@ -154,14 +154,29 @@ def draw_main() -> None:
             _draw(name)
 
 
-def draw_skips() -> None:
-    """Which skips the next net trains without, chosen by clicks on its drawing; kept in the URL like every control."""
-    off = st.session_state.setdefault("no_skip", "")
-    if not off:
-        return
-    left, right = st.columns([3, 1], vertical_alignment="center")
-    left.text(f"Next net: skip off at block {off[:60].replace('.', ', ')}")
-    right.button("All on", on_click=st.session_state.update, kwargs={"no_skip": ""}, key="all_on", type="tertiary")
+def _depths() -> tuple[int, ...]:
+    """What the depth slider offers: the family's; where a link or a run brought the stages, what these may have."""
+    stages = from_value(PARTS["model"], "stages", current()["stages"])
+    return (2 + 2 * sum(stages), 2 + 3 * sum(stages)) if stages else OFFERED[current()["family"]]
+
+
+def draw_unusual() -> None:
+    """What the next net has that no control shows: skips switched off by clicks on its drawing, and what a link or a run brought.
+
+    It is kept in the URL like every control.
+    """
+    for name, (_, entry) in CONTROLS.items():
+        if entry.tab or st.session_state.setdefault(name, DEFAULTS[name]) == DEFAULTS[name]:
+            continue
+        left, right = st.columns([3, 1], vertical_alignment="center")
+        shown = {True: "yes"}.get(
+            st.session_state[name], str(st.session_state[name]).replace(entry.separator or ".", ", ")
+        )
+        left.text(f"Next net: {entry.label[0].lower()}{entry.label[1:]} {shown[:60]}")
+        usual = {"no_skip": "All on"}.get(name, "Usual")
+        right.button(
+            usual, on_click=st.session_state.update, kwargs={name: DEFAULTS[name]}, key=f"usual {name}", type="tertiary"
+        )
 
 
 def draw_more() -> None:

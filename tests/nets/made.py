@@ -7,7 +7,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from resnet_viz.spec.model import INITS, NORMS, ORDERS, SHORTCUTS, ModelSpec
+from resnet_viz.spec.model import IMAGENET_DEPTHS, INITS, NORMS, ORDERS, SHORTCUTS, ModelSpec
 from resnet_viz.spec.run import SpecError
 
 # One small net of each kind; block 2 of the last two has its skip switched off.
@@ -17,7 +17,21 @@ BASES = [
     ModelSpec(family="imagenet", depth=50, width=0.125, size=33, classes=5, stochastic_depth=0.3),
     ModelSpec(family="article", depth=5, size=7, channels=2, classes=3),
     ModelSpec(depth=14, width=0.25, size=8, stochastic_depth=0.5, no_skip=(2,)),
+    ModelSpec(
+        depth=14, stages=(1, 2, 1), groups=2, width_per_group=32, stride_in_1x1=True, hidden=(6,), size=9, classes=4
+    ),
 ]
+
+_IMAGENET = ModelSpec("imagenet", 50, "projection", classes=1000, size=224)
+# torchvision's networks, by their names there.
+TORCHVISION = {
+    **{f"resnet{depth}": replace(_IMAGENET, depth=depth) for depth in IMAGENET_DEPTHS},
+    "resnext50_32x4d": replace(_IMAGENET, groups=32, width_per_group=4),
+    "resnext101_32x8d": replace(_IMAGENET, depth=101, groups=32, width_per_group=8),
+    "resnext101_64x4d": replace(_IMAGENET, depth=101, groups=64, width_per_group=4),
+    "wide_resnet50_2": replace(_IMAGENET, width_per_group=128),
+    "wide_resnet101_2": replace(_IMAGENET, depth=101, width_per_group=128),
+}
 
 
 def valid(base: ModelSpec) -> Iterator[ModelSpec]:

@@ -1,6 +1,7 @@
 """models.py against arch.py, torchvision and the papers' counts."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -13,12 +14,13 @@ from resnet_viz.nets import models
 from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import SpecError
-from tests.nets.made import BASES, images, valid
+from tests.nets.made import BASES, TORCHVISION, images, valid
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 USUAL = (("batch", "he"), ("none", "fixup"))
+QUICK = ("resnet18", "resnet50", "resnext50_32x4d")  # torchvision's that are held against ours in the fast tests
 
 
 # The deep one without GroupNorm: it takes the longest, and 18 layers have shown it.
@@ -30,7 +32,9 @@ def _pairwise(specs: list[ModelSpec]) -> list[ModelSpec]:
     seen: set[tuple] = set()
     chosen = []
     for spec in specs:
-        choices = enumerate((f"{spec.family}-{spec.depth}", spec.shortcut, spec.order, spec.norm, spec.init))
+        choices = enumerate(
+            (f"{spec.family}-{spec.depth}-{spec.groups}", spec.shortcut, spec.order, spec.norm, spec.init)
+        )
         pairs = set(combinations(choices, 2))
         if pairs - seen:
             chosen.append(spec)
@@ -45,7 +49,8 @@ def _cases(specs: list[ModelSpec]) -> pytest.MarkDecorator:
     """Each spec a test of its own: nets in which every two choices meet are fast, the others slow."""
 
     def case(spec: ModelSpec):
-        name = f"{spec.family}{spec.depth}-{spec.shortcut}-{spec.order}-{spec.norm}-{spec.init}"
+        blocks = f"{spec.depth}x{spec.groups}" if spec.groups > 1 else spec.depth
+        name = f"{spec.family}{blocks}-{spec.shortcut}-{spec.order}-{spec.norm}-{spec.init}"
         return pytest.param(spec, id=name, marks=[] if spec in FAST else pytest.mark.slow)
 
     return pytest.mark.parametrize("spec", list(map(case, specs)))
@@ -137,12 +142,12 @@ def test_a_spec_that_means_nothing_is_refused() -> None:
         models.build(ModelSpec(depth=51))
 
 
-@pytest.mark.parametrize("depth", [18, 50, *(pytest.param(d, marks=pytest.mark.slow) for d in (34, 101, 152))])
-def test_imagenet_logits_are_torchvisions(depth: int) -> None:
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in TORCHVISION])
+def test_imagenet_logits_are_torchvisions(name: str) -> None:
     import torchvision
 
-    spec = ModelSpec(family="imagenet", depth=depth, shortcut="projection", classes=1000, size=64)
-    theirs = getattr(torchvision.models, f"resnet{depth}")(weights=None)
+    spec = replace(TORCHVISION[name], size=64)
+    theirs = getattr(torchvision.models, name)(weights=None)
     with torch.no_grad():
         theirs(images(spec, 4, seed=1))  # moves BatchNorm's statistics off 0 and 1
     ours = models.build(spec)
@@ -158,12 +163,3 @@ def test_the_imagenet_plain_twin_has_no_downsampling_layers() -> None:
     spec = ModelSpec(family="imagenet", depth=50, shortcut="projection", width=0.125)
     plain = models.build(spec.twin()).state_dict()
     assert set(plain) == {name for name in models.build(spec).state_dict() if "downsample" not in name}
-
-
-def test_keys_are_normalised() -> None:
-    state = {
-        "module.conv1.weight": torch.zeros(1),
-        "module.linear.bias": torch.zeros(1),
-        "layer1.0.bn1.bias": torch.zeros(1),
-    }
-    assert list(models.normalise_keys(state)) == ["conv1.weight", "fc.bias", "layer1.0.bn1.bias"]

@@ -7,6 +7,7 @@ import pytest
 
 from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec
+from tests.nets.made import TORCHVISION
 
 # He 2015, section 4.2 and table 6, counted exactly: trainable parameters with option A.
 PAPER = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962, 1202: 19_421_274}
@@ -34,13 +35,27 @@ def test_the_articles_network_counted_by_hand() -> None:
 
 
 def test_imagenet_family_is_torchvisions_by_its_own_figures() -> None:
+    """The counts and multiply-adds of its documentation, ResNeXt's and Wide ResNets' too."""
     from torchvision import models
 
-    for depth in (18, 34, 50, 101, 152):
-        meta = getattr(models, f"ResNet{depth}_Weights").IMAGENET1K_V1.meta
-        spec = ModelSpec(family="imagenet", depth=depth, shortcut="projection", classes=1000, size=224)
-        assert arch.parameters(spec) == meta["num_params"]
-        assert arch.multiply_adds(spec) / 1e9 == pytest.approx(meta["_ops"], abs=0.0006)  # given to three places
+    for name, spec in TORCHVISION.items():
+        meta = next(iter(models.get_model_weights(name))).meta  # of V1, where there are two
+        assert arch.parameters(spec) == meta["num_params"], name
+        assert arch.multiply_adds(spec) / 1e9 == pytest.approx(meta["_ops"], abs=0.0006), name  # given to three places
+
+
+def test_the_counts_of_resnet_164_and_of_the_usual_cifar_resnet_are_the_known_ones() -> None:
+    # He 2016: 1.7 million (pre-activated, its identities without parameters); kuangliu's public code counts 11,173,962.
+    bottlenecks = ModelSpec(depth=164, stages=(18, 18, 18), order="preact", shortcut="projection")
+    assert round(arch.parameters(bottlenecks) / 1e6, 1) == 1.7
+    assert arch.parameters(ModelSpec(depth=18, stages=(2, 2, 2, 2), width=4, shortcut="projection")) == 11_173_962
+
+
+def test_a_bottleneck_that_strides_in_its_first_convolution_is_cheaper_by_the_published_figures() -> None:
+    # ResNet-50 as He 2015, table 1, has it: 3.8 billion multiply-adds; torchvision's 4.1.
+    v1 = arch.multiply_adds(replace(TORCHVISION["resnet50"], stride_in_1x1=True)) / 1e9
+    assert v1 == pytest.approx(3.8, abs=0.07)
+    assert arch.parameters(replace(TORCHVISION["resnet50"], stride_in_1x1=True)) == 25_557_032
 
 
 def test_shapes_of_the_cifar_family() -> None:

@@ -34,7 +34,7 @@ def another(cls: type, name: str):
     if entry.choices and item_type(kind) is None:
         return next(value for value in reversed(entry.choices) if value not in (default, "none"))
     if item_type(kind) is not None:
-        return {"augment": AUGMENTATIONS[:2], "milestones": (0.25, 0.875), "no_skip": (2, 7)}[name]
+        return {"augment": AUGMENTATIONS[:2], "milestones": (0.25, 0.875), "no_skip": (2, 7)}.get(name, (3, 5))
     if kind is bool:
         return not default
     if kind is str:
@@ -157,7 +157,10 @@ def test_every_field_of_a_lab_goes_through_the_command_line(kind) -> None:
 def test_every_field_of_a_run_has_a_row_and_no_two_parts_have_one_name() -> None:
     names = [f.name for cls in PARTS.values() for f in fields(cls)]
     assert sorted(names) == sorted([*CONTROLS, *FROM_DATA])
-    assert all(entry.tab or name == "no_skip" for name, (_, entry) in CONTROLS.items())
+    without_place = {
+        name for name, (_, entry) in CONTROLS.items() if not entry.tab
+    }  # what is drawn where it is not usual
+    assert without_place == {"no_skip", "stages", "groups", "width_per_group", "stride_in_1x1", "hidden"}
 
 
 @pytest.mark.parametrize(
@@ -177,6 +180,17 @@ def test_every_field_of_a_run_has_a_row_and_no_two_parts_have_one_name() -> None
         ("model", "depth", 56.0, "Depth takes a whole number"),
         ("model", "no_skip", ("3",), "Skips off takes a whole number"),
         ("model", "width", 1e9, "Width factor 1,000,000,000 is outside 0.125 to 16"),
+        (
+            "model",
+            "stages",
+            (2, 2, 2, 2),
+            "Depth 56 does not fit stages of 2, 2, 2, 2 blocks: it is 18 if they are basic, 26",
+        ),
+        ("model", "stages", (9,) * 7, "7 stages of 63 blocks are too many"),
+        ("model", "stages", (0, 3), "Blocks of each stage 0 is outside 1 to 400"),
+        ("model", "groups", 4, "are a bottleneck's; this network has none"),
+        ("model", "stride_in_1x1", True, "are a bottleneck's; this network has none"),
+        ("model", "hidden", (0,), "Hidden units of the head 0 is outside 1 to"),
         ("data", "augment", ("flip", "spin"), "Augmentation 'spin' is not known"),
         ("data", "limit", -1, "Training images at most -1"),
         ("data", "name", "x" * 1000, "…"),

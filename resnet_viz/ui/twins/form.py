@@ -91,7 +91,7 @@ def form(shown: Sequence[Run | Record], refused: Sequence[str], why: Callable[[]
         with st.popover("Your data"):
             own_data()
         rates.find_rate()
-    controls.draw_skips()
+    controls.draw_unusual()
     complaint = st.session_state.pop("complaint", None)
     fine = True
     try:
