@@ -40,6 +40,9 @@ KINDS = [
         for s in ("none", "maxpool")
     ),
     ModelSpec(depth=8, width=0.25, size=8, classes=4, norm="group"),
+    ModelSpec(
+        depth=14, size=8, classes=4, stages=(1, 2, 1), groups=2, width_per_group=32, stride_in_1x1=True, hidden=(6,)
+    ),
     ModelSpec(depth=14, width=0.25, size=8, classes=4, norm="none", init="skipinit", no_skip=(2,)),
 ]
 

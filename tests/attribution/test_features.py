@@ -19,6 +19,7 @@ SPECS = [
     ModelSpec(family="article", depth=4, order="article", shortcut="maxpool", size=16),
     ModelSpec(family="imagenet", depth=18, shortcut="projection", width=0.125, size=32),
     ModelSpec(family="imagenet", depth=50, shortcut="projection", width=0.125, size=32),
+    ModelSpec(depth=14, stages=(1, 2, 1), groups=2, width_per_group=32, stride_in_1x1=True, hidden=(6,), size=16),
 ]
 
 

@@ -33,6 +33,7 @@ NETS = [
     ModelSpec(depth=14, norm="none", init="fixup", no_skip=(2,), **SMALL),
     ModelSpec(family="article", depth=5, shortcut="maxpool", order="article", **SMALL),
     ModelSpec(family="imagenet", depth=18, shortcut="projection", size=32, width=0.25),
+    ModelSpec(depth=14, stages=(1, 2, 1), groups=2, width_per_group=32, stride_in_1x1=True, hidden=(6,), **SMALL),
 ]
 
 
