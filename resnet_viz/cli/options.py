@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from resnet_viz.data import catalogue
+from resnet_viz.spec.checks import quote
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.fields import Row, default_of, item_type, rows, types
 from resnet_viz.spec.run import RunSpec
@@ -71,8 +73,8 @@ def spec_of(options: argparse.Namespace) -> RunSpec:
 def _own(path: str) -> DataSpec:
     from resnet_viz.data import own
 
-    if not Path(path).exists():
+    if not os.path.exists(path):  # False, too, for what no path can be
         raise catalogue.DataError(
-            f"{path!r} is neither a data set ({', '.join(catalogue.BUILT_IN)}) nor a file or folder on this machine."
+            f"{quote(path)} is neither a data set ({', '.join(catalogue.BUILT_IN)}) nor a file or folder on this machine."
         )
     return own.import_own(Path(path))

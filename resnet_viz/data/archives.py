@@ -24,9 +24,12 @@ from PIL import Image
 
 from resnet_viz.data import codepages, images
 from resnet_viz.data.catalogue import DataError
+from resnet_viz.spec.checks import quote, short
 
 ENTRIES = 200_000  # files in one archive or folder
 UNPACKED = 2 << 30  # bytes that an archive may hold
+PLAIN, RATIO = 256 << 20, 100  # over so many bytes, a packed .tar may hold so many times its own: images hardly pack
+KEPT = 640 << 20  # bytes of images that an import keeps, so that it takes less than 1 GB
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class ImageFile:
             yield image
 
 
+def encodable(text: str) -> str:
+    """The same with a mark for each byte of a name that was no UTF-8, and for half a surrogate pair: UTF-8 has neither."""
+    return text.encode("utf-8", "replace").decode()
+
+
 Listing = tuple[list[ImageFile], list[tuple[str, ...]]]  # files, and folders by their paths
 
 
@@ -55,7 +63,9 @@ def in_folder(folder: Path) -> Listing:
     for place, _, names in os.walk(folder):  # does not follow links to folders, which may go in circles
         count += len(names) + 1
         if count > ENTRIES:
-            raise DataError(f"{folder.name!r} holds more than {ENTRIES:,} files; name the folder of the images alone.")
+            raise DataError(
+                f"{quote(folder.name)} holds more than {ENTRIES:,} files; name the folder of the images alone."
+            )
         folders.append(Path(place).relative_to(folder).parts)
         for name in names:
             path = Path(place, name)
@@ -72,7 +82,7 @@ def opened(name: str, file: BinaryIO) -> Iterator[tuple[Listing, list[str]]]:
     if head.startswith((b"7z\xbc\xaf", b"Rar!")):
         kind = "7z" if head.startswith(b"7z") else "RAR"
         raise DataError(
-            f"{name!r} is a {kind} archive, which is not read here; unpack it and name the folder, or make a .zip."
+            f"{quote(name)} is a {kind} archive, which is not read here; unpack it and name the folder, or make a .zip."
         )
     is_tar = head[257:262] == b"ustar" or head.startswith(tuple(_PACKED))
     if head.startswith(b"PK") or (Path(name).suffix.lower() == ".zip" and not is_tar):
@@ -101,24 +111,24 @@ def open_zip(name: str, file: BinaryIO) -> zipfile.ZipFile:
     """Open a zip (an .npz is one too) after checking all that its directory says. Raises DataError."""
     try:
         if _entries(file) > ENTRIES:  # before zipfile makes an object of each entry
-            raise DataError(f"{name!r} lists more than {ENTRIES:,} files; bring a smaller archive.")
+            raise DataError(f"{quote(name)} lists more than {ENTRIES:,} files; bring a smaller archive.")
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError) as error:
         raise DataError(
-            f"{name!r} is not a {Path(name).suffix} file, or was cut short ({error}); make it again."
+            f"{quote(name)} is not a {Path(name).suffix} file, or was cut short ({short(error)}); make it again."
         ) from error
     infos = archive.infolist()
     if len(infos) > ENTRIES:
-        raise DataError(f"{name!r} lists {len(infos):,} files, more than {ENTRIES:,}; bring a smaller archive.")
+        raise DataError(f"{quote(name)} lists {len(infos):,} files, more than {ENTRIES:,}; bring a smaller archive.")
     for info in infos:
         _check(name, info.filename, stat.S_ISLNK(info.external_attr >> 16))
         if info.flag_bits & 1:
-            raise DataError(f"{name!r} is encrypted; make the archive again without a password.")
+            raise DataError(f"{quote(name)} is encrypted; make the archive again without a password.")
         if info.compress_type not in _METHODS:
             how = _OTHERS.get(info.compress_type, f"method {info.compress_type}")
             raise DataError(
-                f"{name!r} is packed with {how}, which is not read here; unpack it and name the folder, or pack it again as an "
-                "ordinary .zip, with 7-Zip for one (method Deflate)."
+                f"{quote(name)} is packed with {how}, which is not read here; unpack it and name the folder, or pack it again as "
+                "an ordinary .zip, with 7-Zip for one (method Deflate)."
             )
     _check_size(name, sum(info.file_size for info in infos))  # zipfile never unpacks more of an entry than this
     return archive
@@ -131,15 +141,17 @@ _OTHERS = {9: "Deflate64, as Windows does over 2 GB", 93: "Zstandard", 95: "XZ",
 def _check(name: str, path: str, is_link: bool) -> None:
     parts = PureWindowsPath(path)  # knows / and \, drives and roots
     if parts.anchor or ".." in parts.parts:
-        raise DataError(f"{name!r} holds the path {path!r}, which leads out of it; make the archive again without it.")
+        raise DataError(
+            f"{quote(name)} holds the path {quote(path)}, which leads out of it; make the archive again without it."
+        )
     if is_link:
-        raise DataError(f"{name!r} holds {path!r}, a link; make the archive again with the files themselves.")
+        raise DataError(f"{quote(name)} holds {quote(path)}, a link; make the archive again with the files themselves.")
 
 
 def _check_size(name: str, total: int) -> None:
     if total > UNPACKED:
         raise DataError(
-            f"{name!r} would unpack to {total / 2**30:,.1f} GiB, more than {UNPACKED >> 30}; bring fewer or smaller images."
+            f"{quote(name)} would unpack to {total / 2**30:,.1f} GiB, more than {UNPACKED >> 30}; bring fewer or smaller images."
         )
 
 
@@ -150,7 +162,7 @@ def _in_readable_names(archive: zipfile.ZipFile) -> list[str]:
         return []
     encoding = codepages.guess([info.filename.encode("cp437") for info in old])  # as zipfile has read them
     if not encoding:
-        return [f"names such as {old[0].filename!r} are in a code page that could not be told: rename the folders"]
+        return [f"names such as {quote(old[0].filename)} are in a code page that could not be told: rename the folders"]
     for info in old:
         info.filename = info.filename.encode("cp437").decode(encoding)
     return [f"names were read as {codepages.CALLED[encoding]}"] if encoding in codepages.CALLED else []
@@ -166,14 +178,18 @@ def _unpacked(name: str, file: BinaryIO, head: bytes) -> Iterator[BinaryIO]:
     if unpack is None:
         yield file
         return
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
     with tempfile.TemporaryFile() as plain:
         try:
             with unpack(file) as packed:
                 while chunk := packed.read(1 << 20):
                     plain.write(chunk)
                     _check_size(name, plain.tell())
+                    if plain.tell() > max(PLAIN, RATIO * size):
+                        raise DataError(f"{quote(name)} unpacks to over {RATIO} times its size, which no images do.")
         except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-            raise DataError(f"{name!r} is damaged or was cut short ({error}); make it again.") from error
+            raise DataError(f"{quote(name)} is damaged or was cut short ({short(error)}); make it again.") from error
         plain.seek(0)
         yield plain
 
@@ -183,7 +199,8 @@ def _open_tar(name: str, file: BinaryIO) -> tarfile.TarFile:
         return tarfile.open(fileobj=file, mode="r:")
     except tarfile.TarError as error:
         raise DataError(
-            f"{name!r} is neither an .npz, a .zip nor a .tar (.gz, .bz2, .xz), or was cut short; bring one of these, or a folder."
+            f"{quote(name)} is neither an .npz, a .zip nor a .tar (.gz, .bz2, .xz), or was cut short; bring one of "
+            "these, or a folder."
         ) from error
 
 
@@ -195,7 +212,7 @@ def _in_tar(name: str, tar: tarfile.TarFile) -> Listing:
     try:
         for count, info in enumerate(tar):
             if count >= ENTRIES:
-                raise DataError(f"{name!r} lists more than {ENTRIES:,} files; bring a smaller archive.")
+                raise DataError(f"{quote(name)} lists more than {ENTRIES:,} files; bring a smaller archive.")
             _check(name, info.name, info.issym() or info.islnk())
             total += info.size
             _check_size(name, total)
@@ -204,7 +221,7 @@ def _in_tar(name: str, tar: tarfile.TarFile) -> Listing:
                 files.append(ImageFile(parts, info.size, partial(tar.extractfile, info)))
             folders.append(parts if info.isdir() else parts[:-1])
     except (tarfile.TarError, ValueError, EOFError) as error:
-        raise DataError(f"{name!r} is damaged or was cut short ({error}); make it again.") from error
+        raise DataError(f"{quote(name)} is damaged or was cut short ({short(error)}); make it again.") from error
     return files, folders
 
 

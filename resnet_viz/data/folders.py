@@ -15,15 +15,15 @@ from typing import NamedTuple
 import numpy as np
 from PIL import UnidentifiedImageError
 
-from resnet_viz.data import images
-from resnet_viz.data.archives import ImageFile
+from resnet_viz.data import deep, images, sheets
+from resnet_viz.data.archives import KEPT, ImageFile
 from resnet_viz.data.arrays import LabelledImages
 from resnet_viz.data.catalogue import DataError
 from resnet_viz.data.download import Progress
 from resnet_viz.data.images import FORMATS
-from resnet_viz.data.layout import few, place
+from resnet_viz.data.layout import Placed, few, place
+from resnet_viz.spec.checks import quote
 
-KEPT = 1 << 30  # bytes of images kept: larger sets of images are made smaller
 FEW = 3  # files that a note names
 SAMPLED = 500  # images of more than 8 bits whose values tell the range of all
 SIDE = 224  # pixels; images in folders are made no larger than what ImageNet's networks see
@@ -36,8 +36,8 @@ class _Header(NamedTuple):
     is_test: bool
     label: int
     size: tuple[int, int]
-    mode: str
-    deep: bool
+    is_grey: bool
+    is_deep: bool
 
 
 def read_class_folders(
@@ -48,12 +48,26 @@ def read_class_folders(
     ``folders``: all there are, those without images too. The images' order, and so the content's hash, depends on their paths
     below the class folders alone. Raises DataError.
     """
-    seen = [file for file in files if not _hidden(file.parts) and _is_image(file)]
+    seen = [file for file in files if not hidden(file.parts) and _is_image(file)]
     if not seen:
         raise DataError(
-            f"{name!r} holds no images ({', '.join(sorted(FORMATS))}); put them into one folder for each class."
+            f"{quote(name)} holds no images ({', '.join(sorted(FORMATS))}); put them into one folder for each class."
         )
-    placed, notes = place(name, seen, [folder for folder in folders if not _hidden(folder)])
+    named = sheets.placed_by([file for file in files if not hidden(file.parts)], seen)
+    try:
+        placed, notes = place(name, seen, [folder for folder in folders if not hidden(folder)])
+    except DataError:
+        if named is None:
+            raise
+        placed, notes = named
+    if named and 2 * len(named[0]) >= len(placed):  # of class folders too: HAM10000's are parts, and no classes
+        placed, notes = named
+    return read_placed(name, placed, notes, progress)
+
+
+def read_placed(name: str, placed: Sequence[Placed], notes: Sequence[str], progress: Progress) -> LabelledImages:
+    """Images whose class and split are known, square, of one size and of one or three channels. Raises DataError."""
+    notes = list(notes)
     classes = tuple(sorted({one.label for one in placed}, key=lambda c: c.zfill(20) if c.isdecimal() else c))
     number = {label: i for i, label in enumerate(classes)}
 
@@ -67,15 +81,17 @@ def read_class_folders(
                 progress("Looking at the images", i, len(placed))
             try:
                 with one.file.image() as image:
-                    deep = images.is_deep(image)
-                    header = _Header(one.file, one.split == "test", number[one.label], image.size, image.mode, deep)
-                    headers.append(header)
+                    is_deep = deep.is_deep(image)
+                    is_grey = deep.is_grey(image) if is_deep else image.mode in ("1", "L")
+                    is_test, label = one.split == "test", number[one.label]
+                    headers.append(_Header(one.file, is_test, label, image.size, is_grey, is_deep))
             except Exception as error:  # Pillow raises of every kind for a broken file
                 bad.append(_why(one.file, error))
         if not headers:
-            raise DataError(f"None of the {len(placed):,} images in {name!r} can be read (such as {bad[0]}).")
+            raise DataError(f"None of the {len(placed):,} images in {quote(name)} can be read (such as {bad[0]}).")
+        headers.sort(key=lambda header: header.is_test)  # each split lies in one piece of memory, no copy of it is made
         sizes = Counter(header.size for header in headers)
-        channels = 1 if all(header.deep or header.mode in ("1", "L") for header in headers) else 3
+        channels = 1 if all(header.is_grey for header in headers) else 3
         black_white = _range(headers, notes)
         side = _side(sizes, channels)
         x = np.empty((len(headers), side, side, channels), np.uint8)
@@ -90,7 +106,7 @@ def read_class_folders(
             except Exception as error:
                 bad.append(_why(header.file, error))
     if not kept:
-        raise DataError(f"None of the {len(placed):,} images in {name!r} can be read (such as {bad[0]}).")
+        raise DataError(f"None of the {len(placed):,} images in {quote(name)} can be read (such as {bad[0]}).")
     if bad:
         such = "; ".join(bad[:FEW])
         notes.append(f"{len(bad):,} of {len(placed):,} images were left out as they can't be read, such as {such}")
@@ -99,16 +115,15 @@ def read_class_folders(
     if set(sizes) != {(side, side)}:
         was = f"{len(sizes):,} sizes" if len(sizes) > 1 else "{}×{} pixels".format(*next(iter(sizes)))
         notes.append(f"images of {was} were cut to their middle square and resized to {side}×{side}")
-    if channels == 3 and any(header.mode in ("1", "L") for header in headers):
+    if channels == 3 and any(header.is_grey for header in headers):
         notes.append("grey images were turned into RGB, as others have colours")
-    test, labels = np.array([t for t, _ in kept]), np.array([label for _, label in kept], np.int64)
+    train, labels = sum(not is_test for is_test, _ in kept), np.array([label for _, label in kept], np.int64)
     x = x[: len(kept)]
-    if not test.any():
-        return LabelledImages(x, labels, x[:0], labels[:0], classes, tuple(notes))
-    return LabelledImages(x[~test], labels[~test], x[test], labels[test], classes, tuple(notes))
+    return LabelledImages(x[:train], labels[:train], x[train:], labels[train:], classes, tuple(notes))
 
 
-def _hidden(parts: tuple[str, ...]) -> bool:
+def hidden(parts: tuple[str, ...]) -> bool:
+    """Whether a path is of what systems leave beside files, such as a Mac's shadows."""
     return any(part.startswith((".", "__MACOSX")) for part in parts)
 
 
@@ -129,19 +144,19 @@ def _why(file: ImageFile, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         with contextlib.suppress(Exception), file.open() as opened:
             reason = images.kind(opened.read(images.HEAD)) or reason
-    return f"{'/'.join(file.parts)!r}: {reason}"
+    return f"{quote('/'.join(file.parts))}: {reason}"
 
 
 def _range(headers: list[_Header], notes: list[str]) -> tuple[float, float] | None:
     """What is black and white in those of a set's images that have more than 8 bits; None where none has. Said, unless usual."""
-    deep = [header.file for header in headers if header.deep]
+    files = [header.file for header in headers if header.is_deep]
     values = []
-    for file in deep[:: max(1, len(deep) // SAMPLED)]:
+    for file in files[:: max(1, len(files) // SAMPLED)]:
         with contextlib.suppress(Exception), file.image() as image:  # what can't be read is left out, and said, below
-            values.append(images.sample(image, 1024))
+            values.append(deep.sample(image, 1024))
     if not values:
         return None
-    black, white = images.span(np.concatenate(values))
+    black, white = deep.span(np.concatenate(values))
     if (black, white) not in ((0, 255), (0, 65_535)):
         notes.append(
             f"pixels of more than 8 bits: {black:,.6g} became black and {white:,.6g} white, the range of this set"

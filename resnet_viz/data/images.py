@@ -18,12 +18,16 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from resnet_viz.data import deep
 from resnet_viz.errors import UserError
 from resnet_viz.files import IMAGES
+from resnet_viz.spec.checks import quote, short
 
 FILE = 32 << 20  # bytes of one image's file
 PIXELS = 24_000_000  # of one image, before it is made smaller
 HEAVY = 12_500_000  # the same for decoders that keep several copies, and for pixels of more than 8 bits
+LONG = 65_535  # pixels of a side, JPEG's most: Pillow takes 50 bytes for each row, however short
+SCANS = 100  # of a progressive JPEG, which has 10 as a rule: each passes over all pixels. libtiff's limit too
 SIDE = 1024  # pixels of the long side that `read` keeps: more than any network or screen column here shows
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP", ".ppm": "PPM"}
 FORMATS |= {".tif": "TIFF", ".tiff": "TIFF", ".jp2": "JPEG2000", ".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF"}
@@ -100,19 +104,36 @@ def opened(file: BinaryIO, size: int) -> Iterator[Image.Image]:
     """
     if size > FILE:
         raise ValueError(f"its file is over {FILE >> 20} MiB")
-    head, formats = file.read(HEAD), set(FORMATS.values()) - {"HEIF"}
+    what, formats = kind(file.read(HEAD)), set(FORMATS.values()) - {"HEIF"}
     file.seek(0)
-    if head.startswith(b"\x89PNG"):
+    if what == "a PNG":
         file = io.BytesIO(_bare_png(file.read()))
-    if kind(head) == _HEIC:
+    if what == _HEIC:
         import pillow_heif  # a decoder of 6 MB: for those who need it
 
         pillow_heif.register_heif_opener(thumbnails=False)
         formats = {"HEIF"}
-    with Image.open(file, formats=sorted(formats)) as image:
-        most = HEAVY if image.format in ("WEBP", "JPEG2000", "AVIF", "HEIF") or is_deep(image) else PIXELS
-        if image.width * image.height > most:
-            raise ValueError(f"{image.width:,}×{image.height:,} pixels are more than {most / 1e6:g} million")
+    image: Image.Image
+    try:
+        image = Image.open(file, formats=sorted(formats))
+        unknown = deep.is_in_planes(image)
+    except UnidentifiedImageError:
+        unknown = what == "a TIFF"
+        if not unknown:
+            raise
+    if unknown:
+        file.seek(0)
+        image = deep.tiff(file, HEAVY)
+    with image:
+        heavy = image.format in ("WEBP", "JPEG2000", "AVIF", "HEIF") or deep.is_deep(image)
+        most = HEAVY if heavy else PIXELS
+        if image.width * image.height > most or max(image.size) > LONG:
+            limit = f"{most / 1e6:g} million" if image.width * image.height > most else f"{LONG:,} a side"
+            raise ValueError(f"{image.width:,}×{image.height:,} pixels are more than {limit}")
+        if what == "a JPEG":
+            file.seek(0)
+            if (scans := file.read().count(b"\xff\xda")) > SCANS:
+                raise ValueError(f"its pixels are stored in {scans:,} passes, more than {SCANS}")
         yield image
 
 
@@ -132,47 +153,6 @@ def _bare_png(content: bytes) -> bytes:
     return b"".join(parts)
 
 
-def is_deep(image: Image.Image) -> bool:
-    """Whether its pixels have more than 8 bits: 16-bit grey, whole numbers of 32 bits, floating-point numbers."""
-    return image.mode == "F" or image.mode.startswith("I")
-
-
-def sample(image: Image.Image, most: int = 4096) -> np.ndarray:
-    """Up to so many of the values of a deep image, (n,), evenly spaced, for `span`."""
-    values = np.asarray(image).ravel()
-    return values[:: max(1, len(values) // most)].astype(np.float64)
-
-
-def span(values: np.ndarray) -> tuple[float, float]:
-    """What is black and what is white, of samples of more than 8 bits.
-
-    The usual range, 0 to 1, 255 or 65,535, where over half of it is used. Else from the 0.1st to the 99.9th percentile: medical
-    and microscope images use a small part, and one hot pixel is not to make the rest black.
-    """
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(values, (0.1, 99.9)))
-    if low == high:
-        low, high = float(values.min()), float(values.max())
-    for white in (1.0, 255.0, 65_535.0):
-        if values.min() >= 0 and values.max() <= white and high - low >= white / 2:
-            return 0.0, white
-    return (low, high) if high > low else (low, low + 1)
-
-
-def scaled(values: np.ndarray, black_white: tuple[float, float]) -> np.ndarray:
-    """Values of any type as uint8, black to white in 256 equal steps; what is outside is cut off, what is no number is black."""
-    black, white = black_white
-    out = np.empty(values.shape, np.uint8)
-    rows = max(1, 1_000_000 // max(1, values[:1].size))  # a part at a time, for what is scaled has 32 bits or more
-    for at in range(0, len(values), rows):
-        inside = np.nan_to_num(values[at : at + rows], nan=black, posinf=white, neginf=black).clip(black, white)
-        steps = (inside.astype(np.float32) - np.float32(black)) * np.float32(256 / (white - black))
-        out[at : at + rows] = steps.clip(0, 255).astype(np.uint8)
-    return out
-
-
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -188,15 +168,12 @@ def decode(image: Image.Image, enough: int, black_white: tuple[float, float] | N
     """An image's first frame as 8-bit RGB, upright as its EXIF says, on white where it lets through.
 
     Made smaller by a whole factor where both sides stay at ``enough`` pixels or more. ``black_white``: of pixels of more than 8
-    bits, what `span` says of a whole set; None: of this image alone.
+    bits, what `deep.span` says of a whole set; None: of this image alone.
     """
     image.draft(None, (enough, enough))  # a JPEG decodes at a fraction of its size
-    try:
-        turned = image.getexif().get(0x0112, 1)
-    except Exception:  # broken metadata, of every kind, says nothing of the pixels
-        turned = 1
-    if is_deep(image):
-        image = Image.fromarray(scaled(np.asarray(image), black_white or span(sample(image))))
+    whole = image
+    if deep.is_deep(image):
+        image = deep.in_8_bits(image, black_white)
     elif image.mode not in ("L", "RGB", "RGBA") or "transparency" in image.info:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     if (factor := min(image.size) // enough) > 1:
@@ -204,6 +181,10 @@ def decode(image: Image.Image, enough: int, black_white: tuple[float, float] | N
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     image = image.convert("RGB")
+    try:
+        turned = whole.getexif().get(0x0112, 1)
+    except Exception:  # broken metadata, of every kind, says nothing of the pixels
+        turned = 1
     return image.transpose(_TURNS[turned]) if turned in _TURNS else image
 
 
@@ -217,7 +198,7 @@ def reason(error: Exception) -> str:
         return f"{many} pixels are more than {PIXELS / 1e6:g} million"
     if isinstance(error, MemoryError):
         return "it does not fit into this machine's memory"
-    words = " ".join(str(error).split())
+    words = short(error, 120)
     return "its file is damaged or was cut short" if isinstance(error, OSError) or not words else words
 
 
@@ -225,7 +206,7 @@ def read(content: bytes, name: str) -> np.ndarray:
     """The image in a file: (H, W, 3) uint8, upright, its long side at most SIDE pixels.
 
     Of an animation the first frame; on white where it lets through;
-    16-bit and floating-point grey by its own range. Raises ImageError.
+    pixels of more than 8 bits by their own range. Raises ImageError.
     """
     try:
         with warnings.catch_warnings():
@@ -238,11 +219,13 @@ def read(content: bytes, name: str) -> np.ndarray:
         what = (kind(content[:HEAD]) or "not an image") if content else "empty"
         if what in _TAKEN:
             raise ImageError(
-                f"{name!r} is {what}, but damaged or of a rare sort; bring it as a PNG or JPEG."
+                f"{quote(name)} is {what}, but damaged or of a rare sort; bring it as a PNG or JPEG."
             ) from error
-        raise ImageError(f"{name!r} is {what}; bring a PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC.") from error
+        raise ImageError(f"{quote(name)} is {what}; bring a PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC.") from error
     except Exception as error:  # Pillow raises of every kind for a broken file
-        raise ImageError(f"{name!r} can't be read: {reason(error)}; save it again, smaller or as a PNG.") from error
+        raise ImageError(
+            f"{quote(name)} can't be read: {reason(error)}; save it again, smaller or as a PNG."
+        ) from error
 
 
 def fit(pixels: np.ndarray, size: int, channels: int, resize: int = 0) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from resnet_viz.data.archives import ImageFile
 from resnet_viz.data.catalogue import DataError
+from resnet_viz.spec.checks import quote, short
 
 Parts = tuple[str, ...]
 
@@ -47,15 +48,15 @@ def place(name: str, files: Sequence[ImageFile], folders: Collection[Parts]) -> 
         for top, count in others.items():
             again = split_folders(root.folders[top].inner().counts())
             where = "which holds the splits once more" if again else "which stands beside the splits"
-            notes.append(f"the folder {top!r}, {where}, was left out: {_many(count)}")
+            notes.append(f"the folder {quote(top)}, {where}, was left out: {_many(count)}")
         for top, part in parts.items():
             if part.files:
-                notes.append(f"images of {top!r} in no class folder were left out: {len(part.files):,}")
+                notes.append(f"images of {quote(top)} in no class folder were left out: {len(part.files):,}")
     else:
         repeats = [top for top in others if _repeats(root.folders[top], top, others)][:1]
         for top in repeats:
             notes.append(
-                f"the folder {top!r}, which holds the class folders once more, was left out: {_many(others[top])}"
+                f"the folder {quote(top)}, which holds the class folders once more, was left out: {_many(others[top])}"
             )
         parts = {"": root}
         pairs = [(label, file) for label, file in root.classes() if label not in repeats]
@@ -64,7 +65,7 @@ def place(name: str, files: Sequence[ImageFile], folders: Collection[Parts]) -> 
         placed = [Placed(split, label, file) for split, (label, file) in zip(ways, pairs, strict=True)]
     if not placed:
         raise DataError(_no_classes(name, len(files), sorted(splits, key=lambda top: splits[top] != "train")))
-    placed, taken = _two_splits(placed)
+    placed, taken = two_splits(placed)
     if not any(one.split == "train" for one in placed):
         raise DataError(_no_classes(name, len(files), [top for top, split in splits.items() if split == "train"]))
     notes += taken
@@ -78,7 +79,7 @@ def place(name: str, files: Sequence[ImageFile], folders: Collection[Parts]) -> 
 
 def split_folders(names: Collection[str]) -> dict[str, str]:
     """folder → its split, of those folders whose name is a split's, or differs from another's by the split alone."""
-    meant = {name: _meaning(name) for name in names}
+    meant = {name: meaning(name) for name in names}
     ways: dict[Parts, set[str]] = {}  # what else the name says → the splits it is said of
     for split, rest in meant.values():
         if split:
@@ -93,7 +94,7 @@ def split_folders(names: Collection[str]) -> dict[str, str]:
 def few(names: Sequence[str], most: int = 3) -> str:
     """The first few of many names, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(map(repr, names[:most])) + more
+    return ", ".join(map(quote, names[:most])) + more
 
 
 @dataclass
@@ -160,7 +161,7 @@ def _root(tree: _Folder) -> tuple[_Folder, list[str], int]:
         whole = [top for top in counts if len(set(split_folders(inside[top].counts()).values())) > 1]
         if len(whole) == 1 < len(counts):
             notes = [
-                f"the folder {top!r}, which stands beside {whole[0]!r}, was left out: {_many(count)}"
+                f"the folder {quote(top)}, which stands beside {quote(whole[0])}, was left out: {_many(count)}"
                 for top, count in counts.items()
                 if top != whole[0]
             ]
@@ -178,7 +179,7 @@ def _below_splits(root: _Folder, splits: Collection[str]) -> dict[str, _Folder]:
     return inner
 
 
-def _meaning(name: str) -> tuple[str, Parts]:
+def meaning(name: str) -> tuple[str, Parts]:
     """The split that a name speaks of ("" for none), and what else it says."""
     words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_A-Za-z]+", name)]
     words = [w.removesuffix("set") if w.removesuffix("set") in SPLIT_WORDS else w for w in words]
@@ -195,28 +196,34 @@ def _repeats(folder: _Folder, name: str, others: Mapping[str, int]) -> bool:
 
 def _inside(below: Parts) -> str:
     """The split of an image by the folders below its class, as in cat/train/1.png; "" where they speak of none."""
-    split, rest = _meaning(below[0]) if below else ("", ())
+    split, rest = meaning(below[0]) if below else ("", ())
     return "" if rest else split
 
 
-def _two_splits(placed: list[Placed]) -> tuple[list[Placed], list[str]]:
+def in_order(placed: Sequence[Placed]) -> list[Placed]:
+    """By class, then by path: the order of class folders, so that the same images make the same data set however they came."""
+    return sorted(placed, key=lambda one: (one.label, one.file.parts))
+
+
+def two_splits(placed: list[Placed]) -> tuple[list[Placed], list[str]]:
     """Validation images as those of the split that is lacking: the test split, else as training data; and a note that says so."""
     splits = {one.split for one in placed}
     if "val" not in splits:
         return placed, []
     taken = "test" if splits == {"val", "train"} else "train"
-    note = f"the validation folder was taken as {'training data' if taken == 'train' else 'the test split'}"
+    note = f"the validation images were taken as {'training data' if taken == 'train' else 'the test split'}"
     return [replace(one, split=taken) if one.split == "val" else one for one in placed], [note] * (len(splits) > 1)
 
 
 def _no_classes(name: str, count: int, splits: list[str]) -> str:
     if splits:
-        where = " and ".join(map(repr, splits[:2]))
+        where = " and ".join(map(quote, splits[:2]))
         return (
-            f"{name!r} holds images in {where}, which {'is a split' if len(splits) == 1 else 'are splits'} and no class, but no "
-            f"class folders below; put them into one folder for each class, such as {splits[0]}/cat and {splits[0]}/dog."
+            f"{quote(name)} holds images in {where}, which {'is a split' if len(splits) == 1 else 'are splits'} and no class, "
+            f"but no class folders below; put them into one folder for each class, such as {short(splits[0])}/cat and "
+            f"{short(splits[0])}/dog."
         )
-    return f"{name!r} holds {count:,} images but no class folders; put them into one folder for each class."
+    return f"{quote(name)} holds {count:,} images but no class folders; put them into one folder for each class."
 
 
 def _many(count: int) -> str:

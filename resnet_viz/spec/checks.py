@@ -13,7 +13,12 @@ class SpecError(UserError):
 
 def quote(value: object, most: int = 60) -> str:
     """A value as a sentence quotes it, cut to ``most`` characters."""
-    text = repr(value)
+    return short(repr(value), most)
+
+
+def short(value: object, most: int = 60) -> str:
+    """A text on one line, cut to ``most`` characters."""
+    text = " ".join(str(value).split())
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -2,10 +2,12 @@
 
 import gzip
 import io
+import os
 import struct
 import tarfile
 import tracemalloc
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +72,21 @@ def test_a_tar_is_as_good_as_a_zip(mode) -> None:
     if mode == "w:gz":
         with pytest.raises(DataError, match="cut short"):
             import_own(("p.tgz", file.getvalue()[:-900]))
+
+
+def test_names_that_are_no_text_are_read_with_a_mark(tmp_path) -> None:
+    """A tar and a disk hold bytes, which need be no UTF-8."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", encoding="latin-1", format=tarfile.GNU_FORMAT) as packed:
+        for name, content in folders().items():
+            info = tarfile.TarInfo(name.replace("cat", "cät"))
+            info.size = len(content)
+            packed.addfile(info, io.BytesIO(content))
+            path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/mine/" + name.replace("cat", "cät").encode("latin-1")))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    for source in (("p.tar", file.getvalue()), tmp_path / "mine"):
+        assert catalogue.facts(import_own(source)).classes == ("c?t", "dog")
 
 
 def tar_of(*infos: tuple[str, bytes]) -> bytes:
@@ -171,6 +188,11 @@ def test_an_entry_that_unpacks_to_more_than_it_says_is_left_out() -> None:
     at = content.rfind(b"PK\1\2") + 24
     content[at : at + 4] = struct.pack("<I", 60)
     assert "cat/zz.png" in catalogue.facts(import_own(("p.zip", bytes(content)))).notes[0]
+
+
+def test_a_packed_tar_of_zeros_is_refused_before_it_fills_the_disk(home, monkeypatch) -> None:
+    monkeypatch.setattr(archives, "PLAIN", 1 << 20)
+    refused(("pets.tgz", gzip.compress(bytes(8 << 20))), "unpacks to over 100 times its size", home)
 
 
 def test_limits_hold_for_what_is_many_or_large(monkeypatch, home, tmp_path) -> None:

@@ -2,13 +2,14 @@
 
 import io
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from resnet_viz.data import catalogue
 from resnet_viz.data.own import import_own
-from tests.data.brought import X, Y, archive, in_order, kept, npz, refused
+from tests.data.brought import RNG, X, Y, archive, in_order, kept, npz, refused
 
 
 def test_arrays_come_back_as_they_were_brought() -> None:
@@ -29,14 +30,14 @@ ARRAYS = {  # what is the same as x=X, y=Y; and the notes' words
     "data, target": ({"data": X, "target": Y}, []),
     "with others": ({"x": X, "y": Y, "weights": Y}, ["arrays left out: 'weights'"]),
     "labels of floats": ({"x": X, "y": Y.astype(float)}, []),
-    "one-hot": ({"x": X, "y": ONE_HOT.astype(int)}, ["y of shape (20, 2) is one-hot"]),
+    "one-hot": ({"x": X, "y": ONE_HOT.astype(int)}, ["'y' of shape (20, 2) is one-hot"]),
     "one-hot of floats": ({"x": X, "y": ONE_HOT}, ["is one-hot"]),
     "one-hot of bools": ({"x": X, "y": ONE_HOT.astype(bool)}, ["is one-hot"]),
-    "whole numbers": ({"x": X.astype(np.int64), "y": Y}, ["x holds int64 from 0 to"]),
+    "whole numbers": ({"x": X.astype(np.int64), "y": Y}, ["'x' holds int64 from 0 to"]),
     "0 to 1": ({"x": (X / 255).astype(np.float32), "y": Y}, ["0 became black, 1 white"]),
     "-1 to 1": ({"x": X / 127.5 - 1, "y": Y}, ["-1 became black, 1 white"]),
     "0 to 255": ({"x": X.astype(np.float32), "y": Y}, ["0 became black, 255 white"]),
-    "channels first": ({"x": X.transpose(0, 3, 1, 2), "y": Y}, ["x of shape (20, 3, 8, 8) was read as channels first"]),
+    "channels first": ({"x": X.transpose(0, 3, 1, 2), "y": Y}, ["'x' of shape (20, 3, 8, 8) was read as channels first"]),
 }  # fmt: skip
 
 
@@ -70,13 +71,18 @@ def test_validation_arrays_are_training_data_where_there_is_a_test_split(tested,
     assert "validation arrays were taken as" in facts.notes[0]
 
 
+def test_half_a_surrogate_in_a_name_is_marked() -> None:
+    for arrays in ({"y": Y, "classes": np.array(["\ud800", "b"])}, {"y": np.array(["\ud800", "b"])[Y]}):
+        assert set(catalogue.facts(import_own(("mine.npz", npz(x=X, **arrays)))).classes) == {"?", "b"}
+
+
 def test_dim_arrays_use_black_to_white() -> None:
     """Counts of a detector: 1,000 and some of 65,535."""
     spec = import_own(("scan.npz", npz(x=X[..., 0].astype(np.uint16) * 4 + 1000, y=Y)))
     x, _, x_test, _ = kept(spec)
     both = np.concatenate([x, x_test])
     assert (both.min(), both.max()) == (0, 255)
-    assert "x holds uint16 from 1,0" in catalogue.facts(spec).notes[0]
+    assert "'x' holds uint16 from 1,0" in catalogue.facts(spec).notes[0]
 
 
 def test_a_folder_of_npz_joins_train_and_test(tmp_path) -> None:
@@ -91,13 +97,57 @@ def test_labels_with_gaps_and_oblong_images_are_changed_and_said() -> None:
     spec = import_own(("m.npz", npz(x=X[:, 1:7], y=np.where(Y, 7, -1)[:, None])))
     about = catalogue.facts(spec)
     assert about.classes == ("-1", "7")
-    assert "-1 to 7" in about.notes[0]
-    assert "8×6" in about.notes[1]
+    assert "8×6" in about.notes[0]
+    assert "-1 to 7" in about.notes[1]
     x, y, x_test, _ = kept(spec)
     expected = X.copy()
     expected[:, [0, 7]] = 0
     np.testing.assert_array_equal(in_order(np.concatenate([x, x_test]), Y)[0], in_order(expected, Y)[0])
     assert set(y) == {0, 1}
+
+
+def test_an_npz_by_another_name_and_a_folder_of_npy_are_the_same(tmp_path) -> None:
+    whole = import_own(("mine.npz", npz(x=X, y=Y)))
+    (tmp_path / "mine").mkdir()
+    for name, array in (("X_train", X), ("y_train", Y)):
+        np.save(tmp_path / "mine" / name, array)
+    assert import_own(("mine.zip", npz(x=X, y=Y))).hash == import_own(tmp_path / "mine").hash == whole.hash
+
+
+def test_an_array_in_fortrans_order_is_the_same() -> None:
+    assert import_own(("m.npz", npz(x=np.asfortranarray(X), y=Y))) == import_own(("m.npz", npz(x=X, y=Y)))
+
+
+def zeros(count: int, *shape: int, kind: str = "|u1") -> bytes:
+    """An .npz whose head says so many images of a shape, with no bytes behind."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": (count, *shape)})
+    labels = io.BytesIO()
+    np.save(labels, np.arange(count) % 2)
+    return archive({"x.npy": file.getvalue(), "y.npy": labels.getvalue()})
+
+
+@pytest.mark.parametrize(
+    "content", [zeros(3000, 1, 1024), zeros(700_000, 32, 32, 3), zeros(2000, 512, 512, 3, kind="<f8")]
+)
+def test_more_than_is_kept_is_refused_by_its_head_alone(content, home) -> None:
+    """Of 1×1,024 pixels 3,000 are 3 MB, but squared 3 GB."""
+    tracemalloc.start()
+    refused(("mine.npz", content), "more than 640", home)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6
+
+
+@pytest.mark.slow
+def test_memory_is_what_is_kept_whatever_the_type() -> None:
+    """40 MB of float64 become 5 MB."""
+    content = npz(x=RNG.random((5000, 32, 32)).astype(np.float64), y=np.arange(5000) % 2)
+    tracemalloc.start()
+    import_own(("mine.npz", content))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40e6
 
 
 def truncated() -> bytes:
@@ -132,6 +182,9 @@ BAD_ARRAYS = {
     "one class": (npz(x=X, y=Y * 0), "one class, '0'"),
     "none at all": (npz(x=X[:0], y=Y[:0]), "no training images"),
     "labels between": (npz(x=X, y=Y + 0.5), "not whole"),
+    "infinite labels": (npz(x=X, y=np.where(Y, np.inf, 0)), "not whole"),
+    "one label for all": (npz(x=X, y=np.array(1)), "20 images, but y 1 labels"),
+    "texts of no letters": (npz(x=X, y=np.full(20, 0x7FFFFFFF, np.uint32).view("<U1")), "'mine.npz'"),
     "two labels": (npz(x=X, y=np.ones((20, 2), int)), "(20, 2)"),
     "half a validation split": (npz(x=X, y=Y, val_images=X), "x_val and y_val"),
     "vectors": (npz(x=X.reshape(20, -1)[:, :64], y=Y), "reshape(-1, 8, 8)"),
@@ -145,6 +198,7 @@ BAD_ARRAYS = {
     "truncated": (truncated(), "cut short"),
     "damaged": (damaged(), "damaged"),
     "lying header": (lying(), "'mine.npz'"),
+    "half a head": (archive({"x.npy": b"\x93NUMPY\1\0\x06\0{'a':\n", "y.npy": b""}), "an array's head can't be read"),
     "pickle": (pickle.dumps({"x": X}), "not a .npz"),
     "empty": (b"", "not a .npz"),
 }

@@ -31,7 +31,7 @@ def test_images_in_class_folders_keep_every_pixel() -> None:
 def test_train_and_test_folders_are_the_splits(second, train, test) -> None:
     about = catalogue.facts(import_own(("p.zip", archive(folders("p/train/") | folders(f"p/{second}/")))))
     assert (about.train, about.test, about.classes) == (train, test, ("cat", "dog"))
-    assert ("validation folder" in str(about.notes)) == (second == "val")
+    assert ("validation images" in str(about.notes)) == (second == "val")
 
 
 def tree(*paths: str) -> dict[str, bytes]:
@@ -53,7 +53,7 @@ UNDER = {  # paths; images in training and test split; the notes' words
     "numbered": (["train1/cat/5", "train1/dog/5", "test1/cat/2"], 10, 2, []),
     "camel": (["TrainImages/cat/5", "TrainImages/dog/5", "TestImages/cat/2"], 10, 2, []),
     "one name": (["trainset/cat/5", "trainset/dog/5", "testset/cat/2"], 10, 2, []),
-    "eval": (["train/cat/5", "train/dog/5", "eval/cat/2"], 10, 2, ["validation folder was taken as the test split"]),
+    "eval": (["train/cat/5", "train/dog/5", "eval/cat/2"], 10, 2, ["validation images were taken as the test split"]),
     "twice": (["seg_train/seg_train/cat/5", "seg_train/seg_train/dog/5", "seg_test/seg_test/cat/2"], 10, 2, []),
     "with the set's name": (["pets_train/cat/5", "pets_train/dog/5", "pets_test/cat/2"], 10, 2, []),
     "below classes": (["cat/train/5", "cat/test/2", "dog/train/5", "dog/test/1"], 10, 3, []),

@@ -1,6 +1,9 @@
 """The user's own data sets once they are imported: named by their content, trained on, and said where they are gone."""
 
 import io
+import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +49,34 @@ def test_other_sources_are_refused_in_one_sentence(home, tmp_path) -> None:
     np.savez(tmp_path / "train_1.npz", x=X, y=Y)
     np.savez(tmp_path / "train_2.npz", x=X[..., 0], y=Y)
     refused(tmp_path, "different shapes", home)
+
+
+@pytest.mark.parametrize("typed", ["x" * 5000, "x/" * 5000, "a\0b", "\ud800", "~nobody-here/x", "loop/x"])
+def test_what_no_path_can_be_is_said_in_a_short_sentence(typed, tmp_path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(DataError, match="no file or folder") as caught:
+        import_own(Path(typed) if typed.startswith("~") else tmp_path / typed)
+    assert len(str(caught.value).encode()) < 400
+
+
+def test_a_pipe_is_not_waited_for(home, tmp_path) -> None:
+    os.mkfifo(tmp_path / "x.npz")
+    refused(tmp_path / "x.npz", "a pipe or a device", home)
+    refused(tmp_path, "no images", home)
+    refused(Path("/dev/zero"), "a pipe or a device", home)
+
+
+def test_sentences_and_notes_quote_60_characters_at_most(home) -> None:
+    long, many = "n" * 5000, archive({f"{'c' * 200}/{'f' * 200}{i}.png": b"x" for i in range(9)})
+    for name, content in (
+        (long + ".zip", many),
+        (long + ".npz", npz(**{long: X})),
+        (long, b""),
+        ("a.zip", archive({long: b""})),
+    ):
+        with pytest.raises(DataError) as caught:
+            import_own((name, content))
+        assert not re.search(r"(.)\1{60}", str(caught.value))
 
 
 def test_a_home_that_cannot_be_written_is_said(home) -> None:

@@ -34,9 +34,10 @@ def _import(source: Any) -> None:
 def own_data() -> None:
     """The form: choose a file, or name a path; then it is the data set of the next training."""
     st.markdown(
-        "A `.zip` or `.tar.gz` with one folder of images for each class, or an `.npz` (`x`: N,H,W[,C], `y`: N labels)."
+        "A `.zip` or `.tar.gz` with one folder of images for each class, or a CSV of classes beside them; an `.npz` (`x`: "
+        "N,H,W[,C], `y`: N labels), or a `.parquet`."
     )
-    upload = st.file_uploader("File", type=["npz", "zip", "tar", "gz", "tgz", "bz2", "xz"], key="own_upload")
+    upload = st.file_uploader("File", type=["npz", "zip", "tar", "gz", "tgz", "bz2", "xz", "parquet"], key="own_upload")
     path = st.text_input("Or a file or folder on this machine", key="own_path", placeholder="/path/to/images")
     if st.button("Use these images", disabled=not (upload or path), key="own_use"):
         if upload:
