@@ -23,6 +23,7 @@ from resnet_viz.words.rates import range_test
 # Share of a new loss in the smoothed one; how many times the best smoothed loss counts as diverged; and how many steps at either
 # end are not looked at for the steepest descent. The first and the last are torch-lr-finder's.
 SMOOTH, DIVERGED, SKIP_START, SKIP_END = 0.05, 4.0, 10, 5
+FALLS = 0.05  # the share of its first value that the smoothed loss loses at least, unless all rates are too small
 
 
 def steps(spec: RunSpec, nets: Sequence[weights.Network]) -> int:
@@ -74,6 +75,9 @@ def run(spec: RunSpec, nets: Sequence[weights.Network], store: Store) -> Iterato
             break
     best = suggestion(np.array(rates), np.array(smoothed))
     last = rates[-1] if rates else None
-    sentence = range_test(spec.model.called, best, last)
+    too_small = len(rates) == lab.num_steps and min(smoothed) > (1 - FALLS) * smoothed[0]
+    if too_small:
+        best = None
+    sentence = range_test(spec.model.called, best, last, too_small)
     values = {"lr": best, "best_loss": min(smoothed, default=None), "stopped_at": last, "sentence": sentence}
     yield Result("finished", values)

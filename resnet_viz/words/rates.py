@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 
-def range_test(name: str, lr: float | None, last: float | None) -> str:
+def range_test(name: str, lr: float | None, last: float | None, too_small: bool = False) -> str:
     """At which learning rate the loss of the net called ``name`` falls fastest: ``lr``, None where it falls nowhere.
 
-    ``last``: the highest one that was tried; None where even the first gave no finite loss.
+    ``last``: the highest one that was tried; None where even the first gave no finite loss. ``too_small``: whether the
+    loss, up to there, neither fell nor rose by much.
     """
+    if too_small:
+        return (
+            f"The loss of {name} hardly moves up to a learning rate of {last:.2g}: all that were tried are too small."
+        )
     if lr is not None:
         return f"The loss of {name} falls fastest at a learning rate of {lr:.2g}."
     tried = f"{last:.2g}" if last is not None else "the first one"

@@ -109,6 +109,12 @@ def test_it_stops_where_the_smoothed_loss_exceeds_four_times_its_best() -> None:
     assert result.values["stopped_at"] == points[-1].values["lr"]
 
 
+def test_rates_that_are_all_too_small_are_said_and_none_is_suggested() -> None:
+    _, result = events(replace(SPEC, lab=RangeSpec(min_lr=1e-9, max_lr=1e-6, num_steps=30)))
+    assert result.values["lr"] is None
+    assert "hardly moves up to a learning rate of 1e-06: all that were tried are too small" in result.values["sentence"]
+
+
 def test_a_worker_carries_it_out_and_stores_one_number(tmp_path) -> None:
     store = Store(tmp_path / "home")
     (run_id,) = engine.start(store, [replace(SPEC, train=replace(SPEC.train, device="auto", dtype="auto"))])

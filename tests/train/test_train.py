@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from dataclasses import replace
 from itertools import product
 
@@ -188,6 +189,37 @@ def test_a_residual_net_without_a_norm_diverges_and_says_where() -> None:
     assert "step" in last.message
     assert "layer" in last.message
     assert "SkipInit" in last.message
+
+
+NETS = {
+    "BatchNorm": (ModelSpec(depth=8), "sgd"),
+    "no norm": (ModelSpec(depth=8, norm="none"), "sgd"),
+    "20 layers, no norm": (ModelSpec(depth=20, norm="none"), "sgd"),
+    "no norm, plain": (ModelSpec(depth=8, norm="none", shortcut="none"), "sgd"),
+    "SkipInit": (ModelSpec(depth=8, norm="none", init="skipinit"), "sgd"),
+    "Fixup": (ModelSpec(depth=8, norm="none", init="fixup"), "sgd"),
+    "GroupNorm, plain": (ModelSpec(depth=8, norm="group", shortcut="none"), "sgd"),
+    "Adam": (ModelSpec(depth=8, norm="none"), "adam"),
+    "AdamW, BatchNorm": (ModelSpec(depth=14), "adamw"),
+}
+
+
+@pytest.mark.parametrize(("model", "optimizer"), NETS.values(), ids=NETS)
+def test_a_rate_far_too_high_is_blamed_and_what_is_advised_trains(model, optimizer) -> None:
+    """Trained again as the message says, the loss falls; nets whose loss stays finite, if huge, get no message."""
+    train = replace(SMALL.train, optimizer=optimizer, lr=1e6, steps=60, batch_size=64)
+    spec = replace(SMALL, model=model, train=train)
+    (last,) = (event for event in run(spec) if isinstance(event, Result))
+    rate = 0.05 if optimizer == "sgd" else 0.001
+    if last.status == "diverged":
+        advised = re.search(r"a learning rate of 1e\+06 is too high here; try (0\.\d+)(, and SkipInit)?", last.message)
+        assert advised
+        rate = float(advised[1])
+        model = replace(model, init="skipinit") if advised[2] else model
+    spec = replace(spec, model=model, train=replace(train, lr=rate))
+    losses = [e.values["loss"] for e in run(spec) if isinstance(e, Point) and "loss" in e.values]
+    assert len(losses) == 60
+    assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:3])
 
 
 @pytest.mark.parametrize(
