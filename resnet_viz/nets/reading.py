@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import struct
 import threading
@@ -19,6 +20,7 @@ from resnet_viz.data import images
 from resnet_viz.errors import UserError
 from resnet_viz.nets import names
 from resnet_viz.nets.refs import NetworkError
+from resnet_viz.spec.checks import short
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import from_json, part_from_json
@@ -152,11 +154,29 @@ def _read_safetensors(name: str, content: bytes, copy: str) -> Weights:
         data = part_from_json(DataSpec, head["data"]) if about["data"] else None
         spec = part_from_json(ModelSpec, head["model"])
         spec.validate()
+        _check_head(about, spec.channels)
         return Weights(
             state, spec, data, about["mean"], about["std"], tuple(about["classes"]), about["step"], about["label"]
         )
     except (SafetensorError, UserError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NetworkError(f"{name!r} was cut short or is no safetensors file ({error}); save it again.") from error
+        raise NetworkError(
+            f"{name!r} was cut short or is no safetensors file ({short(error)}); save it again."
+        ) from error
+
+
+def _check_head(about: Mapping[str, Any], channels: int) -> None:
+    """Raise ValueError where a head says what no page could show: numbers that are none, texts that can't be written down."""
+    for what in ("mean", "std"):
+        values = about[what]
+        numbers = isinstance(values, list) and all(isinstance(v, int | float) and math.isfinite(v) for v in values)
+        if not numbers or len(values) != channels:
+            raise ValueError(f"{what} is not {channels} numbers, one a channel")
+    texts = [about["label"], *about["classes"]]
+    if not isinstance(about["classes"], list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("label or classes are no texts")
+    "".join(texts).encode()  # half a surrogate pair is a UnicodeEncodeError, a ValueError
+    if type(about["step"]) is not int or about["step"] < 0:
+        raise ValueError("step is not a whole number from 0 up")
 
 
 def _checkpoint(name: str, held: Mapping[str, Any]) -> Weights:
