@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest -q
 # A process a core, so one thread a process.
 PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n auto
 
-.PHONY: app install stage check test lint bench reference clean
+.PHONY: app install stage check test lint bench reference clean fuzz
 
 app: install node_modules/installed  ## serve the app on 127.0.0.1 (PORT=8501)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -41,6 +41,9 @@ test: lint node_modules/installed  ## everything, browser tests included where a
 
 bench: install  ## every benchmark, in turn: half an hour; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks all
+
+fuzz: install  ## 2,000 damaged files through each of the four ways in
+	$(PYTEST) -s tests/fuzz --fuzz 2000
 
 reference: install  ## train the twins that ship in assets/ again (two hours on two cores)
 	$(BIN)/python -m resnet_viz reference

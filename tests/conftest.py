@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+def pytest_addoption(parser) -> None:
+    """How long the fuzz is."""
+    parser.addoption("--fuzz", type=int, default=100, help="damaged files through each way in (make fuzz: 2,000)")
+
+
 def pytest_configure() -> None:
     """Code that runs while tests are collected has no home: a page's store there would start workers in the user's own."""
     os.environ["RESNET_VIZ_HOME"] = os.environ["RESNET_VIZ_DATA"] = os.devnull
