@@ -50,10 +50,12 @@ def answer() -> None:
         st.caption(
             "Tick runs on the left to overlay them; runs that differ in the seed alone become one band. Below: the latest."
         )
-    trained = [run for run in picked or runs if run.kind == "train"]
+    trained = [run for run in picked or runs if run.spec.trains]
     overlaid = trained if picked else store.runs(trained[0].group)[-LATEST:] if trained else []
     if overlaid or not picked:
-        curves([live.record(run, CURVES) for run in overlaid] or live.recorded()[:2])
+        curves(
+            [live.record(run, CURVES if run.ours else (*CURVES, "accuracy")) for run in overlaid] or live.recorded()[:2]
+        )
     called = labels(runs)
     for run in picked:
         if run.result.get("sentence"):
@@ -68,7 +70,7 @@ def buttons(picked) -> None:
     """What can be done with the runs that are ticked."""
     first = picked[0]
     with st.container(horizontal=True):
-        several = 1 < len(picked) <= STAGE and all(run.kind == "train" for run in picked)
+        several = 1 < len(picked) <= STAGE and all(run.spec.trains for run in picked)
         where = "the stage" if several else lab.place(first)[0]
         if st.button(f"Open on {where}", icon=":material/open_in_new:", key="open"):
             lab.open_on_stage(picked) if several else lab.open_run(first)

@@ -14,7 +14,7 @@ from resnet_viz.ui.stage import conceals, stage
 from resnet_viz.ui.twins import form
 from resnet_viz.words import runs as run_words
 from resnet_viz.words import sweeps as sweep_words
-from resnet_viz.words import twins
+from resnet_viz.words import twins, watched
 from resnet_viz.words import why as words_why
 
 
@@ -45,9 +45,13 @@ def answer(group: str, lecture: bool) -> None:
         draw(shipped, lecture=lecture, bet=bet, replay=True)
         return
     going = not live.settled(runs)
-    records = [live.record(run, live.metrics_for(tab)) for run in runs]
+    own = any(run.spec.own for run in runs)
+    records = [live.record(run, {*live.metrics_for(tab), *(watched.MEASURES if own else ())}) for run in runs]
     several = not live.picked(group) and sweeps.question([run.spec for run in runs])  # learning rates, say
-    if conceals("stage"):
+    if own:
+        bet = None
+        say(watched.verdict(records), watched.aside(records) + " Live." * going)
+    elif conceals("stage"):
         say(twins.announced(records), twins.aside(records, concealed=True))
     elif live.picked(group):
         small = twins.aside(records) + " Live." * going
@@ -64,6 +68,8 @@ def answer(group: str, lecture: bool) -> None:
     # The recording's curves would answer a bet on the same training.
     ghost = shipped[:2] if alike and bet is None else ()
     draw(records, live=going, lecture=lecture, ghost=ghost, bet=bet)
+    if own:
+        live.advise(records)
     if going != st.session_state["going"]:
         st.rerun()  # the whole page, so that it ticks from now on, or no longer
 
@@ -71,7 +77,7 @@ def answer(group: str, lecture: bool) -> None:
 @st.dialog("Why do the two part?", width="large")
 def why() -> None:
     """What the charts mean, what was measured in the runs that are shown, and what was not."""
-    runs = live.runs_of(st.session_state["show"])
+    runs = [run for run in live.runs_of(st.session_state["show"]) if run.ours]
     records = [live.record(run, live.CURVES) for run in runs] or live.recorded(live.recording())
     first = {net.label: log_ratio(net.first)[1][:, 0] for net in nets(records)}
     arrivals = {label: (factor(at[0]), factor(at[-1])) for label, at in first.items() if len(at)}

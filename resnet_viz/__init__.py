@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from resnet_viz.nets.models import build as build
     from resnet_viz.own.plain import plain_twin as plain_twin
     from resnet_viz.own.plain import without as without
+    from resnet_viz.own.watch import watch as watch
     from resnet_viz.runs.events import Point as Point
     from resnet_viz.runs.events import Result as Result
     from resnet_viz.spec.data import DataSpec as DataSpec
@@ -25,6 +26,7 @@ _FACE = {
     "build": "nets.models",
     "plain_twin": "own.plain",
     "run": "train.job",
+    "watch": "own.watch",
     "without": "own.plain",
     "DataSpec": "spec.data",
     "ModelSpec": "spec.model",
@@ -33,7 +35,19 @@ _FACE = {
     "RunSpec": "spec.run",
     "TrainSpec": "spec.train",
 }
-__all__ = ["DataSpec", "ModelSpec", "Point", "Result", "RunSpec", "TrainSpec", "build", "plain_twin", "run", "without"]
+__all__ = [
+    "DataSpec",
+    "ModelSpec",
+    "Point",
+    "Result",
+    "RunSpec",
+    "TrainSpec",
+    "build",
+    "plain_twin",
+    "run",
+    "watch",
+    "without",
+]
 
 
 def __getattr__(name: str) -> Any:

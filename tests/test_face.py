@@ -12,6 +12,11 @@ import resnet_viz as rv
 ROOT = Path(__file__).parents[1]
 
 
+def readmes_lines() -> list[str]:
+    """The README's programs, in order."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
 def test_importing_the_face_imports_no_torch() -> None:
     code = "import sys, resnet_viz; resnet_viz.RunSpec(); print('torch' in sys.modules)"
     assert (
@@ -30,11 +35,24 @@ def test_every_name_is_there_and_no_package_bears_it() -> None:
 
 
 def test_readmes_lines_from_python_run_and_say_what_a_person_reads(capsys) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    exec(code, {})
+    exec(readmes_lines()[0], {})
     *epochs, last = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in epochs] == ["step 11", "step 22"]
     assert re.fullmatch(r"finished: \d+\.\d% test accuracy", last)
+
+
+def test_readmes_loop_leaves_a_pair_of_runs_with_the_fan_of_both() -> None:
+    from resnet_viz.runs.store import Store
+
+    exec(readmes_lines()[1], {})
+    store = Store()
+    runs = store.runs()
+    assert {(run.name, run.status, run.step) for run in runs} == {
+        ("mine", "finished", 8),
+        ("plain", "finished", 8),
+    }
+    assert len({run.group for run in runs}) == 1
+    assert all(store.series(run.id, "grad_block")[1].shape == (8, 8) for run in runs)
 
 
 def test_a_network_from_python_maps_images_to_logits() -> None:

@@ -76,7 +76,10 @@ def _resumed(store: Store, options: argparse.Namespace) -> str:
         raise StoreError(
             f"A run that is resumed keeps its own settings: leave {names} out, or train a new run with them."
         )
-    status = store.run(options.resume).status
+    run = store.run(options.resume)
+    status = run.status
+    if not run.ours:
+        raise StoreError(f"Run {run.id} is of a loop of your own, which alone can go on with it.")
     if status not in (*LIVE, *RESUMABLE):
         raise StoreError(f"Run {options.resume} has {status}: there is nothing to go on with; train a new one.")
     store.want(options.resume, "run")

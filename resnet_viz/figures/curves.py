@@ -29,7 +29,7 @@ def steps_per_epoch(record: Record) -> int:
     if len(validated):
         return int(validated[0])
     train = record.spec.train
-    return 0 if train.steps else record.steps // train.epochs
+    return 0 if train.steps or record.spec.own else record.steps // train.epochs
 
 
 def divergence(
@@ -46,9 +46,9 @@ def divergence(
     """
     drawn, end = nets(records), planned(records)
     drawing = Drawing(LOSS, "nats; thick: smoothed", lecture)
-    guesses = {count: math.log(count) for count in _classes(records) or [10]}
+    guesses = {count: math.log(count) for count in (_classes(records) if records else [10])}
     drawing.axis("xaxis", "step", range=[0, end], showgrid=False, nticks=6)
-    drawing.axis("yaxis", range=[0, max(7.0, 2 * max(guesses.values()))], nticks=5)
+    drawing.axis("yaxis", range=[0, max([7.0, *(2 * guess for guess in guesses.values())])], nticks=5)
     drawing.layout["margin"] = {"l": 44, "r": 112, "t": 10, "b": 34}
     _levels(drawing, {count: (guess, f"guessing {guess:.2f}") for count, guess in guesses.items()}, end)
     for net in nets(ghost):
@@ -73,12 +73,17 @@ def divergence(
 def accuracy(records: Sequence[Record], lecture: bool = False, still: bool = False) -> Drawing:
     """Validation accuracy in % at every epoch, chance as a dotted line, and a star at the end for the test accuracy.
 
+    Of networks in loops of the user's, which validate elsewhere or not at all: the accuracy of the training batches, smoothed.
+
     x counts steps, labelled as epochs. Where the runs' epochs have different numbers of steps it says steps; or, in a chart that
     stands ``still``, without a slider that counts steps, it counts each run's own epochs.
     """
     drawn, end = nets(records), planned(records)
     lengths = {n for r in records if (n := steps_per_epoch(r))}
-    hint = "validation, after each epoch" + "; ★ test, at the end" * any(_tested(r) is not None for r in records)
+    watched = bool(records) and all(r.spec.own for r in records)
+    metric, kind = ("accuracy", "training") if watched else ("val_accuracy", "validation")
+    hint = "of the training batches, smoothed" if watched else "validation, after each epoch"
+    hint += "; ★ test, at the end" * any(_tested(r) is not None for r in records)
     drawing = Drawing(ACCURACY, hint, lecture)
     drawing.axis("yaxis", range=[0, 103], tickvals=[0, 50, 100], ticktext=["0 %", "50 %", "100 %"])
     drawing.layout["margin"] = {"l": 50, "r": 112, "t": 10, "b": 34}
@@ -98,14 +103,15 @@ def accuracy(records: Sequence[Record], lecture: bool = False, still: bool = Fal
     for number, net in enumerate(drawn):
         curves = []
         for record in net.records:
-            steps, share = finite(record.get("val_accuracy"))
+            steps, share = finite(record.get(metric))
+            share = smooth(share, record.steps) if watched else share
             x = steps / steps_per_epoch(record) if own and len(steps) else steps
             curves.append(thin(x, 100 * share.astype(np.float32), 200))
         if curve := _band(drawing, net, curves):
             # Steps on an axis of epochs are said as epochs.
             said = curve[0] / next(iter(lengths)) if len(lengths) == 1 else curve[0]
             unit = "epoch" if own or len(lengths) == 1 else "step"
-            hover = f"validation %{{y:.3g}} % at {unit} %{{customdata:.4g}}"
+            hover = f"{kind} %{{y:.3g}} % at {unit} %{{customdata:.4g}}"
             text = f"<b>{net.short}</b><br>{literal(percent(float(curve[1][-1]) / 100))}"
             _main(drawing, net, number, curve, text, dots=len(curve[0]) <= 40, hover=hover, customdata=_small(said))
             _test(drawing, net, number, curve[0][-1].item())
@@ -157,8 +163,8 @@ def _quiet(drawing: Drawing, x: np.ndarray, y: np.ndarray, line: dict[str, Any],
 
 
 def _classes(records: Sequence[Record]) -> list[int]:
-    """How many classes the runs tell apart, each number once."""
-    return sorted({r.spec.model.classes for r in records})
+    """How many classes the runs tell apart, each number once, where it is known."""
+    return sorted({r.spec.model.classes for r in records if r.spec.model.classes > 1})
 
 
 def _levels(drawing: Drawing, levels: Mapping[int, tuple[float, str]], end: int) -> None:

@@ -92,6 +92,11 @@ def _fan(drawing: Drawing, net: Net, number: int, limit: int) -> bool:
     return True
 
 
+def _switches(net: Net) -> bool:
+    """Whether a click switches a skip off in the form: not in a network that isn't ours."""
+    return net.skips and not net.first.spec.own
+
+
 def _strip_row(drawing: Drawing, net: Net, number: int) -> None:
     """Add one row: image, a box for each block, arcs where a block has its skip, loss."""
     count = len(net.layout.blocks)
@@ -101,13 +106,13 @@ def _strip_row(drawing: Drawing, net: Net, number: int) -> None:
         fill = {"color": ratios[-1].astype(np.float32), "colorscale": SCALE, "cmin": -SPAN, "cmax": SPAN}
     hover: dict[str, Any] = {
         "hovertext": [block_text(n, block) for n, block in enumerate(net.layout.blocks, 1)],
-        "hovertemplate": "%{hovertext}" + "<br>click: skip on or off" * net.skips + "<extra></extra>",
+        "hovertemplate": "%{hovertext}" + "<br>click: skip on or off" * _switches(net) + "<extra></extra>",
     }
     strip(
         drawing, net.layout, net.colour, number, fill=fill, meta={"net": number}, name=net.text,
         **(hover if count <= MANY else {}),
     )  # fmt: skip
-    if net.skips:  # a generous place to click: the room under the arc
+    if _switches(net):  # a generous place to click: the room under the arc
         drawing.trace(
             x=np.arange(1, count + 1, dtype=np.int16), y=np.full(count, 0.42 - number, np.float32), mode="markers", yaxis="y2",
             marker={"size": 14, "opacity": 0}, meta={"role": "arc", "net": number, "skips": True},

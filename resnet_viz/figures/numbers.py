@@ -8,7 +8,7 @@ import numpy as np
 from tsdownsample import MinMaxLTTBDownsampler
 
 from resnet_viz.runs.record import Record, Series
-from resnet_viz.words.numbers import smoothed_over
+from resnet_viz.words.numbers import guessing, smoothed_over
 
 POINTS = 400  # at most so many points a curve
 MOMENTS = 150  # at most so many steps at which a vector is sent
@@ -119,7 +119,7 @@ def arrivals(record: Record, kept: bool = False) -> list[str]:
     words = [loudness(log10) for log10 in ratios[:, 0]]
     for number, index in enumerate(np.searchsorted(at, steps, "right") - 1):
         recovered = abs(ratios[number, 0]) < 1 <= abs(ratios[0, 0])
-        if recovered and index >= 0 and smoothed[index] >= 0.6 * math.log(record.spec.model.classes):
+        if recovered and index >= 0 and smoothed[index] >= 0.6 * guessing(record.spec):
             words[number] = f"{factor(ratios[number, 0])}, recovered;<br>loss still {smoothed[index]:.1f}"
     return words
 

@@ -18,7 +18,8 @@ DROPS_BRANCHES = ("StochasticDepth", "DropPath")
 class Cut(nn.Module):
     """A module without some of its skips. Its children and parameters have the names that they had, but for those no longer used.
 
-    What it does in training and in evaluation was traced apart, so that a functional dropout heeds `train` and `eval`.
+    What it does in training and in evaluation was traced apart, so that a functional dropout heeds `train` and `eval`. What its
+    forward kept in attributes, such as its last activation, it keeps no longer.
     """
 
     def __init__(self, module: nn.Module, training: fx.Graph, evaluation: fx.Graph) -> None:
@@ -68,7 +69,12 @@ def without(model: nn.Module, skip: Sequence[int | str], *, skips: str | Sequenc
 
 def _cut(model: nn.Module, skips: str | Sequence[str] | None, wanted: Sequence[int | str] | None) -> nn.Module:
     twin = copy.deepcopy(model)
-    training, evaluation = (adding(twin, skips, mode) for mode in (True, False))
+    modes = []
+    for mode in (True, False):
+        modes.append(adding(twin, skips, mode))
+        for one in modes[-1]:
+            vars(one.module).update(one.constants)  # before the second trace, so that its own get other names
+    training, evaluation = modes
     if [len(a.skips) for a in training] != [len(a.skips) for a in evaluation]:
         raise SkipError(f"{type(model).__name__} adds other skips in training than in evaluation; name them by skips=.")
     gone = _numbers(training, wanted)

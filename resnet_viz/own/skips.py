@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import operator
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,16 +42,20 @@ class Skip:
 class Adding:
     """A module that adds skips: its name and, in the order of its forward, its additions.
 
-    ``graph`` is what its forward does in training, or in evaluation, its children called whole.
+    ``graph`` is what its forward does in training, or in evaluation, its children called whole; ``constants`` are the tensors
+    that it makes of no input, by the names that they have there.
     """
 
     name: str
     module: nn.Module
     graph: fx.Graph
     skips: tuple[Skip, ...] = field(repr=False)
+    constants: dict[str, Any] = field(repr=False)
 
 
 class _OneModule(fx.Tracer):
+    proxy_buffer_attributes = True  # a forward that counts in a buffer must not count a trace
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return True
 
@@ -61,23 +66,25 @@ def _fixed(module: nn.Module) -> dict[str, Any]:
     return {p.name: p.default for p in named if p.default is not p.empty}
 
 
-def traced(module: nn.Module, name: str = "", training: bool = True) -> fx.Graph:
-    """What a module's own forward does, in training or in evaluation, with its children called whole.
+def _traced(module: nn.Module, name: str, training: bool) -> tuple[fx.Graph, dict[str, Any]]:
+    """What a module's own forward does, in training or in evaluation, with its children called whole; and its constants.
 
     Raises SkipError, naming the module, for one whose forward branches on values of its input, or does what can't be traced.
     """
-    before = module.training
-    module.training = training
+    # A forward may keep something in an attribute: it stays on this shadow, which shares children and parameters.
+    shadow = copy.copy(module)
+    for own in ("_buffers", "_parameters", "_modules"):
+        vars(shadow)[own] = dict(vars(module)[own])
+    shadow.training = training
     try:
-        return _OneModule().trace(module, _fixed(module))
+        graph = _OneModule().trace(shadow, _fixed(module))
     except Exception as error:  # whatever a forward of anybody's raises on a symbolic input
         first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise SkipError(
             f"{type(module).__name__} ({name or 'the model itself'}) can't be traced: {first}. "
             'Name the modules whose additions are skips yourself, such as skips="layer*.*".'
         ) from error
-    finally:
-        module.training = before
+    return graph, {key: value for key, value in vars(shadow).items() if key.startswith("_tensor_constant")}
 
 
 def called(module: nn.Module, node: fx.Node) -> nn.Module | None:
@@ -133,18 +140,25 @@ def _skips(module: nn.Module, graph: fx.Graph, named: bool) -> Iterator[Skip]:
         yield Skip(node, 0 if heavy_a > heavy_b else 1)
 
 
-def adding(model: nn.Module, skips: str | Sequence[str] | None = None, training: bool = True) -> list[Adding]:
+def adding(
+    model: nn.Module, skips: str | Sequence[str] | None = None, training: bool = True, strict: bool = True
+) -> list[Adding]:
     """The modules of a model that add skips, in the order in which it lists its modules.
 
     ``skips``: names of modules, or patterns such as "layer*.*"; None looks into every module. Raises SkipError where one of them
-    can't be traced, where a name fits no module, or where no skip is found.
+    can't be traced, where a name fits no module, or where no skip is found; not ``strict``: only for a name that fits none.
     """
     found = []
     for name, module in _chosen(model, skips):
-        graph = traced(module, name, training)
+        try:
+            graph, constants = _traced(module, name, training)
+        except SkipError:
+            if strict:
+                raise
+            continue
         if of_module := tuple(_skips(module, graph, skips is not None)):
-            found.append(Adding(name, module, graph, of_module))
-    if not found:
+            found.append(Adding(name, module, graph, of_module, constants))
+    if strict and not found:
         where = "in its modules" if skips is None else f"in {_told(skips)}"
         raise SkipError(
             f"No skip was found {where} of {type(model).__name__}: no addition of a branch to what goes around it. "
@@ -159,15 +173,27 @@ def _told(skips: str | Sequence[str]) -> str:
 
 def _chosen(model: nn.Module, skips: str | Sequence[str] | None) -> Iterator[tuple[str, nn.Module]]:
     modules = dict(model.named_modules())
-    patterns = ["*"] if skips is None else [skips] if isinstance(skips, str) else skips
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in modules):
-            raise SkipError(f"{type(model).__name__} has no module {pattern!r}; its first are {_first(modules)}.")
+    wanted = modules if skips is None else named(model, skips)
     for name, module in modules.items():
         whole = type(module).__module__.startswith("torch.nn.") and not isinstance(module, _TORCHS_OWN)
-        if not whole and any(fnmatchcase(name, pattern) for pattern in patterns):
+        if not whole and name in wanted:
             yield name, module
 
 
-def _first(modules: Iterable[str], most: int = 6) -> str:
-    return ", ".join([name for name in modules if name][:most])
+def named(model: nn.Module, patterns: str | Sequence[str]) -> dict[str, nn.Module]:
+    """The modules of these names, in the model's order. A pattern's * stands for one part of a name: "layer*.*" is layer1.0.
+
+    Raises SkipError for a pattern that fits no module.
+    """
+    modules = {name: module for name, module in model.named_modules() if name}
+    fits: set[str] = set()
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        parts = pattern.split(".")
+        of_pattern = {
+            n for n in modules if len(n.split(".")) == len(parts) and all(map(fnmatchcase, n.split("."), parts))
+        }
+        if not of_pattern:
+            first = ", ".join(list(modules)[:6])
+            raise SkipError(f"{type(model).__name__} has no module {pattern!r}; its first are {first}.")
+        fits |= of_pattern
+    return {name: module for name, module in modules.items() if name in fits}

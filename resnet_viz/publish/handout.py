@@ -12,7 +12,7 @@ from resnet_viz.publish.export import spec_table
 from resnet_viz.runs.record import Record
 from resnet_viz.stage.library import plotly_js
 from resnet_viz.stage.payload import TABS, pack
-from resnet_viz.words.twins import aside, verdict
+from resnet_viz.words import twins, watched
 
 
 def handout(
@@ -23,6 +23,7 @@ def handout(
     It works from a disk without a network. ``sentence`` is what stands over the chart, else the records' verdict; it and
     ``title`` are plain text.
     """
+    words = watched if watched.are(records) else twins
     data = base64.b64encode(pack(records, tabs=tuple(TABS))).decode()
     script = (STAGE / "stage.js").read_text(encoding="utf-8")
     return f"""<!DOCTYPE html>
@@ -38,8 +39,8 @@ def handout(
 </head>
 <body>
 <main>
-<h1>{html.escape(sentence or verdict(records))}</h1>
-<p>{html.escape(aside(records))}</p>
+<h1>{html.escape(sentence or words.verdict(records))}</h1>
+<p>{html.escape(words.aside(records))}</p>
 <div id="stage"></div>
 <details><summary>How these runs were made</summary>
 {_table(records)}

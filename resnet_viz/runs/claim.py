@@ -62,9 +62,22 @@ class Claim:
         with self.database.transaction() as db:
             self._own(db, changes)
 
-    def write(self, points: Sequence[Point], status: str = "running", progress: Status | None = None) -> Wanted:
-        """Write points and what the run is doing, in one transaction; returns what is wanted of it."""
-        changes: dict[str, Any] = {"status": status, "message": ""}
+    def write(
+        self,
+        points: Sequence[Point],
+        status: str = "running",
+        progress: Status | None = None,
+        *,
+        message: str = "",
+        steps: int | None = None,
+    ) -> Wanted:
+        """Write points and what the run is doing, in one transaction; returns what is wanted of it.
+
+        ``message`` is what there is to say of it while it goes on; ``steps`` the length of its plan, where that has changed.
+        """
+        changes: dict[str, Any] = {"status": status, "message": message}
+        if steps is not None:
+            changes["steps"] = steps
         if points:
             changes |= {"step": points[-1].step, "progress": ""}
         if progress:

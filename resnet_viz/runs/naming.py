@@ -11,8 +11,13 @@ from resnet_viz.spec.run import RunSpec
 
 
 def first_name(spec: RunSpec) -> str:
-    """What the net is, on which data, such as "residual-20 on digits"; of a lab, what is done to which net."""
+    """What the net is, on which data, such as "residual-20 on digits"; of a lab, what is done to which net.
+
+    Of a watched net: what its user calls it, else its class.
+    """
     model = spec.model
+    if spec.own:
+        return spec.own.name or spec.own.network
     lab = f"{spec.lab.title}: " if spec.lab else ""
     more = f" and {len(spec.lab.networks) - 1} more" if spec.lab and len(spec.lab.networks) > 1 else ""
     traits = [

@@ -36,7 +36,8 @@ def mark_lost(database: Database) -> list[str]:
     with database.transaction() as db:
         rows = db.execute(
             "UPDATE runs SET status = 'lost', message ="
-            " 'The worker of this run fell silent (killed, or out of memory); resume it to go on from its last checkpoint.'"
+            " CASE kind WHEN 'watch' THEN 'The script that trains this network fell silent: it was killed, or crashed.' ELSE"
+            " 'The worker of this run fell silent (killed, or out of memory); resume it to go on from its last checkpoint.' END"
             " WHERE status IN ('running', 'paused') AND heartbeat < ? RETURNING id",
             (time.time() - SILENCE,),
         ).fetchall()

@@ -16,6 +16,9 @@ from resnet_viz.runs.schema import StoreError
 from resnet_viz.spec.run import RunSpec, from_json
 from resnet_viz.spec.upgrade import SPEC_VERSION
 
+# What can be gone on with.
+RESUMABLE = ("stopped", "failed", "lost")
+
 # What a run's row is read from.
 COLUMNS = "runs.*, (SELECT coalesce(sum(bytes), 0) FROM checkpoints WHERE checkpoints.run = runs.id) AS bytes"
 
@@ -51,8 +54,18 @@ class Run:
 
     @property
     def live(self) -> bool:
-        """Whether a worker has it or will take it by itself."""
+        """Whether a worker has it or will take it by itself, or a loop of the user's goes on."""
         return self.status in LIVE
+
+    @property
+    def ours(self) -> bool:
+        """Whether a worker of ours carries it out, so that it can be paused, stopped and gone on with."""
+        return self.kind != "watch"
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it ended before its end and can be gone on with."""
+        return self.ours and self.status in RESUMABLE
 
 
 @dataclass(frozen=True)

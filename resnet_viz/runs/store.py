@@ -5,26 +5,27 @@ A page writes what is wanted of a run; its worker alone writes what is.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
 from resnet_viz.runs.claim import Claim
 from resnet_viz.runs.events import METRICS
+from resnet_viz.runs.layout import Layout
 from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import EMPTY, LIVE, Record, Series
-from resnet_viz.runs.rows import COLUMNS, Run, Saved, Unreadable, read
+from resnet_viz.runs.rows import COLUMNS, RESUMABLE, Run, Saved, Unreadable, read
 from resnet_viz.runs.schema import CHECKPOINTS, Database, StoreError
 from resnet_viz.spec.run import RunSpec, to_json
 from resnet_viz.spec.upgrade import SPEC_VERSION
-
-# What can be gone on with.
-RESUMABLE = ("stopped", "failed", "lost")
 
 
 class Store(Database):
@@ -44,6 +45,21 @@ class Store(Database):
                      spec.data.hash or spec.data.name, time.time() + number * 1e-6, steps),
                 )  # fmt: skip
         return ids
+
+    def begin(
+        self, spec: RunSpec, layout: Layout, *, name: str, group: str, steps: int, versions: Mapping[str, Any]
+    ) -> Claim:
+        """Begin a run that the calling process carries out itself; no worker will take it. ``name`` "": its first name."""
+        run, now = uuid.uuid4().hex[:12], time.time()
+        columns = {
+            "id": run, "grp": group, "kind": spec.kind, "name": name or first_name(spec), "owner": "", "spec": to_json(spec),
+            "spec_version": SPEC_VERSION, "data_hash": "", "status": "running", "attempt": 1, "heartbeat": now, "created": now,
+            "started": now, "steps": steps, "versions": json.dumps(dict(versions)), "layout": json.dumps(asdict(layout)),
+        }  # fmt: skip
+        marks = ", ".join("?" * len(columns))
+        with self.transaction() as db:
+            db.execute(f"INSERT INTO runs ({', '.join(columns)}) VALUES ({marks})", (*columns.values(),))
+        return Claim(self, self.run(run))
 
     def _rows(self, group: str | None, limit: int) -> Iterator[Run | Unreadable]:
         if group is not None:
@@ -95,13 +111,16 @@ class Store(Database):
         )
 
     def want(self, run: str, what: str) -> None:
-        """Want a run to "run" (also: go on, resume), "pause" or "stop". A queued run that is to stop is stopped at once."""
+        """Want a run to "run" (also: go on, resume), "pause" or "stop". A queued run that is to stop is stopped at once.
+
+        A run of the user's own loop goes its own way: no worker takes it up.
+        """
         with self.transaction() as db:
             db.execute("UPDATE runs SET wanted = ?, wanted_step = 0 WHERE id = ?", (what, run))
             if what == "run":
                 marks = ", ".join("?" * len(RESUMABLE))
                 db.execute(
-                    f"UPDATE runs SET status = 'queued', message = '' WHERE id = ? AND status IN ({marks})",
+                    f"UPDATE runs SET status = 'queued', message = '' WHERE id = ? AND kind != 'watch' AND status IN ({marks})",
                     (run, *RESUMABLE),
                 )
             else:

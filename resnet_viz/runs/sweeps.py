@@ -53,7 +53,7 @@ def remedy(spec: RunSpec, least: int) -> str:
 
 def question(specs: Sequence[RunSpec]) -> str:
     """Which of QUESTIONS these runs answer together; "lr" where they differ in that alone; "" where they are no sweep."""
-    if any(spec.lab for spec in specs):
+    if any(spec.lab or spec.own for spec in specs):
         return ""
     settled = [spec.settled() for spec in specs]
     if len({s.train.lr for s in settled}) > 1 and len({replace(s, train=replace(s.train, lr=1)) for s in settled}) == 1:

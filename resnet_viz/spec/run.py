@@ -19,6 +19,7 @@ from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.fields import KINDS, default_of, types
 from resnet_viz.spec.lab import LABS, LabSpec
 from resnet_viz.spec.model import ModelSpec
+from resnet_viz.spec.own import OwnSpec
 from resnet_viz.spec.train import MACHINE, TrainSpec
 from resnet_viz.spec.upgrade import SPEC_VERSION, upgraded
 
@@ -28,13 +29,14 @@ class RunSpec:
     """A training run: model, data and training. `datasets.fill` sets the model's channels, classes and size from the data.
 
     With ``lab`` set it is that lab instead: of trained networks, which then stand in it (model and data are the first one's), or
-    of the network that model, data and training describe.
+    of the network that model, data and training describe. With ``own`` set a loop of the user's carries the training out.
     """
 
     model: ModelSpec = field(default_factory=ModelSpec)
     data: DataSpec = field(default_factory=DataSpec)
     train: TrainSpec = field(default_factory=TrainSpec)
     lab: LabSpec | None = None
+    own: OwnSpec | None = None
 
     def validate(self) -> None:
         """Raise SpecError with one sentence for the first thing that is wrong."""
@@ -46,8 +48,13 @@ class RunSpec:
 
     @property
     def kind(self) -> str:
-        """What is carried out: "train", or the kind of its lab."""
-        return self.lab.kind if self.lab else "train"
+        """What is carried out: "train", the kind of its lab, or "watch"."""
+        return self.lab.kind if self.lab else "watch" if self.own else "train"
+
+    @property
+    def trains(self) -> bool:
+        """Whether it is a training, ours or a loop of the user's."""
+        return self.lab is None
 
     def settled(self) -> RunSpec:
         """Without the seed, and without what a machine decides for itself: equal for runs that say the same of a network."""
@@ -139,4 +146,5 @@ def from_json(text: str) -> RunSpec:
             data=_part("data", DataSpec, values["data"]),
             train=_part("train", TrainSpec, values["train"]),
             lab=_lab(values.get("lab")),
+            own=_part("own", OwnSpec, own) if (own := values.get("own")) else None,
         )

@@ -12,6 +12,7 @@ SPEC_VERSION = 2
 RENAMED = {
     "model": {"drop": "stochastic_depth"},
     "data": {},
+    "own": {},
     "train": {
         "optimiser": "optimizer",
         "rate": "lr",
@@ -26,7 +27,7 @@ METRICS = {"rate": "lr", "pictures": "images"}
 
 
 def upgraded(part: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a part ("model", "data", "train" or "lab") under today's names."""
+    """The fields of a part ("model", "data", "train", "lab" or "own") under today's names."""
     return {RENAMED[part].get(name, name): value for name, value in values.items()}
 
 

@@ -17,9 +17,10 @@ from resnet_viz.runs import presence
 from resnet_viz.runs.record import Record, Series, load
 from resnet_viz.runs.rows import Run
 from resnet_viz.runs.schema import StoreError
-from resnet_viz.runs.store import RESUMABLE, Store
+from resnet_viz.runs.store import Store
 from resnet_viz.ui.say import complain, misread, plain
 from resnet_viz.words.twins import called
+from resnet_viz.words.watched import advice
 from resnet_viz.workers import engine
 
 # Seconds between two looks at a live run.
@@ -150,16 +151,28 @@ def duration(seconds: float) -> str:
 
 
 def messages(runs: Sequence[Run]) -> None:
-    """What runs that did not end as planned have to say, in the width that a sentence needs."""
+    """What runs that did not end as planned have to say, in the width that a sentence needs; loops of the user's at once."""
     said = [
-        f"**{called(run.spec).capitalize()}**: {plain(run.message)}" for run in runs if run.message and not run.live
+        f"**{called(run.spec).capitalize()}**: {plain(run.message)}"
+        for run in runs
+        if run.message and not (run.live and run.ours)
     ]
     if said:
         st.warning("  \n".join(said))
 
 
+def advise(records: Sequence[Record]) -> None:
+    """What looks unhealthy in networks of the user's own, and what to try."""
+    for record in records:
+        for sentence in advice(record):
+            st.caption(f"**{plain(record.name)}**: {plain(sentence)}")
+
+
 def progress(run: Run) -> None:
-    """One net's progress bar, rate and time left; or how far it came."""
+    """One net's progress bar, rate and time left; or how far it came. Of a loop of the user's the length may not be known."""
+    if not run.ours and not run.spec.train.steps:
+        st.caption(plain(f"{run.name}: {run.status}, step {run.step:,}"))
+        return
     share, words = how_far_is(run)
     st.progress(share, plain(f"{called(run.spec).capitalize()}: {words}"))
 
@@ -206,21 +219,21 @@ def how_far(runs: Sequence[Run]) -> None:
     """What went wrong; each net's progress, and the buttons, while there is something to go on with."""
     messages(runs)
     say_why_they_wait(runs)
-    if not any(run.live or run.status in RESUMABLE for run in runs):
+    if not any(run.live or run.resumable for run in runs):
         return
     *bars, last = st.columns([3] * len(runs) + [2], vertical_alignment="center", gap="medium")
     for column, run in zip(bars, runs, strict=True):
         with column:
             progress(run)
     with last:
-        buttons(runs)
+        buttons([run for run in runs if run.ours])
 
 
 def buttons(runs: Sequence[Run]) -> None:
     """Pause, single step, go on, stop, resume: what makes sense now, for all the runs together."""
     live = [r for r in runs if r.live]
     paused = [r for r in live if r.wanted == "pause"]
-    resumable = [r for r in runs if r.status in RESUMABLE]
+    resumable = [r for r in runs if r.resumable]
 
     def ask(what: str, which: Sequence[Run]) -> None:
         for run in which:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from resnet_viz.spec.run import RunSpec
+
 # The three training losses of a run, as the small print names them.
 LAST_EPOCH = "Training loss: mean over the last epoch."
 SMOOTHED = "Training loss: smoothed, as in the chart."
@@ -16,6 +18,11 @@ def loss(value: float) -> str:
     if value < 0.005:
         return "<0.01"
     return f"{value:.2f}" if value < 0.995 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def guessing(spec: RunSpec) -> float:
+    """The loss of guessing among equally likely classes, ln(classes) in nats; infinite where their number is not known."""
+    return math.log(spec.model.classes) if spec.model.classes > 1 else math.inf
 
 
 def smoothed_over(planned: int) -> int:

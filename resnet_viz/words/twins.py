@@ -14,7 +14,7 @@ from resnet_viz.data.catalogue import BUILT_IN
 from resnet_viz.runs.record import LIVE, Record
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.run import RunSpec
-from resnet_viz.words.numbers import LAST_EPOCH, SMOOTHED, loss, percent, smoothed_over, spread
+from resnet_viz.words.numbers import LAST_EPOCH, SMOOTHED, guessing, loss, percent, smoothed_over, spread
 
 
 def called(spec: RunSpec) -> str:
@@ -23,8 +23,8 @@ def called(spec: RunSpec) -> str:
 
 
 def in_common(a: RunSpec, b: RunSpec) -> str:
-    """What two runs share, as the small print says it; empty where they differ in more than their shortcuts."""
-    if a.data != b.data:
+    """What two runs share, as the small print says it; empty where they differ in more than their shortcuts, or nobody knows."""
+    if a.data != b.data or a.own or b.own:
         return ""
     if replace(a.train, threads=0) != replace(b.train, threads=0):
         return "Same data."
@@ -73,10 +73,10 @@ def smoothed(record: Record) -> float | None:
 
 def _broken(records: Sequence[Record], name: str) -> str:
     """Which nets came out worse than guessing by far, though they kept to finite numbers."""
-    worse = [r for r in records if (r.result.get("train_loss") or 0) > 2 * math.log(r.spec.model.classes)]
+    worse = [r for r in records if (r.result.get("train_loss") or 0) > 2 * guessing(r.spec)]
     if not worse:
         return ""
-    guess = f"guessing would give {math.log(worse[0].spec.model.classes):.1f}"
+    guess = f"guessing would give {guessing(worse[0].spec):.1f}"
     which = f"in {len(worse)} of {len(records)} seeds" if len(records) > 1 else "at this learning rate"
     return f"The {name} net broke {which}: {guess}."
 

@@ -186,6 +186,28 @@ def test_the_original_stays_as_it_was_and_copies_stand_alone() -> None:
     assert not any(m.training for m in [*twin.modules(), *model.modules()])
 
 
+class Counting(nn.Module):
+    """A forward that leaves its traces: a counter, a buffer that counts, its last activation; and a constant of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.calls, self.last = nn.Linear(3, 3), 0, None
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls += 1
+        self.count += 1
+        self.last = self.layer(x)
+        return x + self.last + torch.ones(3)
+
+
+def test_tracing_leaves_no_trace_in_a_module_that_keeps_things() -> None:
+    model, x = Counting(), torch.zeros(1, 3)
+    twin = rv.plain_twin(model)
+    assert (model.calls, model.last, model.count.item(), twin.count.item()) == (0, None, 0, 0)
+    assert torch.equal(twin(x), model.layer(x) + 1)
+
+
 def test_a_module_in_two_places_stays_one() -> None:
     block = Block()
     twin = rv.plain_twin(nn.Sequential(block, nn.ReLU(), block))

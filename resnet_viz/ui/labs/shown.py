@@ -12,7 +12,6 @@ from resnet_viz.errors import UserError
 from resnet_viz.runs import sweeps
 from resnet_viz.runs.rows import Run
 from resnet_viz.runs.schema import StoreError
-from resnet_viz.runs.store import RESUMABLE
 from resnet_viz.spec.lab import LabSpec
 from resnet_viz.ui import live
 from resnet_viz.ui.link import twins_query
@@ -22,6 +21,7 @@ from resnet_viz.workers import engine
 # By kind of run: the page that shows it, its file, and the key under which session and URL keep what it shows.
 PLACES = {
     "train": ("Twins", "pages/twins.py", "show"),
+    "watch": ("Twins", "pages/twins.py", "show"),
     "lr_range": ("Twins", "pages/twins.py", "lr_range"),
     "lesion": ("Lesions", "pages/lesions.py", "lesion"),
     "landscape": ("Landscape", "pages/landscape.py", "landscape"),
@@ -45,7 +45,7 @@ def _question(run: Run) -> str:
 def open_run(run: Run) -> None:
     """Go to the page of a run, which then shows it: a training with its group, a lab by itself."""
     _, page, key = place(run)
-    st.session_state[key] = run.group if run.kind == "train" else run.id
+    st.session_state[key] = run.group if run.spec.trains else run.id
     if kind := _question(run):
         st.session_state["question"] = kind
     shown = {key: st.session_state[key]}
@@ -95,7 +95,7 @@ def progress(run: Run) -> None:
     if run.message and not run.live:
         st.warning(plain(run.message))
     live.say_why_they_wait([run])
-    if not (run.live or run.status in RESUMABLE):
+    if not (run.live or run.resumable):
         return
     left, right = st.columns([4, 1], vertical_alignment="center")
     share = min(1.0, run.step / max(1, run.steps))

@@ -59,7 +59,8 @@ def described(run: Run) -> str:
     """A run for somebody who is about to lose it: name, seed, time, and how it stands."""
     began = datetime.datetime.fromtimestamp(run.created)
     status = "still running" if run.status == "running" else run.status
-    return f"{run.name}: seed {run.spec.train.seed}, of {began:%d %b, %H:%M:%S}, {status} at step {run.step:,}"
+    seed = f"seed {run.spec.train.seed}, " if run.ours else ""
+    return f"{run.name}: {seed}of {began:%d %b, %H:%M:%S}, {status} at step {run.step:,}"
 
 
 def renamed(run: Run, key: str) -> None:
@@ -96,7 +97,7 @@ def records(ids: Sequence[str]) -> list[Record]:
 def take_along(runs: Sequence[Run]) -> None:
     """Buttons for the runs' CSV and handout; each is made when it is asked for, of the runs that were shown."""
     ids = tuple(run.id for run in runs)
-    fits = len(runs) <= HANDOUT and all(run.kind == "train" for run in runs)
+    fits = len(runs) <= HANDOUT and all(run.spec.trains for run in runs)
     st.download_button("CSV", lambda: export.csv(records(ids)), "runs.csv", "text/csv", key="csv")
     st.download_button(
         "Handout (HTML)",

@@ -19,20 +19,20 @@ TICKED = "runs_ticked"  # in the session: ids of the runs that are ticked
 
 def row(run: Run, label: str, together: str) -> dict[str, Any]:
     """A run as a line of the table. ``together``: what it was started with, such as "pair 3"."""
-    data, train = run.spec.data, run.spec.train
+    data, train, own = run.spec.data, run.spec.train, run.spec.own
     return {
         "name": label,
         "together": together,
         "status": run.status,
-        "done": run.step / max(1, run.steps),
+        "done": None if own and run.live and not train.steps else run.step / max(1, run.steps),
         "train loss": run.result.get("train_loss"),
         "test": (100 * run.result["test_accuracy"]) if run.result.get("test_accuracy") is not None else None,
-        "data": data.label or data.name,
+        "data": "own loop" if own else data.label or data.name,
         "depth": run.spec.model.depth,
-        "shortcut": run.spec.model.shortcut,
-        "epochs": None if train.steps else train.epochs,
+        "shortcut": None if own else run.spec.model.shortcut,
+        "epochs": None if train.steps or own else train.epochs,
         "lr": train.lr,
-        "seed": train.seed,
+        "seed": None if own else train.seed,
         "duration": (run.finished - run.started) if run.finished and run.started else None,
         "started": datetime.datetime.fromtimestamp(run.created),
         "MB": run.bytes / 1e6,

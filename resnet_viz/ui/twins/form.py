@@ -73,7 +73,7 @@ def follow_recording() -> None:
 def unlike(shown: Sequence[Run | Record]) -> str:
     """In what the form differs from what is shown, in a sentence; "" where it does not."""
     spec = asked()
-    if spec is None or not shown:
+    if spec is None or not shown or any(one.spec.own for one in shown):
         return ""
     theirs = next((one.spec for one in shown if one.spec.model.residual == spec.model.residual), shown[0].spec)
     found = differences(theirs, spec)
