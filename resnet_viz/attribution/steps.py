@@ -141,18 +141,31 @@ class Descent:
     after: Tensor
 
 
+def _loss(model: nn.Module, weights: Mapping[str, Tensor], x: Tensor, target: int) -> Tensor:
+    return F.cross_entropy(functional_call(model, dict(weights), (x,)), torch.tensor([target]))
+
+
+def _gradient(model: nn.Module, x: Tensor, target: int) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+    """The loss, a copy of the weights, and the gradient by each."""
+    weights = {name: value.detach().clone().requires_grad_() for name, value in model.named_parameters()}
+    loss = _loss(model, weights, x, target)
+    return loss.detach(), weights, dict(zip(weights, torch.autograd.grad(loss, list(weights.values())), strict=True))
+
+
 def descent(model: nn.Module, x: Tensor, target: int, rates: Sequence[float]) -> Descent:
     """w ← w − rate · ∂L/∂w from the same weights at each rate; BatchNorm as in evaluation. The model's own weights stay."""
-    weights = {name: value.detach().clone().requires_grad_() for name, value in model.named_parameters()}
-    answer = torch.tensor([target])
-
-    def loss(values: Mapping[str, Tensor]) -> Tensor:
-        return F.cross_entropy(functional_call(model, dict(values), (x,)), answer)
-
     with probes.alone(model):
-        now = loss(weights)
-        gradients = dict(zip(weights, torch.autograd.grad(now, list(weights.values())), strict=True))
+        before, weights, gradients = _gradient(model, x, target)
         with torch.no_grad():
-            stepped = [loss({n: w - rate * gradients[n] for n, w in weights.items()}) for rate in rates]
+            after = [_loss(model, {n: w - lr * gradients[n] for n, w in weights.items()}, x, target) for lr in rates]
     size = torch.stack([g.norm() for g in gradients.values()]).norm()
-    return Descent(float(now.detach()), float(size), torch.stack(stepped))
+    return Descent(float(before), float(size), torch.stack(after))
+
+
+def after_step(model: nn.Module, x: Tensor, target: int, rate: float, others: Tensor) -> Tensor:
+    """The likeliest class of other images (N, C, H, W) after one such step on x alone: (N,)."""
+    with probes.alone(model):
+        _, weights, gradients = _gradient(model, x, target)
+        with torch.no_grad():
+            stepped = {name: value - rate * gradients[name] for name, value in weights.items()}
+            return functional_call(model, stepped, (others,)).argmax(1)

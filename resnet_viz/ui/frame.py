@@ -34,6 +34,8 @@ CSS = """
 .rv-says small { font-size: 1rem; font-weight: 400; color: color-mix(in srgb, currentColor 72%, transparent); }
 .rv-says p { margin: 0; font-size: 1.05rem; }
 .rv-says p small { font-size: 0.95rem; }
+.st-key-reading { max-width: 60rem; }
+.st-key-reading h2 { font-size: 1.3rem; padding: 0.8rem 0 0; }
 .rv-lead { margin: 0; font-size: 0.93rem; }
 .stHtml:has(.rv-lead) { margin-bottom: -0.5rem; }
 .st-key-header { position: fixed; top: 0.75rem; right: 4rem; width: auto; z-index: 999991; }

@@ -5,6 +5,8 @@ from __future__ import annotations
 LEADS = {
     "Twins": "Two networks learn the same images. In the residual one (blue) each block adds its input to its output, a skip; in "
     "the plain one (orange) it does not. Nothing else differs. Drag the slider, or press Train both.",
+    "Learn": "How a residual network works, on one image and one trained network: seven steps, a question each. Predict, "
+    "then see it measured.",
     "Inside": "One image on its way through a trained network. Click a block to see what comes in, what its convolutions make of "
     "it, and what the skip adds.",
     "Explain": "Which pixels speak for a class? The residual network and its plain twin answer for one image. Choose an image on "

@@ -91,3 +91,10 @@ def test_a_small_step_lowers_the_loss_by_the_rate_times_the_gradient_squared(net
     found = steps.descent(net.model.double(), x.double(), 0, [1e-7])
     net.model.float()
     assert (found.before - float(found.after[0])) / 1e-7 == pytest.approx(found.gradient**2, rel=0.01)
+
+
+def test_after_a_step_of_rate_0_other_images_are_what_they_were(net, x) -> None:
+    others = torch.cat([x.flip(3), x.roll(8, 2)])
+    with torch.no_grad():
+        assert torch.equal(steps.after_step(net.model, x, 3, 0.0, others), net.model(others).argmax(1))
+    assert steps.after_step(net.model, x, 8, 3.0, x).tolist() == [8], "a large step on one image learns that image"
