@@ -78,7 +78,7 @@ with frame("Inside"):
         view = inside.look(network, chosen.image)
         number = inside.choose_block(view)
         st.caption(f"What the net sees: {view.source.spec.size}×{view.source.spec.size}")
-        st.image(inside.pixels(view), width=128)
+        st.image(inside.pixels(view), width=128, alt=f"{chosen.name}, as the net sees it")
     with left:
         foreign.warn(view)
         whole, block = st.container(), st.container()

@@ -19,8 +19,10 @@ from resnet_viz.words.twins import called
 RESIDUAL, PLAIN = "#0072B2", "#D55E00"  # Okabe and Ito's colour-blind safe blue and vermilion
 OTHERS = (("#009E73", "diamond"), ("#CC79A7", "triangle-up"), ("#56B4E9", "star"), ("#E69F00", "x"))
 
+# Words in plain's colour on a white page, where its own has too little contrast to be read (3.9:1; WCAG asks for 4.5:1).
+WORDS = "#B34E00"
 # The pair as text on a dark page, where the lines' own colours are hard to read.
-LIFTED = {RESIDUAL: "#56aee2", PLAIN: "#f08a45"}
+LIFTED = {RESIDUAL: "#56aee2", PLAIN: "#f08a45", WORDS: "#f08a45"}
 
 # Greys that hold on a light and on a dark page.
 QUIET, GRID, BAND = "rgba(128,128,128,0.9)", "rgba(128,128,128,0.22)", "rgba(128,128,128,0.14)"
@@ -166,6 +168,11 @@ def nets(records: Sequence[Record]) -> list[Net]:
     return [Net(**vars(mark), records=tuple(runs)) for mark, runs in zip(drawn, groups.values(), strict=True)]
 
 
+def ink(colour: str) -> str:
+    """A line's colour for words on a white page."""
+    return WORDS if colour == PLAIN else colour
+
+
 def faint(colour: str, alpha: float) -> str:
     """The colour "#rrggbb" as rgba, ``alpha`` its opacity from 0 to 1."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
@@ -204,7 +211,10 @@ class Drawing:
 
     def note(self, text: str, **properties: Any) -> None:
         """Add a text without an arrow, quiet unless a font says otherwise; names in it went through `literal`."""
-        self.layout["annotations"].append({"text": text, "showarrow": False, "font": {"color": QUIET}, **properties})
+        font = properties.pop("font", {"color": QUIET})
+        if "color" in font:
+            font = font | {"color": ink(font["color"])}
+        self.layout["annotations"].append({"text": text, "showarrow": False, "font": font, **properties})
 
     def axis(self, name: str, title: str = "", colour: str | None = None, **properties: Any) -> None:
         """Set an axis: "xaxis", "yaxis2" ..."""

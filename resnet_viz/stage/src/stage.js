@@ -129,8 +129,19 @@ function drawTabs(state) {
       };
       state.tabs.append(tab);
     }
+    state.tabs.onkeydown = (event) => {
+      const tabs = [...state.tabs.children], last = tabs.length - 1, at = tabs.indexOf(event.target);
+      const to = { ArrowLeft: at ? at - 1 : last, ArrowRight: at < last ? at + 1 : 0, Home: 0, End: last }[event.key];
+      if (at < 0 || to === undefined) return;
+      event.preventDefault();
+      tabs[to].focus();
+      tabs[to].click();
+    };
   }
-  for (const tab of state.tabs.children) tab.setAttribute("aria-selected", tab.dataset.tab === state.tab);
+  for (const tab of state.tabs.children) {
+    tab.setAttribute("aria-selected", tab.dataset.tab === state.tab);
+    tab.tabIndex = tab.dataset.tab === state.tab ? 0 : -1;
+  }
   state.panels.dataset.tab = state.tab;
 }
 

@@ -15,7 +15,7 @@ from PIL import Image
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
 from resnet_viz.figures.lesion_record import METRICS, Lesions
-from resnet_viz.figures.style import LIFTED
+from resnet_viz.figures.style import LIFTED, ink
 from resnet_viz.files import LABS
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import Source
@@ -192,7 +192,7 @@ def ten_images(sources: Sequence[Source], nets: Sequence[Lesions], images: int) 
                     _without(source.ref, source.step, which, source) for which in ((), blocks)
                 )
                 which_images = f"the first {count} test images"
-            rows.append((source, LIFTED.get(net.colour, net.colour) if dark else net.colour, before, after))
+            rows.append((source, LIFTED.get(net.colour, net.colour) if dark else ink(net.colour), before, after))
         left.markdown(
             f"{many} Accuracy on {which_images}, and ten of them, before → after."
             if dropped
@@ -226,7 +226,7 @@ def _table(source: Source, net: Lesions, rows: Sequence[tuple[Source, str, Asked
             kind = "" if now == true else ' class="wrong"'
             first = f"{html.escape(classes[was])} → " if was != now else ""
             cells.append(f"<div{kind}>{first}{html.escape(classes[now])}</div>")
-    return f'<div class="rv-ten" role="table">{"".join(cells)}</div>'
+    return f'<div class="rv-ten">{"".join(cells)}</div>'
 
 
 def _shown(y: np.ndarray) -> np.ndarray:
