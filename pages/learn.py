@@ -10,6 +10,7 @@ from resnet_viz.ui.learn.story import story
 from resnet_viz.ui.link import link, linked
 from resnet_viz.ui.say import misread, say
 from resnet_viz.words import learn as words
+from resnet_viz.words.terms import TERMS, tip
 
 FIRST = next(iter(words.PARTS))
 
@@ -63,6 +64,9 @@ with frame("Learn"):
         elif part == "story":
             say("Why skips, in five pictures", "From the networks and recordings that ship with the app.")
             story(Walk())
+        elif part == "terms":
+            say(words.PARTS[part])
+            st.markdown(tip(*TERMS).replace("  \n", "\n\n"))
         else:
             say(score)
             asking.summary()

@@ -16,6 +16,9 @@ from resnet_viz.words import runs as run_words
 from resnet_viz.words import sweeps as sweep_words
 from resnet_viz.words import twins, watched
 from resnet_viz.words import why as words_why
+from resnet_viz.words.terms import tip
+
+WORDS = ("skip, shortcut", "loss, nats", "degradation", "BN statistics", "log scale", "epoch")  # that the charts need
 
 
 def draw(records, **options) -> None:
@@ -82,6 +85,8 @@ def why() -> None:
     first = {net.label: log_ratio(net.first)[1][:, 0] for net in nets(records)}
     arrivals = {label: (factor(at[0]), factor(at[-1])) for label, at in first.items() if len(at)}
     st.markdown(words_why.why(records, arrivals))
+    with st.expander("The words used here"):
+        st.markdown(tip(*WORDS))
 
 
 def lecture_switch() -> None:

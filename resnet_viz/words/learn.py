@@ -96,6 +96,7 @@ PARTS = {
     "mistakes": "Three confusions",
     "story": "The story",
     "end": "Summary",
+    "terms": "Words",
 }
 
 

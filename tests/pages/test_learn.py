@@ -6,6 +6,7 @@ from resnet_viz.figures import learn as figures
 from resnet_viz.files import TWINS
 from resnet_viz.runs.record import load
 from resnet_viz.words import learn as words
+from resnet_viz.words.terms import TERMS
 from tests.apps import headline, unrun
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -70,3 +71,10 @@ def test_training_errors_are_taken_at_the_last_step_that_all_have() -> None:
     for trace in figures.training_errors(records).data:
         assert trace["x"][-1] <= last
         assert round(float(trace["y"][-1]), 5) in [round(error, 5) for error in found.values()]
+
+
+def test_every_word_of_the_glossary_is_listed() -> None:
+    at = unrun("learn", part_of_learn="terms").run()
+    listed = " ".join(text.value for text in at.markdown)
+    for term, means in TERMS.items():
+        assert f"**{term}**: {means}" in listed

@@ -19,6 +19,7 @@ from resnet_viz.ui.frame import chart
 from resnet_viz.ui.inside import view as inside
 from resnet_viz.ui.inside.view import View, layer, parts, ranked, triptych
 from resnet_viz.words import inside as words
+from resnet_viz.words.terms import tip
 
 TOP = 9  # images that excite a channel most
 MOMENTS = 6  # checkpoints side by side: as many networks as `choose` keeps, less the net and its twin
@@ -26,8 +27,7 @@ SHOWN = 64  # channels of a layer at once
 
 # Terms, for who points at the sign behind a chart's title.
 TERMS = {
-    "network": "**Branch share**: the size (2-norm over all channels and cells) of the branch F(x) against that of the block's "
-    "input x. A small share: the block corrects what it is given rather than replacing it.",
+    "network": tip("branch share"),
     "triptych": "**x**: what the block was given. **F(x)**: what its convolutions make of it. Where a stage begins, x is "
     "*halved* (every second row and column) and *padded* (zeros for the new channels): option A of He et al. 2015. "
     "**ReLU** sets what is below zero to zero.",
