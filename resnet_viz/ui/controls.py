@@ -179,27 +179,8 @@ def draw_unusual() -> None:
         )
 
 
-def choose_skips() -> None:
-    """The same without a mouse: which skips are off, by their blocks' numbers."""
-    try:
-        count = block_count(residual_spec(current() | {"no_skip": ""}).model)
-    except (SpecError, KeyError):
-        return
-    off = [int(n) for n in str(current()["no_skip"]).split(".") if n.isdecimal() and 1 <= int(n) <= count]
-    st.session_state["skips off"] = off
-    st.multiselect(
-        "Skips off, by block", range(1, count + 1), key="skips off", on_change=_skips_chosen, placeholder="All are on",
-        help="A click on a block in the net's drawing does the same.",
-    )  # fmt: skip
-
-
-def _skips_chosen() -> None:
-    st.session_state["no_skip"] = ".".join(map(str, sorted(st.session_state["skips off"])))
-
-
 def draw_more() -> None:
     """Everything else, for who wants it: behind "More"."""
-    choose_skips()
     tabs = {tab: label for tab, label in TABS.items() if label}
     for tab, place in zip(tabs, st.tabs(list(tabs.values())), strict=True):
         names = [name for name, (_, entry) in CONTROLS.items() if entry.tab == tab]

@@ -96,5 +96,6 @@ def test_a_small_step_lowers_the_loss_by_the_rate_times_the_gradient_squared(net
 def test_after_a_step_of_rate_0_other_images_are_what_they_were(net, x) -> None:
     others = torch.cat([x.flip(3), x.roll(8, 2)])
     with torch.no_grad():
-        assert torch.equal(steps.after_step(net.model, x, 3, 0.0, others), net.model(others).argmax(1))
+        said = net.model(others).argmax(1)
+    assert torch.equal(steps.after_step(net.model, x, 3, 0.0, others), said)
     assert steps.after_step(net.model, x, 8, 3.0, x).tolist() == [8], "a large step on one image learns that image"

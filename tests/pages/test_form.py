@@ -70,12 +70,3 @@ def test_what_a_run_costs_is_what_a_step_takes() -> None:
     assert shown["parameters"] == sum(p.numel() for p in parameters)
     assert shown["M mul"] == pytest.approx(flops.get_total_flops() / 2e6, abs=0.06)  # it counts a multiply-add as two
     assert shown["MB"] == pytest.approx((held + sum(kept.values())) / 1e6, rel=0.02, abs=0.5)
-
-
-def test_skips_are_switched_without_a_mouse_too() -> None:
-    at = unrun("twins").run()
-    at.multiselect(key="skips off").set_value([3, 14]).run()
-    assert at.session_state["no_skip"] == "3.14"
-    assert at.query_params["no_skip"] == "3.14"
-    at.button(key="all_on").click().run()
-    assert at.multiselect(key="skips off").value == []
