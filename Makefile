@@ -45,7 +45,7 @@ bench: install  ## every benchmark, in turn: half an hour; writes benchmarks/RES
 fuzz: install  ## 2,000 damaged files through each of the four ways in
 	$(PYTEST) -s tests/fuzz --fuzz 2000
 
-reference: install  ## train the twins that ship in assets/ again (two hours on two cores)
+reference: install  ## train the twins that ship in assets/ again (three hours on two cores)
 	$(BIN)/python -m resnet_viz reference
 
 clean:
