@@ -89,7 +89,7 @@ def test_class_minus_class_is_drawn_and_named() -> None:
 
 
 def test_opacity_colours_and_values_ask_no_net_again(monkeypatch) -> None:
-    at = page()
+    at = page(**{"target 10 airplane": 5})  # not what is seen: some cells speak against it
 
     def never(*_args, **_more):
         raise AssertionError("asked again")
