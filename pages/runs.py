@@ -36,7 +36,11 @@ def answer() -> None:
     if going and live.settled(runs):
         st.rerun()  # the whole page, which then no longer ticks
     for broken in store.unreadable():
-        st.warning(plain(broken.sentence))
+        left, right = st.columns([6, 1], vertical_alignment="center")
+        left.warning(plain(broken.sentence))
+        if right.button("Delete", icon=":material/delete:", key=f"delete {broken.id}"):
+            actions.ask_to_delete([broken.id])
+            st.rerun()  # the whole page: it opens the dialog
     say(words.count([run.status for run in runs]))
     live.say_why_they_wait(runs)
     if not runs:

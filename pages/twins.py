@@ -23,7 +23,8 @@ WORDS = ("skip, shortcut", "loss, nats", "degradation", "BN statistics", "log sc
 
 def draw(records, **options) -> None:
     """The stage; after a click on a block, the whole page again, for the form says which skips are off."""
-    if stage(records, key="stage", on_arc=controls.toggle_skip, **options).arc:
+    pending = controls.pending_skips(len(records[0].layout.blocks))
+    if stage(records, key="stage", on_arc=controls.toggle_skip, pending=pending, **options).arc:
         st.rerun()
 
 

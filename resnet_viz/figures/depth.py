@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from resnet_viz.figures.numbers import log_ratio, log_values, superscript
+from resnet_viz.figures.numbers import amount, factor, log_ratio, log_values, superscript
 from resnet_viz.figures.style import SCALE, Drawing, Net, literal, nets
 from resnet_viz.runs.events import METRICS
 from resnet_viz.runs.record import Record
@@ -42,8 +42,9 @@ def history(records: Sequence[Record], lecture: bool = False) -> Drawing:
         axis, high = "" if row == 0 else str(row + 1), 1 - row / rows
         drawing.trace(
             "heatmap", x=edges(steps), y=np.arange(1, count + 1, dtype=np.int16), z=ratios.T.astype(np.float32),
+            text=[[factor(value) for value in row] for row in ratios.T.tolist()],
             coloraxis="coloraxis", yaxis=f"y{axis}", meta={"role": "heat", "net": number}, name=net.text,
-            hovertemplate="step %{x:.0f}, block %{y}: 10^%{z:.1f}<extra>" + net.text + "</extra>",
+            hovertemplate="step %{x:.0f}, block %{y}: %{text}<extra>" + net.text + "</extra>",
         )  # fmt: skip
         low = high - 1 / rows + (0.06 if row < rows - 1 else 0)
         drawing.axis(
@@ -80,7 +81,8 @@ def engineer(records: Sequence[Record], lecture: bool = False) -> Drawing:
                 line={"color": net.colour, "width": drawing.line - 1, "dash": net.dash}, name=net.text,
                 xaxis=f"x{axis}", yaxis=f"y{axis}", meta={"role": "vector", "net": number, "metric": metric},
                 hovertext=_places(net, logs.shape[1]),
-                hovertemplate="%{hovertext}: 10^%{y:.2f}<extra>" + net.text + "</extra>",
+                customdata=[amount(value) for value in logs[-1].tolist()],
+                hovertemplate="%{hovertext}: %{customdata}<extra>" + net.text + "</extra>",
             )  # fmt: skip
             seen.append(logs[np.isfinite(logs) & (logs > -9)])
             length = max(length, logs.shape[1])

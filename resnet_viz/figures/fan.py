@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,14 +27,20 @@ def span(drawn: Sequence[Net]) -> int:
     return int(min(12, max([SPAN, *np.ceil(most)])))
 
 
-def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
+def fan(records: Sequence[Record], lecture: bool = False, pending: Collection[int] = ()) -> Drawing:
     """Chart A: the nets' drawings, a row each, and the gradient fan at the latest step.
+
+    ``pending``: blocks whose skips the next net is to lack, marked in the first net that has them and named.
 
     x: blocks 1 to B. Fan y: log10 of ‖∂L/∂h_b‖ over the last block's (0 there); boxes are filled with the same value.
     Traces that follow the scrubber carry ``meta`` {"role": "line" or "box", "net": n}.
     """
     drawn = nets(records)
+    drawn_off = {n for net in drawn for n, block in enumerate(net.layout.blocks, 1) if net.skips and not block.has_skip}
+    new = [block for block in sorted(pending) if block not in drawn_off]
     hint = "It enters at the loss and travels left. Boxes: green is larger, purple smaller."
+    if new:
+        hint = f"Next net: without skip{'s' * (len(new) > 1)} {', '.join(map(str, new))}."
     drawing = Drawing(FAN, hint, lecture)
     count, limit = max((len(net.layout.blocks) for net in drawn), default=1), span(drawn)
     rows = max(1, len(drawn))
@@ -56,8 +62,9 @@ def fan(records: Sequence[Record], lecture: bool = False) -> Drawing:
     drawing.note("arrives<br>intact", name="band", x=1, xref="x domain", y=0, xanchor="right")
     if drawn:
         draw_boundaries(drawing, drawn[0].layout)
+    first = next((number for number, net in enumerate(drawn) if net.skips), -1)
     for number, net in enumerate(drawn):
-        _strip_row(drawing, net, number)
+        _strip_row(drawing, net, number, new if number == first else ())
     recorded = [_fan(drawing, net, number, limit) for number, net in enumerate(drawn)]
     if drawn and not any(recorded):
         drawing.note("waiting for the first step", name="waiting", x=(1 + count) / 2, y=limit / 2)
@@ -97,7 +104,7 @@ def _switches(net: Net) -> bool:
     return net.skips and not net.first.spec.own
 
 
-def _strip_row(drawing: Drawing, net: Net, number: int) -> None:
+def _strip_row(drawing: Drawing, net: Net, number: int, pending: Collection[int]) -> None:
     """Add one row: image, a box for each block, arcs where a block has its skip, loss."""
     count = len(net.layout.blocks)
     steps, ratios = log_ratio(net.first, kept=True)
@@ -109,7 +116,7 @@ def _strip_row(drawing: Drawing, net: Net, number: int) -> None:
         "hovertemplate": "%{hovertext}" + "<br>click: skip on or off" * _switches(net) + "<extra></extra>",
     }
     strip(
-        drawing, net.layout, net.colour, number, fill=fill, meta={"net": number}, name=net.text,
+        drawing, net.layout, net.colour, number, fill=fill, meta={"net": number}, name=net.text, pending=pending,
         **(hover if count <= MANY else {}),
     )  # fmt: skip
     if _switches(net):  # a generous place to click: the room under the arc

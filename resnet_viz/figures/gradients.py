@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from resnet_viz.figures.fan import fan
-from resnet_viz.figures.numbers import log_values, superscript
+from resnet_viz.figures.numbers import amount, factor, log_values, superscript
 from resnet_viz.figures.style import QUIET, Drawing, Net, nets
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.laws import BN_GROWTH
@@ -43,7 +43,10 @@ def norms(records: Sequence[Record]) -> Drawing:
     Laws are dotted and named. Traces carry ``meta`` {"role": "gradient", "std" or "law", "net": n}.
     """
     drawn = nets(records)
-    hint = "Layer 1 is the one at the image." + " Dotted: the law." * any(law(net.first) for net in drawn)
+    hint = (
+        "From the stem, layer 1, to the last convolution (Fan: from block 1 to the last block)."
+        + " Dotted: the law." * any(law(net.first) for net in drawn)
+    )
     drawing = Drawing("Every layer, before the first step", hint)
     drawing.layout["margin"] = {"l": 52, "r": 8, "t": 34, "b": 40}
     count = max((r.get("grad_layer")[1].shape[1] for r in records if len(r.get("grad_layer")[0])), default=1)
@@ -85,16 +88,18 @@ def norms(records: Sequence[Record]) -> Drawing:
 
 
 def _line(drawing: Drawing, net: Net, number: int, y: np.ndarray, axis: str, role: str) -> None:
+    say = factor if role == "gradient" else amount
     drawing.trace(
         x=np.arange(1, len(y) + 1, dtype=np.int16), y=y.astype(np.float32), mode="lines", name=net.text,
         line={"color": net.colour, "width": drawing.line, "dash": net.dash}, xaxis=f"x{axis}", yaxis=f"y{axis}",
-        meta={"role": role, "net": number}, hovertemplate="layer %{x}: 10^%{y:.2f}<extra>" + net.text + "</extra>",
+        meta={"role": role, "net": number}, customdata=[say(value) for value in y.tolist()],
+        hovertemplate="layer %{x}: %{customdata}<extra>" + net.text + "</extra>",
     )  # fmt: skip
 
 
-def _law(drawing: Drawing, number: int, count: int, factor: float, name: str) -> np.ndarray:
+def _law(drawing: Drawing, number: int, count: int, growth: float, name: str) -> np.ndarray:
     """The law's line, from 1 at the last layer; returns its values (count,)."""
-    y = np.arange(count - 1, -1, -1) * math.log10(factor)
+    y = np.arange(count - 1, -1, -1) * math.log10(growth)
     drawing.trace(
         x=np.arange(1, count + 1, dtype=np.int16), y=y.astype(np.float32), mode="lines", name=name,
         line={"color": QUIET, "width": 2, "dash": "dot"}, meta={"role": "law", "net": number},

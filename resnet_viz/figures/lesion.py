@@ -13,7 +13,7 @@ from resnet_viz.words.numbers import percent
 # Drops of more points than this are labelled, where there is room.
 LABELLED = 5
 # Above 100 %, where the strip of blocks is drawn.
-STRIP, TOP = 117, 140
+STRIP, TOP = 115, 152
 
 
 def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = ()) -> Drawing:
@@ -22,7 +22,8 @@ def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = ()
     x: blocks; y: accuracy in per cent. ``dropped`` blocks are crossed out on the strips. Every box and every lollipop is a point
     that can be clicked.
     """
-    drawing = Drawing("Accuracy without each block", "Lollipops hang from the undisturbed accuracy. Click a block.")
+    hint = "Lollipops hang from the undisturbed accuracy; numbers: points lost. Click a block."
+    drawing = Drawing("Accuracy without each block", hint)
     count, rows = max((net.count for net in nets), default=1), max(1, len(nets))
     for row, net in enumerate(nets):
         axis = {"xaxis": "x", "yaxis": f"y{row + 1 if row else ''}"}
@@ -46,7 +47,7 @@ def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = ()
         "xaxis", range=[0.3, count + 0.5], showgrid=False, anchor=f"y{rows if rows > 1 else ''}", fixedrange=True,
         tickvals=_ticks(count), ticktext=[f"{'block ' if t == 1 else ''}{t}" for t in _ticks(count)],
     )  # fmt: skip
-    drawing.layout["margin"] = {"l": 52, "r": 150, "t": 6, "b": 40}
+    drawing.layout["margin"] = {"l": 52, "r": 150, "t": 10, "b": 40}
     return drawing
 
 

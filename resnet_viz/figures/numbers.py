@@ -135,6 +135,16 @@ def factor(log10: float) -> str:
     return f"{sign}{float(f'{size:.2g}'):,g}"
 
 
+def amount(log10: float) -> str:
+    """A value in two digits, given its log10: "0.063", "1,200", "2.5·10⁻⁷". The stage's script says the same (labels.js)."""
+    if not math.isfinite(log10):
+        return "not finite"
+    power = math.floor(log10)
+    if not -4 <= power <= 5:
+        return f"{10 ** (log10 - power):.1f}·10{superscript(power)}"
+    return f"{float(f'{10**log10:.2g}'):,.6f}".rstrip("0").rstrip(".")
+
+
 def superscript(number: int) -> str:
     """7 → "⁷"."""
     return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

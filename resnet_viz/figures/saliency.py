@@ -57,7 +57,14 @@ def maps(
     deepest = max((len(p.beneath) for p in panels), default=0)
     tallest = max((p.title.count("\n") for p in panels), default=0)
     drawing.layout["margin"] = {"l": 4, "r": 4, "t": 26 + 19 * tallest, "b": 8 + 19 * deepest}
-    bar = {"thickness": 10, "outlinewidth": 0, "tickvals": [-1, 0, 1], "x": 1.0, "len": 0.8}
+    bar = {
+        "thickness": 10,
+        "outlinewidth": 0,
+        "tickvals": [-1, 0, 1],
+        "x": 1.0,
+        "len": 1,
+        "ypad": 0,
+    }  # as high as the maps
     drawing.layout["coloraxis"] = {"colorscale": SCALES[look.scale], "cmin": -1, "cmax": 1, "colorbar": bar}
     for number, panel in enumerate(panels):
         values = None if panel.raw is None else scaled(panel.raw, look.view)

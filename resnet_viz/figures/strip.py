@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +11,12 @@ import numpy as np
 from resnet_viz.figures.style import GRID, QUIET, Drawing, literal
 from resnet_viz.runs.layout import Block, Layout
 
+# How the arc of a skip is drawn.
+ARCS: dict[str, dict[str, Any]] = {
+    "on": {"width": 1.8},
+    "pending": {"width": 1.8, "dash": "4px,3px"},
+    "off": {"color": QUIET, "width": 1, "dash": "dot"},
+}
 MANY = 60  # past so many blocks arcs are coarser and edges thinner
 
 
@@ -28,10 +34,12 @@ def strip(
     fill: Mapping[str, Any],
     meta: Mapping[str, Any],
     yaxis: str = "y2",
+    pending: Collection[int] = (),
     **boxes: Any,
 ) -> None:
-    """Draw one net at y = −``row``, block b at x = b: the wire, arcs (dotted where a skip is switched off) and boxes.
+    """Draw one net at y = −``row``, block b at x = b: the wire, arcs and boxes.
 
+    Arcs are dotted where a skip is switched off, dashed over the ``pending`` blocks, whose skips the next net is to lack.
     ``fill``: the boxes' marker colour (and scale); ``meta``: what else their traces carry beside {"role"}; ``boxes``: more
     properties of the boxes' trace.
     """
@@ -43,12 +51,15 @@ def strip(
     line = {"yaxis": yaxis, "mode": "lines", "hoverinfo": "skip"}
     level = np.full(dashes.size, -row, np.int16)
     drawing.trace(x=dashes.ravel().astype(np.float32), y=level, line={"color": colour, "width": 1.5}, **line)
-    for on in (True, False):
-        members = [n for n, block in enumerate(layout.blocks, 1) if block.has_skip == on]
+    states = [
+        "off" if not block.has_skip else "pending" if n in pending else "on" for n, block in enumerate(layout.blocks, 1)
+    ]
+    for state, style in ARCS.items():
+        members = [n for n, found in enumerate(states, 1) if found == state]
         if layout.residual and members:
-            style = {"color": colour, "width": 1.8} if on else {"color": QUIET, "width": 1, "dash": "dot"}
             arcs = _arcs(members, -row, 9 if count <= MANY else 3)
-            drawing.trace(x=arcs[0], y=arcs[1], line=style, meta={"role": "arcs", **meta, "on": on}, **line)
+            meta_of = {"role": "arcs", **meta, "state": state}
+            drawing.trace(x=arcs[0], y=arcs[1], line={"color": colour, **style}, meta=meta_of, **line)
     drawing.trace(
         "bar", x=np.arange(1, count + 1, dtype=np.int16), y=np.full(count, 0.44, np.float32), base=-row - 0.22, width=wide,
         yaxis=yaxis, marker={**fill, "line": {"color": colour, "width": 1.4 if count <= MANY else 0.5}, "cornerradius": 2},

@@ -49,6 +49,7 @@ def pack(
     ghost: Sequence[Record] = (),
     bet: float | None = None,
     replay: bool = False,
+    pending: Collection[int] = (),
 ) -> bytes:
     """Everything the stage shows of the records: length of the JSON (uint32), the JSON in UTF-8, the vectors (int16).
 
@@ -56,16 +57,17 @@ def pack(
 
     ``tabs``: the keys of TABS whose figures to send. ``live``: the slider reaches to the planned end. ``lecture``: thick lines,
     large letters, keys that move the slider. ``ghost``, ``bet`` (nats): see `curves.divergence`. ``replay``: play once by itself.
+    ``pending``: see `fan.fan`.
     """
     figures: dict[str, Drawing] = {}
     if "twins" in tabs:
-        figures["fan"] = fan(records, lecture)
+        figures["fan"] = fan(records, lecture, pending)
         figures["loss"] = divergence(records, ghost, bet, lecture)
         figures["accuracy"] = accuracy(records, lecture)
     if "history" in tabs:
         figures["history"] = history(records, lecture)
         for heat in figures["history"].data:
-            del heat["z"]  # the page has the same numbers: the fan's vectors
+            del heat["z"], heat["text"]  # the page has the same numbers: the fan's vectors
     if "engineer" in tabs:
         figures["engineer"] = engineer(records, lecture)
     vectors = _Vectors()

@@ -68,8 +68,14 @@ function factor(log10) {
   if (size >= 1e6) return `${sign}10${superscript(Math.round(Math.abs(log10)))}`;
   return sign + Number(size.toPrecision(2)).toLocaleString("en");
 }
+function amount(log10) {
+  if (log10 === null) return "not finite";
+  const size = 10 ** log10, power = Math.floor(log10);
+  if (power > 5 || power < -4) return `${(size / 10 ** power).toFixed(1)}·10${superscript(power)}`;
+  return Number(size.toPrecision(2)).toLocaleString("en", { maximumFractionDigits: 6 });
+}
 function superscript(number) {
-  return String(number).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+  return String(number).replace(/[-\d]/g, (sign) => sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign]);
 }
 
 // resnet_viz/stage/src/dom.js
@@ -303,15 +309,21 @@ function conceal(layout, traces, step) {
 function history({ layout, traces }, state) {
   for (const trace of traces) {
     const vector = state.data.nets[trace.meta.net].vectors.grad_block;
-    const rows = vector.steps.map((_, index) => rowOf(state.data, vector, index));
+    const rows = vector.steps.map((at, index) => {
+      const row = rowOf(state.data, vector, index);
+      return conceals(state) && at > state.step ? row.map(() => null) : row;
+    });
     trace.z = rows[0].map((_, block) => rows.map((row) => row[block]));
+    trace.text = trace.z.map((across) => across.map((value) => value === null ? "" : factor(value)));
   }
   cursor(layout, state, false);
 }
 function engineer({ traces }, { data, step }) {
   for (const trace of traces) {
     const vector = data.nets[trace.meta.net].vectors[trace.meta.metric];
-    if (vector) trace.y = rowOf(data, vector, Math.max(0, lastUpTo(vector.steps, step)));
+    if (!vector) continue;
+    trace.y = rowOf(data, vector, Math.max(0, lastUpTo(vector.steps, step)));
+    trace.customdata = trace.y.map(amount);
   }
 }
 function percent(value) {

@@ -221,6 +221,15 @@ def costs(store: Store) -> str:
     return " · ".join((*parts, time))
 
 
+def pending_skips(blocks: int) -> list[int]:
+    """Blocks whose skips the form's net lacks; none where it has not so many ``blocks`` as what is shown."""
+    try:
+        model = residual_spec(current()).model
+        return list(model.no_skip) if block_count(model) == blocks else []
+    except (SpecError, KeyError):
+        return []
+
+
 def toggle_skip(block: int) -> None:
     """Switch the skip of a block (from 1) off, or on again; of a block that the form's net has not, say so."""
     try:

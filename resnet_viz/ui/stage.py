@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -38,6 +38,7 @@ def stage(
     ghost: Sequence[Record] = (),
     bet: float | None = None,
     replay: bool = False,
+    pending: Collection[int] = (),
     on_arc: Callable[[int], None] | None = None,
 ) -> Shown:
     """Draw the records: net drawings, gradient fan, loss, accuracy, slider, and the tabs History and Engineer.
@@ -45,7 +46,7 @@ def stage(
     The same ``key`` at every run keeps the plots, their zoom and the slider's place; ``live`` follows the newest step until
     the viewer scrubs back. ``on_arc`` is called with the number of a block whose skip was clicked, before the page runs.
     ``replay`` plays the run once by itself, at first sight. ``ghost`` and ``bet`` are drawn into the loss (see
-    `figures.divergence`). A tab's data is sent while it is in view.
+    `figures.divergence`), ``pending`` into the drawings (see `figures.fan`). A tab's data is sent while it is in view.
     """
     state: Any = st.session_state.get(key) or {}
     tab = state.get("tab") or "twins"
@@ -57,7 +58,9 @@ def stage(
 
     result = _component()(
         key=key,
-        data=pack(records, tabs=(tab,), live=live, lecture=lecture, ghost=ghost, bet=bet, replay=replay),
+        data=pack(
+            records, tabs=(tab,), live=live, lecture=lecture, ghost=ghost, bet=bet, replay=replay, pending=pending
+        ),
         on_arc_change=clicked,
         on_tab_change=lambda: None,
         on_conceals_change=lambda: None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,29 @@ def two_maps(first: Guess, second: Guess, method: str, target: str, correlation:
 def agree(correlation: float) -> str:
     """A rank correlation, −1 to 1, in words: see AGREEMENT."""
     return next((said for limit, said in AGREEMENT.items() if correlation >= limit), "contradict each other")
+
+
+def trusted(method: str, edges: Mapping[str, float], left: Mapping[str, float] | None = None) -> str:
+    """Whether anything speaks against maps by ``method``, in a sentence: which follow edges, and which stay as a net forgets.
+
+    Of each net ``edges``: the map's rank correlation with the image's edges; ``left``: that with the map of the net made random,
+    None before it is measured (Adebayo 2018). From 0.7 on maps count as alike, see AGREEMENT.
+    """
+    alike = max(AGREEMENT)
+    tests = [("follows the image's edges", edges)]
+    if left is not None:
+        tests.append(("stays though the net has forgotten all", left))
+    doubts = [f"{n}'s {what} ({signed(r)})" for what, found in tests for n, r in found.items() if abs(r) >= alike]
+    if doubts:
+        return f"Doubtful: of the {method} maps {'; '.join(doubts)}."
+    said = f"no {method} map merely follows edges (rank correlation {_listed(edges)})"
+    if left is None:
+        return f"Nothing against it so far: {said}; the tests below are not measured yet."
+    return f"Nothing found against it: {said}, and none stays when the net forgets ({_listed(left)})."
+
+
+def _listed(found: Mapping[str, float]) -> str:
+    return " and ".join(signed(r) if math.isfinite(r) else "not defined" for r in found.values())
 
 
 def unlike(net: str, strange: float, limit: float) -> str:

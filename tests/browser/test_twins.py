@@ -112,6 +112,10 @@ def test_a_click_on_an_arc_switches_the_skip_off(page) -> None:
     page.mouse.click(box["x"] + x, box["y"] + y)
     page.get_by_text("skips off 14").wait_for()
     wait_for(page, lambda: "no_skip=14" in page.evaluate("location.href"))
+    pending = """
+        () => document.querySelector('.rv-stage .js-plotly-plot')._fullData.find((t) => t.meta?.state === 'pending')?.x[4]"""
+    wait_for(page, lambda: page.evaluate(pending) == 14)
+    assert page.get_by_text("Next net: without skip 14.").is_visible()
 
 
 def test_in_lecture_mode_keys_move_the_slider_at_once_and_it_stays_on(page) -> None:

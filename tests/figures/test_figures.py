@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 import pytest
 
 from resnet_viz.figures import accuracy, apart, divergence, engineer, fan, history, loudness, nets
-from resnet_viz.figures.numbers import arrivals, factor, moments, smooth, thin
+from resnet_viz.figures.gradients import norms
+from resnet_viz.figures.numbers import amount, arrivals, factor, moments, smooth, thin
 from resnet_viz.figures.style import LINE_LECTURE, PLAIN, RESIDUAL, TEXT_LECTURE
 from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import Record
@@ -122,6 +123,19 @@ def test_waiting_run_has_grey_boxes_and_says_so() -> None:
     drawing = fan(twins(done=0))
     assert "waiting for the first step" in notes(drawing)
     assert all(isinstance(box.marker.color, str) for box in traces(drawing, "box"))
+
+
+def test_a_skip_that_the_next_net_lacks_is_dashed_and_named() -> None:
+    drawing = fan(twins(), pending=[6])
+    on, pending = traces(drawing, "arcs")
+    assert (on.line.dash, pending.line.dash) == (None, "4px,3px")
+    assert 5.5 < np.nanmin(pending.x) < 6 < np.nanmax(pending.x) < 6.5
+    assert drawing.layout["meta"]["hint"] == "Next net: without skip 6."
+    record = twins()[0]
+    off = replace(record, spec=replace(record.spec, model=replace(record.spec.model, no_skip=(6,))))
+    trained = fan([off], pending=[6])
+    assert [arcs.line.dash for arcs in traces(trained, "arcs")] == [None, "dot"]
+    assert "Next net" not in trained.layout["meta"]["hint"]
 
 
 def test_a_skip_that_is_off_has_a_dotted_arc() -> None:
@@ -290,6 +304,16 @@ def test_a_refresh_is_small() -> None:
     long = twins(depth=110, steps=64_000)
     assert len(pack(long, live=True, ghost=long)) < 110 * 1024
     assert set(unpacked(pack(twins(), tabs=("history",)))[0]["figures"]) == {"history"}
+
+
+@pytest.mark.parametrize(
+    ("log10", "said"), [(0.45, "2.8"), (-1.2, "0.063"), (3.08, "1,200"), (-6.6, "2.5·10⁻⁷"), (np.nan, "not finite")]
+)
+def test_an_amount_is_said_in_two_digits_and_never_as_a_power_to_work_out(log10, said) -> None:
+    assert amount(log10) == said
+    for drawing in (history(twins()), engineer(twins()), norms(twins())):
+        for trace in drawing.data:
+            assert "10^" not in (trace.get("hovertemplate") or "")
 
 
 @pytest.mark.parametrize(

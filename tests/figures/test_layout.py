@@ -32,9 +32,9 @@ def test_the_strip_and_the_fan_are_of_the_layout_that_the_record_kept(record) ->
     boxes = next(t for t in drawing.data if t["type"] == "bar")
     assert list(boxes["x"]) == [1, 2, 3, 4, 5]
     assert boxes["hovertext"][2] == "block 3: 9 channels, 9×9"
-    arcs = {t["meta"]["on"]: t["x"] for t in drawing.data if t.get("meta", {}).get("role") == "arcs"}
-    assert np.nanmean(arcs[False]) == pytest.approx(3)
-    assert np.nanmin(arcs[True]) < 1
+    arcs = {t["meta"]["state"]: t["x"] for t in drawing.data if t.get("meta", {}).get("role") == "arcs"}
+    assert np.nanmean(arcs["off"]) == pytest.approx(3)
+    assert np.nanmin(arcs["on"]) < 1
     assert [s["x0"] for s in drawing.layout["shapes"] if s["type"] == "line"] == [2.5]
     assert list(drawing.layout["xaxis"]["tickvals"]) == [1, 3, 5]
     line = next(t for t in drawing.data if t.get("meta", {}).get("role") == "line")

@@ -128,9 +128,11 @@ def test_can_you_trust_it_measures_both_nets() -> None:
     at = page(
         beneath="Can you trust it?", methods=["gradcam", "integrated_gradients"], **{"integrated_gradients steps": 8}
     )
+    assert any("Nothing against it so far" in m.value or "Doubtful" in m.value for m in at.markdown)
     assert any("completeness" in m.value and "residue" in m.value for m in at.markdown)
     at.button(key="measure").click().run()
     assert not at.exception
+    assert any("Measured in" in m.value for m in at.markdown)
     curves = drawn(at, "line")
     assert len(curves) == 2 * 2 + 3 * 2  # insertion, deletion; three likenesses
     rows = at.dataframe[0].value
@@ -138,9 +140,22 @@ def test_can_you_trust_it_measures_both_nets() -> None:
     assert rows["insertion ↑"].between(0, 1).all()
 
 
+def test_an_extra_method_stands_among_the_others_and_can_be_unticked_there() -> None:
+    extra = next(key for key, method in explain.methods().items() if not method.front)
+    at = page(methods=["gradcam"])
+    at.pills(key="more methods").set_value([extra]).run()
+    assert not at.exception
+    assert at.session_state["methods"] == ["gradcam", extra]
+    assert explain.methods()[extra].label in at.pills(key="methods").options
+    at.pills(key="methods").set_value(["gradcam"]).run()
+    assert not at.exception
+    assert explain.methods()[extra].label in at.pills(key="methods").options
+
+
 @pytest.mark.slow
 def test_every_method_is_offered_and_draws() -> None:
-    at = page(**{"more methods": [key for key, m in explain.methods().items() if not m.front], "samples": 4})
+    every = list(explain.methods())
+    at = page(**{"added methods": every, "methods": every, "samples": 4})
     assert not at.exception
     assert len(drawn(at)) >= 2 * 10 - 1
 

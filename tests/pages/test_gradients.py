@@ -1,8 +1,12 @@
 """The Gradients page in Streamlit's own test frame: every view measures at once and says what; bad input gets a sentence."""
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from resnet_viz.labs import gradients
+from resnet_viz.runs.store import Store
+from resnet_viz.spec.model import GREY, ModelSpec
 from tests.apps import headline, unrun
 
 
@@ -88,3 +92,24 @@ def test_healthy_norms_lead_to_shattering() -> None:
     at = page(view="Norms")
     next(b for b in at.button if "Healthy norms" in b.label).click().run()
     assert "8 plain layers" in headline(at)
+
+
+def test_the_button_opens_twins_with_these_nets_set_and_trains_nothing(monkeypatch) -> None:
+    went = []
+    monkeypatch.setattr(st, "switch_page", lambda page, query_params: went.append((page, query_params)))
+    at = unrun("gradients").run()
+    at.select_slider(key="depth").set_value(20).run()
+    next(button for button in at.button if button.label == "Set these nets on Twins").click().run()
+    assert not at.exception
+    (page, query) = went[0]
+    assert page == "pages/twins.py"
+    assert query["depth"] == "20"
+    assert not Store().runs()
+
+
+def test_norms_say_why_their_factors_are_larger_than_the_fans() -> None:
+    """Of the same plain net: the stem and a convolution more lie between, and BatchNorm grows the gradient at each."""
+    record = gradients.at_start(ModelSpec(depth=8, **GREY).twin(), 0, "noise", 32)
+    layers, blocks = (record.get(metric)[1][-1] for metric in ("grad_layer", "grad_block"))
+    assert layers[0] / layers[-1] > blocks[0] / blocks[-1]
+    assert any("Fan: from block 1 to the last block" in m.value for m in page(view="Norms").markdown)

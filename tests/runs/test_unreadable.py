@@ -114,3 +114,15 @@ def test_the_command_lists_it_and_deletes_it(store, capsys) -> None:
     assert "can't be read" in capsys.readouterr().err
     assert main.main(["runs", "--delete", bad]) == 0
     assert store.unreadable() == []
+
+
+def test_runs_deletes_it_after_a_question(store) -> None:
+    bad, good = store.create([(RunSpec(), 1), (RunSpec(), 1)])
+    break_(store, bad, "spec")
+    at = unrun("runs").run()
+    at.button(key=f"delete {bad}").click().run()
+    assert any("can't be read" in m.value for m in at.markdown)
+    at.button(key="really_delete").click().run()
+    assert not at.exception
+    assert not store.unreadable()
+    assert [run.id for run in store.runs()] == [good]

@@ -120,7 +120,15 @@ test("history is the vectors, blocks down and steps across; engineer is one row 
   const heat = { meta: { net: 0 } };
   CHARTS.history({ layout: {}, traces: [heat] }, { data: DATA, step: 100, theme: THEME });
   assert.deepEqual(heat.z, [[3, -6, null], [2, -0.1, 0.1], [0, 0, 0]]);
+  assert.deepEqual(heat.text[0], ["×1,000", "÷10⁶", ""]);
   const line = { meta: { net: 0, metric: "grad_block" } };
   CHARTS.engineer({ traces: [line] }, { data: DATA, step: 10 });
   assert.deepEqual(line.y, [-6, -0.1, 0]);
+  assert.deepEqual(line.customdata, ["1.0·10⁻⁶", "0.79", "1"]);
+});
+
+test("a history that is replayed shows only what has happened", () => {
+  const heat = { meta: { net: 0 } };
+  CHARTS.history({ layout: {}, traces: [heat] }, { data: DATA, step: 10, playing: 1, theme: THEME });
+  assert.deepEqual(heat.z, [[3, -6, null], [2, -0.1, null], [0, 0, null]]);
 });

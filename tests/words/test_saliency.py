@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from resnet_viz.words import saliency
 from resnet_viz.words.saliency import nothing_to_show
 
 
@@ -22,3 +23,16 @@ def test_a_map_that_shows_nothing_is_explained(cells: np.ndarray, start: str) ->
     assert sentence.startswith(start)
     assert bool(start) == bool(sentence)
     assert sentence == "" or sentence.endswith(".")
+
+
+def test_can_you_trust_it_is_answered_in_a_sentence() -> None:
+    """Adebayo 2018: a map that stays when the net's weights are random, or that an edge detector draws, explains no net."""
+    fine, left = {"residual-20": 0.12, "plain-20": -0.3}, {"residual-20": 0.05, "plain-20": 0.4}
+    assert saliency.trusted("Grad-CAM", fine).startswith(
+        "Nothing against it so far: no Grad-CAM map merely follows edges"
+    )
+    assert "none stays when the net forgets (0.05 and 0.40)" in saliency.trusted("Grad-CAM", fine, left)
+    assert saliency.trusted("Grad-CAM", fine | {"plain-20": 0.9}) == (
+        "Doubtful: of the Grad-CAM maps plain-20's follows the image's edges (0.90)."
+    )
+    assert "residual-20's stays though" in saliency.trusted("Grad-CAM", fine, left | {"residual-20": 1.0})

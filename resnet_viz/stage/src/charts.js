@@ -3,7 +3,7 @@
 // stage's: `data`, `step`, `log`, `theme`.
 
 import { clip, lastUpTo, rowOf } from "./data.js";
-import { factor, spread } from "./labels.js";
+import { amount, factor, spread } from "./labels.js";
 import { conceals } from "./slider.js";
 
 const NARROW = 480; // px: below, labels stand on the lines rather than beside them
@@ -127,12 +127,16 @@ function conceal(layout, traces, step) {
   layout.annotations = (layout.annotations ?? []).filter((note) => note.name !== "apart" || note.x <= step);
 }
 
-// The History tab's heatmaps, from the vectors that the fan has.
+// The History tab's heatmaps, from the vectors that the fan has; in a replay only what has happened.
 function history({ layout, traces }, state) {
   for (const trace of traces) {
     const vector = state.data.nets[trace.meta.net].vectors.grad_block;
-    const rows = vector.steps.map((_, index) => rowOf(state.data, vector, index));
+    const rows = vector.steps.map((at, index) => {
+      const row = rowOf(state.data, vector, index);
+      return conceals(state) && at > state.step ? row.map(() => null) : row;
+    });
     trace.z = rows[0].map((_, block) => rows.map((row) => row[block]));
+    trace.text = trace.z.map((across) => across.map((value) => (value === null ? "" : factor(value))));
   }
   cursor(layout, state, false);
 }
@@ -141,7 +145,9 @@ function history({ layout, traces }, state) {
 function engineer({ traces }, { data, step }) {
   for (const trace of traces) {
     const vector = data.nets[trace.meta.net].vectors[trace.meta.metric];
-    if (vector) trace.y = rowOf(data, vector, Math.max(0, lastUpTo(vector.steps, step)));
+    if (!vector) continue;
+    trace.y = rowOf(data, vector, Math.max(0, lastUpTo(vector.steps, step)));
+    trace.customdata = trace.y.map(amount);
   }
 }
 

@@ -41,6 +41,14 @@ export function factor(log10) {
   return sign + Number(size.toPrecision(2)).toLocaleString("en");
 }
 
+// A value in two digits, given its log10 (null: not a number): "0.063", "1,200", "2.5·10⁻⁷". `figures.numbers.amount` says the same.
+export function amount(log10) {
+  if (log10 === null) return "not finite";
+  const size = 10 ** log10, power = Math.floor(log10);
+  if (power > 5 || power < -4) return `${(size / 10 ** power).toFixed(1)}·10${superscript(power)}`;
+  return Number(size.toPrecision(2)).toLocaleString("en", { maximumFractionDigits: 6 });
+}
+
 function superscript(number) {
-  return String(number).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+  return String(number).replace(/[-\d]/g, (sign) => (sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign]));
 }

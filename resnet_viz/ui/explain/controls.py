@@ -58,16 +58,33 @@ def choose_methods() -> dict[str, Values]:
     """The methods to show, in the table's order, each with the values of its parameters; Grad-CAM where none is ticked."""
     table = methods()
     front = [key for key, method in table.items() if method.front]
+    chips = [key for key in table if key in front or key in st.session_state.get("added methods", ())]
     label = lambda key: table[key].label  # noqa: E731
-    ticked = st.pills("Methods", front, selection_mode="multi", default=front, format_func=label, key="methods")
+    ticked = st.pills("Methods", chips, selection_mode="multi", default=front, format_func=label, key="methods")
     with st.popover("More methods, parameters", width="stretch"):
-        rest = [key for key in table if key not in front]
-        ticked += st.pills("More methods", rest, selection_mode="multi", format_func=label, key="more methods")
+        rest = [key for key in table if key not in chips]
+        if rest:
+            st.pills(
+                "More methods",
+                rest,
+                selection_mode="multi",
+                format_func=label,
+                key="more methods",
+                on_change=_add_methods,
+            )
         chosen = [key for key in table if key in ticked] or ["gradcam"]
         values = {key: {p.name: _slider(key, p) for p in table[key].parameters} for key in chosen}
         for key in chosen:
             st.caption(f"**{table[key].label}**: {table[key].paper}. Costs {table[key].cost}.")
     return values
+
+
+def _add_methods() -> None:
+    """Methods that were ticked behind the button stand among the others from now on, ticked."""
+    more = st.session_state["more methods"]
+    for key in ("added methods", "methods"):
+        st.session_state[key] = [*st.session_state.get(key, ()), *more]
+    st.session_state["more methods"] = []
 
 
 def _slider(method: str, p: Any) -> float:

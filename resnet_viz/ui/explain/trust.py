@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -13,8 +15,12 @@ from PIL import Image
 from resnet_viz.figures.saliency import Line, Panel, lines, maps
 from resnet_viz.ui.explain.view import Case, View, agreement, asked, kept, known, methods, panel
 from resnet_viz.ui.frame import chart
+from resnet_viz.ui.live import duration
 from resnet_viz.ui.say import plain
+from resnet_viz.words import saliency as words
 from resnet_viz.words.numbers import signed
+
+T = TypeVar("T")
 
 SUMS = ("integrated_gradients", "deeplift")  # methods that promise completeness
 
@@ -30,8 +36,10 @@ class Tested:
 
 
 def trust_tab(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
-    """The whole tab, for the methods' raw maps, one a net."""
-    beside_edges(case, raws[case.lead])
+    """The whole tab, for the methods' raw maps, one a net: an answer first, then what it rests on."""
+    answer, label = st.empty(), methods()[case.lead].label
+    edges = beside_edges(case, raws[case.lead])
+    answer.markdown(f"**{plain(words.trusted(label, edges))}**")
     for method in filter(raws.__contains__, SUMS):
         st.markdown(
             f"**{methods()[method].label}**, completeness against a grey image: {plain(residue(case, raws[method]))}"
@@ -48,39 +56,51 @@ def trust_tab(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
             if not st.button("Measure", type="primary", key="measure"):
                 return
         offer.empty()
-    bar, done = st.progress(0.0), 0
+    bar, done, took = st.progress(0.0), 0, 0.0
     tested, forgot = {}, {}
     for number, v in enumerate(case.views):
         for method, row in raws.items():
             bar.progress(done / (len(answers) + len(forgets)), f"{methods()[method].label}, {v.name}")
-            make = partial(test, case, v, method, row[number])
-            tested[method, v.name] = kept(answers[method, v.name], make)
-            done += 1
+            make = partial(timed, partial(test, case, v, method, row[number]))
+            tested[method, v.name], seconds = kept(answers[method, v.name], make)
+            done, took = done + 1, took + seconds
         bar.progress(done / (len(answers) + len(forgets)), f"{v.name} forgets, part after part")
-        forgot[v.name] = kept(forgets[v.name], partial(forget, case, v))
-        done += 1
+        forgot[v.name], seconds = kept(forgets[v.name], partial(timed, partial(forget, case, v)))
+        done, took = done + 1, took + seconds
     bar.empty()
+    left = {name: float(one.absolute[-1, 0]) for name, one in forgot.items()}
+    answer.markdown(f"**{plain(words.trusted(label, edges, left))}** :gray[Measured in {duration(took)}.]")
     in_and_out(case, tested)
     forgetting(case, forgot)
     table(case, raws, tested)
 
 
+def timed(make: Callable[[], T]) -> tuple[T, float]:
+    """What ``make`` makes, and the seconds that it took."""
+    start = time.perf_counter()
+    return make(), time.perf_counter() - start
+
+
 # At once
 
 
-def beside_edges(case: Case, raws: list[np.ndarray]) -> None:
-    """The first method's raw maps (h, w), one a net, beside Sobel's edges, which know no network."""
+def beside_edges(case: Case, raws: list[np.ndarray]) -> dict[str, float]:
+    """The first method's raw maps (h, w), one a net, beside Sobel's edges, which know no network.
+
+    Returns each net's rank correlation with the edges.
+    """
     from resnet_viz.attribution.trust import edges
 
     seen, label = case.views[0].seen, methods()[case.lead].label
     line = edges(seen)
-    panels = [Panel("edges alone", line, ("Sobel; no network",))]
+    panels, found = [Panel("edges alone", line, ("Sobel; no network",))], {}
     for v, raw in zip(case.views, raws, strict=True):
-        alike = agreement(np.abs(raw), coarse(line, raw.shape))
+        found[v.name] = alike = agreement(np.abs(raw), coarse(line, raw.shape))
         beneath = f"rank correlation with edges {signed(alike)}"
         panels.append(replace(panel(case, v, case.lead, raw), beneath=(beneath,)))
     title, hint = f"{label} beside an edge detector", "A map that only follows edges says little about the net."
     chart(maps(seen, panels, replace(case.look(case.lead), view="absolute"), title, hint), "edges", 280, wide=True)
+    return found
 
 
 def coarse(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -32,15 +32,18 @@ def _forget() -> None:
 @st.dialog("Delete for good?", width="medium", on_dismiss=_forget)
 def _delete_dialog(ids: Sequence[str]) -> None:
     with guarded():
-        runs = live.existing(ids)
-        st.write(f"This deletes {len(runs)} run{'s' * (len(runs) != 1)} with all curves and checkpoints:")
-        for run in runs:
-            st.markdown(f"- {plain(described(run))}")
+        store = live.store()
+        runs, broken = live.existing(ids), [row for row in store.unreadable() if row.id in ids]
+        count = len(runs) + len(broken)
+        st.write(f"This deletes {count} run{'s' * (count != 1)} with all curves and checkpoints:")
+        for line in [*map(described, runs), *(f"{row.name}: can't be read" for row in broken)]:
+            st.markdown(f"- {plain(line)}")
         with st.container(horizontal=True):
-            if st.button("Delete", type="primary", key="really_delete", disabled=not runs):
+            if st.button("Delete", type="primary", key="really_delete", disabled=not count):
                 for run in runs:
-                    live.store().want(run.id, "stop")
-                    live.store().delete(run.id)
+                    store.want(run.id, "stop")
+                for id_ in ids:
+                    store.delete(id_)
                 st.session_state[TICKED] = []
                 _forget()
                 st.rerun()
