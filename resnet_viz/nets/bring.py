@@ -60,6 +60,8 @@ def import_checkpoint(
     copy: str = "",
     size: int = 0,
     stride_in_1x1: bool = False,
+    raw_projection: bool = False,
+    norm_groups: int = 0,
 ) -> Source:
     """Bring the weights in a file: a state dict (.pth, .safetensors), a checkpoint of a run, or what `weights.save` wrote.
 
@@ -67,7 +69,7 @@ def import_checkpoint(
     option A), ``shortcut`` does. ``mean`` and ``std``: per channel, of images from 0 to 1. ``data``: what it was trained on.
     ``classes``: their names, else those of ``data``, else numbers. ``copy``: which of several networks in the file, as
     `reading.read` has it. ``size``: pixels a side of the images, which no tensor tells; 0: those of ``data``, else 224 or 32.
-    ``stride_in_1x1``: where bottlenecks stride, as `ModelSpec` has it, which no tensor tells either.
+    ``stride_in_1x1``, ``raw_projection``, ``norm_groups`` (0: 32, or 8 in narrow nets): as `ModelSpec` has them, not told either.
     Raises NetworkError; NeedsMoments where the file needs mean and std.
     """
     given = reading.read(name, content, copy)
@@ -75,7 +77,8 @@ def import_checkpoint(
     spec = given.spec or infer(state, name, shortcut)
     if not given.spec:
         size = size or (catalogue.facts(data).size if data else spec.size)
-        spec = replace(spec, size=size, stride_in_1x1=stride_in_1x1)
+        spec = replace(spec, size=size, stride_in_1x1=stride_in_1x1, raw_projection=raw_projection)
+        spec = replace(spec, norm_groups=norm_groups or spec.norm_groups)
         spec.validate()
     model = fitted(name, spec, state, len(content), given.theirs)
     if not given.mean and (mean is None or std is None):
@@ -140,7 +143,11 @@ def _unsaid(spec: ModelSpec, given: reading.Weights) -> list[str]:
         places = "in the 3×3 convolution (v1.5, torchvision's)", "in the first 1×1 (v1)"
         taken.append(f"stride {places[spec.stride_in_1x1]}, not {places[not spec.stride_in_1x1]}")
     if spec.order == "preact" and spec.shortcut.startswith("projection"):
-        taken.append("projections of x behind its norm and ReLU (He 2016's code)")
+        taken.append(
+            f"projections of x {'as it is' if spec.raw_projection else 'behind its norm and ReLU (as in He 2016)'}"
+        )
+    if spec.norm == "group":
+        taken.append(f"GroupNorm of {spec.norm_groups} groups")
     if spec.family == "cifar" and len(stage_lengths(spec)) == 4:
         taken.append("no max-pooling behind the stem")
     if spec.hidden:

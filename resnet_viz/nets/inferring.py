@@ -43,6 +43,9 @@ def infer(state: Mapping[str, Tensor], name: str = "the file", shortcut: str = "
     kind = "batch" if "layer1.0.bn1.running_mean" in shapes else "group" if "layer1.0.bn1.weight" in shapes else "none"
     family, bottleneck = STEMS[stem[2]], "layer1.0.conv3.weight" in shapes
     groups, width_per_group = _groups(shapes) if bottleneck else (1, 64)
+    planes = shapes.get("layer1.0.conv3.weight", shapes.get("layer1.0.conv2.weight", stem))[0] // (
+        4 if bottleneck else 1
+    )
     spec = ModelSpec(
         family,
         depth=2 + (3 if bottleneck else 2) * count,
@@ -50,7 +53,9 @@ def infer(state: Mapping[str, Tensor], name: str = "the file", shortcut: str = "
         else "concat" if "layer1.0.joint.weight" in shapes else shortcut,
         order="preact" if _is_preact(shapes) else "original",
         norm=kind,
-        width=stem[0] / (64 if family == "imagenet" else 16),
+        norm_groups=32 if kind == "group" and stem[0] % 32 == 0 else 8,  # the usual number (Wu 2018); no tensor tells it
+        width=planes / (64 if family == "imagenet" else 16),
+        stem_channels=0 if stem[0] == planes else stem[0],
         channels=stem[1],
         classes=heads[-1][0],
         size=224 if family == "imagenet" else 32,

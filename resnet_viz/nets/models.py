@@ -21,9 +21,11 @@ from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.train import seed_from
 
 
-def _norm(kind: str, channels: int) -> nn.Module:
-    # GroupNorm (Wu 2018) with 8 groups where the channels allow: CIFAR nets are too narrow for its usual 32.
-    return nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(math.gcd(8, channels), channels)
+def _norm(of: ModelSpec | arch.Block, channels: int) -> nn.Module:
+    # GroupNorm (Wu 2018) with 8 groups where nothing else is said: CIFAR nets are too narrow for its usual 32.
+    return (
+        nn.BatchNorm2d(channels) if of.norm == "batch" else nn.GroupNorm(math.gcd(of.norm_groups, channels), channels)
+    )
 
 
 # `skip_init`: their constructors would draw from torch's global generator, which attribution seeds and shares (`methods.seeded`);
@@ -63,25 +65,25 @@ class Block(nn.Module):
             setattr(self, f"conv{number}", _conv(conv))
             setattr(self, f"relu{number}", nn.ReLU())
             if conv.norm:
-                setattr(self, f"bn{number}", _norm(block.norm, conv.norm_channels))
+                setattr(self, f"bn{number}", _norm(block, conv.norm_channels))
             names = [f"bn{number}"] * bool(conv.norm) + [f"relu{number}"]
             path += [f"conv{number}", *names] if block.order == "original" else [*names, f"conv{number}"]
         if block.order == "original":
             delattr(self, path.pop())  # its last ReLU waits for the addition
         self.path = tuple(path)
-        # In pre-activation a projection gets what the branch's first convolution gets, as He's own code has it
+        # In pre-activation a projection mostly gets what the branch's first convolution gets, as He's own code has it
         # (resnet-1k-layers); an identity is x itself, in the first block too.
-        self.shared = path.index("conv1") if block.order == "preact" and block.shortcut == "projection" else 0
+        self.shared = 0 if block.raw or block.shortcut != "projection" else path.index("conv1")
         after = ["bn2"] * (block.order == "article" and block.norm != "none") + ["relu"] * (block.order != "preact")
         if "bn2" in after:
-            self.bn2 = _norm(block.norm, block.cout)
+            self.bn2 = _norm(block, block.cout)
         if "relu" in after:
             self.relu = nn.ReLU()
         self.after = tuple(after)
         if block.scaled:
             self.scale = nn.Parameter(torch.zeros(()))
         if block.side and block.shortcut == "projection":
-            norm = [_norm(block.norm, block.cout)] if block.side.norm else []
+            norm = [_norm(block, block.cout)] if block.side.norm else []
             self.downsample = nn.Sequential(_conv(block.side), *norm)
         elif block.side:
             setattr(self, block.side.name.rpartition(".")[2], _conv(block.side))
@@ -170,7 +172,7 @@ class ResNet(nn.Module):
         self.conv1 = _conv(stem)
         norm = ["bn1"] * bool(stem.norm or head[0].norm)
         if norm:  # pre-activation: its one free norm ends the net
-            self.bn1 = _norm(spec.norm, stem.norm_channels or head[0].norm_channels)
+            self.bn1 = _norm(spec, stem.norm_channels or head[0].norm_channels)
         if spec.order != "article":
             self.relu = nn.ReLU()
         pool = ["maxpool"] * (spec.family == "imagenet")

@@ -55,6 +55,14 @@ _STYLES: tuple[tuple[str, str, _Renames], ...] = (
             (r"conv(\d+)_x\.(\d+)\.shortcut\.", lambda s, b: f"layer{s - 1}.{b}.downsample."),
         ),
     ),
+    (  # CIFAR's Wide ResNets
+        "conv1.weight",
+        "block1.layer.0.conv1.weight",
+        (
+            (r"block(\d+)\.layer\.(\d+)\.convShortcut\.", lambda s, b: f"layer{s}.{b}.downsample.0."),
+            (r"block(\d+)\.layer\.(\d+)\.", lambda s, b: f"layer{s}.{b}."),
+        ),
+    ),
     ("0.weight", "4.0.conv1.weight", _numbered(4)),  # convolution, norm, ReLU, max-pooling, stages
     ("0.weight", "3.0.conv1.weight", _numbered(3)),  # without max-pooling
 )

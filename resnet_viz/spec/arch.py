@@ -60,12 +60,14 @@ class Block:
     size_out: int
     order: str
     norm: str
+    norm_groups: int  # of GroupNorm, at most
     shortcut: str
     init: str
     keep: float  # probability that the branch is kept in a step (stochastic depth)
     gate_bias: float
     convs: tuple[Conv, ...]
     side: Conv | None  # the shortcut's own convolution: projection, gate or joint
+    raw: bool  # whether a projection gets x as it is; in pre-activation, else what the branch's first convolution gets
 
     @property
     def has_skip(self) -> bool:
@@ -107,6 +109,7 @@ class Block:
         kept += self.scaled * out
         if self.shortcut == "projection":
             kept += out * (self.side is not None and bool(self.side.norm))
+            kept += x * (self.raw and self.order == "preact" and self.norm == "none")
         elif self.shortcut == "concat":
             kept += (self.cin + self.cout) * self.size_out**2
         elif self.shortcut.startswith("gate"):  # g, 1 − g, x where padded (or in no one else's keeping), F where gated
@@ -127,7 +130,7 @@ def _halved(size: int, stride: int) -> int:
 def stem(spec: ModelSpec) -> Conv:
     """The first convolution (7x7, stride 2, and a max-pool behind it in the ImageNet family)."""
     imagenet = spec.family == "imagenet"
-    channels, stride = _channels(spec)[0], 2 if imagenet else 1
+    channels, stride = spec.stem_channels or _channels(spec)[0], 2 if imagenet else 1
     normed = spec.norm != "none" and spec.order == "original"
     return Conv(
         "conv1", spec.channels, channels, 7 if imagenet else 3, stride, _halved(spec.size, stride),
@@ -183,10 +186,9 @@ def blocks(spec: ModelSpec) -> tuple[Block, ...]:
     1 − (l/L)(1 − p_L), l counting all blocks.
     """
     expansion = 4 if is_bottleneck(spec) else 1
-    size = stem(spec).size_out
+    cin, size = stem(spec).cout, stem(spec).size_out
     if spec.family == "imagenet":
         size = _halved(size, 2)  # max-pool 3x3, stride 2, padding 1
-    cin = _channels(spec)[0]
     lengths = stage_lengths(spec)
     total = sum(lengths)
     found: list[Block] = []
@@ -205,12 +207,13 @@ def blocks(spec: ModelSpec) -> tuple[Block, ...]:
                 kind = "identity"
             found.append(
                 Block(
-                    number, name, stage, cin, cout, stride, size, size_out, spec.order, spec.norm, kind,
+                    number, name, stage, cin, cout, stride, size, size_out, spec.order, spec.norm, spec.norm_groups, kind,
                     init=spec.init if kind != "none" else "he",
                     keep=1 - number / total * spec.stochastic_depth if kind != "none" else 1.0,
                     gate_bias=spec.gate_bias,
                     convs=_branch(spec, name, cin, planes, cout, stride, size),
                     side=_side(spec, kind, name, cin, cout, stride, size_out),
+                    raw=spec.order != "preact" or spec.raw_projection,
                 )
             )  # fmt: skip
             cin, size = cout, size_out

@@ -68,6 +68,8 @@ class ModelSpec:
     ``groups``, ``width_per_group``: torchvision's, of bottlenecks; 32 and 4 are ResNeXt's (Xie 2017), 1 and 128 those of Wide
     ResNet-50-2. ``stride_in_1x1``: a bottleneck strides in its first convolution (He 2015, "v1"), not in its 3x3 ("v1.5").
     ``hidden``: units of the hidden layers of the classifier, ReLU behind each; () for a linear classifier.
+    ``stem_channels``: where not the first stage's; 16 in Wide ResNets (Zagoruyko 2016), whose stages alone are wide.
+    ``raw_projection``: in pre-activation a projection gets x as it is, not, as in He's code, behind its norm and ReLU.
     """
 
     family: str = row("cifar", "Family", choices=FAMILIES, tab="network")
@@ -95,6 +97,15 @@ class ModelSpec:
     groups: int = row(1, "Groups", "Of a bottleneck's 3×3 convolution (ResNeXt: 32).", low=1, high=256)
     width_per_group: int = row(
         64, "Width per group", "As torchvision counts it (ResNeXt-50: 4; Wide ResNet-50-2: 128).", low=1, high=1024
+    )
+    stem_channels: int = row(0, "Stem channels", "0: the first stage's; of CIFAR's Wide ResNets 16.", low=0, high=1024)
+    norm_groups: int = row(
+        8, "Groups of GroupNorm", "Where the channels allow; 32 is usual in wide nets.", low=1, high=256
+    )
+    raw_projection: bool = row(
+        False,
+        "Projection of the raw input",
+        "In pre-activation; else of what its first norm and ReLU make of it (He 2016).",
     )
     stride_in_1x1: bool = row(False, "Stride in the first 1×1", "v1 (He 2015); else in the 3×3, v1.5, torchvision's.")
     hidden: tuple[int, ...] = row(
@@ -167,6 +178,10 @@ class ModelSpec:
             self.init != "fixup" or (self.norm == "none" and not article),
             f"Fixup replaces the norm: set norm to 'none', not {self.norm!r} (and not in the article's block).",
         )
+        require(
+            not self.raw_projection or self.order == "preact",
+            "What a projection gets differs in pre-activation alone; this network's get the input as it is.",
+        )
         skipless = self.shortcut == "none"
         require(
             not skipless or (self.init == "he" and self.stochastic_depth == 0),
@@ -210,6 +225,8 @@ class ModelSpec:
             kind = "ResNeXt" if self.groups > 1 else "Wide ResNet" if grouped else "ResNet"
             tail = tail if self.groups > 1 else f"-{self.width_per_group / 64:g}" if grouped else ""
             return f"{'CIFAR ' * cifar}{kind}-{self.depth}{tail}"
+        if self.stem_channels and (self.order, self.shortcut, tail) == ("preact", "projection", ""):
+            return f"Wide ResNet-{self.depth + 2}-{self.width:g}"  # counted with its projections (Zagoruyko 2016, section 2)
         kind = {"none": "plain", "identity": "residual"}.get(self.shortcut, self.shortcut.replace("_", " "))
         return f"{kind}-{self.depth}{tail}"
 

@@ -116,6 +116,10 @@ def _questions(key: str, spec: ModelSpec, copies: Sequence[str]) -> dict[str, An
         )
     if is_bottleneck(spec):
         answers["stride_in_1x1"] = draw(ModelSpec, "stride_in_1x1", False, key=f"{key}_stride")
+    if spec.order == "preact" and spec.shortcut.startswith("projection"):
+        answers["raw_projection"] = draw(ModelSpec, "raw_projection", False, key=f"{key}_raw")
+    if spec.norm == "group":
+        answers["norm_groups"] = draw(ModelSpec, "norm_groups", spec.norm_groups, key=f"{key}_groups")
     if copies:
         answers["copy"] = st.selectbox("Which of the networks in the file", copies, key=f"{key}_copy")
     if spec.shortcut == "identity":

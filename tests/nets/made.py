@@ -20,6 +20,7 @@ BASES = [
     ModelSpec(
         depth=14, stages=(1, 2, 1), groups=2, width_per_group=32, stride_in_1x1=True, hidden=(6,), size=9, classes=4
     ),
+    ModelSpec(depth=8, width=2.0, stem_channels=16, order="preact", raw_projection=True, norm_groups=4, size=8),
 ]
 
 _IMAGENET = ModelSpec("imagenet", 50, "projection", classes=1000, size=224)

@@ -59,12 +59,26 @@ def test_public_codes_networks_give_their_logits(name) -> None:
     kind, called = KINDS[name]
     theirs = made(kind)
     content = saved({"net": {f"module.{key}": value for key, value in theirs.state_dict().items()}, "acc": 95.1})
-    source = import_checkpoint("ckpt.pth", content, **HALF, stride_in_1x1=kind.v1)
+    told = {"stride_in_1x1": kind.v1, "raw_projection": kind.preact == "raw"}
+    source = import_checkpoint("ckpt.pth", content, **HALF, **told)
     assert source.spec.called == called
     x = images(size=64 if kind.stem == 7 else 32)
     with torch.no_grad():
         # They take the mean over pixels in another order.
         torch.testing.assert_close(weights.load(source).model(x), theirs(x), atol=1e-4, rtol=1e-4)
+
+
+def test_groups_of_groupnorm_are_asked_for_as_no_tensor_tells_them() -> None:
+    wide = replace(SMALL, width=2.0, norm="group")  # 32 channels and more
+    for given, groups in ((0, 32), (8, 8)):
+        spec = replace(wide, norm_groups=groups)
+        source = import_checkpoint("a.pth", saved(state(spec)), **HALF, norm_groups=given)
+        assert source.spec == spec
+        assert f"GroupNorm of {groups} groups" in source.about
+        assert torch.equal(logits(weights.load(source)), expected(spec))
+        layer = weights.load(source).model.get_submodule("layer1.0.bn1")
+        x = torch.randn(2, 32, 4, 4)
+        torch.testing.assert_close(layer(x), torch.nn.functional.group_norm(x, groups, layer.weight, layer.bias))
 
 
 def test_v1_and_v1_5_differ_in_what_they_answer_alone() -> None:

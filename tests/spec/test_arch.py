@@ -51,6 +51,14 @@ def test_the_counts_of_resnet_164_and_of_the_usual_cifar_resnet_are_the_known_on
     assert arch.parameters(ModelSpec(depth=18, stages=(2, 2, 2, 2), width=4, shortcut="projection")) == 11_173_962
 
 
+@pytest.mark.parametrize(("depth", "width", "millions"), [(40, 4, 8.9), (16, 8, 11.0), (28, 10, 36.5)])
+def test_wide_resnets_have_the_papers_counts(depth: int, width: int, millions: float) -> None:
+    # Zagoruyko 2016, table 4. It counts the three projections among the layers, and so two more than 6n+2.
+    spec = ModelSpec(depth=depth - 2, width=width, stem_channels=16, order="preact", shortcut="projection")
+    assert spec.called == f"Wide ResNet-{depth}-{width}"
+    assert round(arch.parameters(spec) / 1e6, 1) == millions
+
+
 def test_a_bottleneck_that_strides_in_its_first_convolution_is_cheaper_by_the_published_figures() -> None:
     # ResNet-50 as He 2015, table 1, has it: 3.8 billion multiply-adds; torchvision's 4.1.
     v1 = arch.multiply_adds(replace(TORCHVISION["resnet50"], stride_in_1x1=True)) / 1e9

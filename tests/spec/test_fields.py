@@ -160,7 +160,10 @@ def test_every_field_of_a_run_has_a_row_and_no_two_parts_have_one_name() -> None
     without_place = {
         name for name, (_, entry) in CONTROLS.items() if not entry.tab
     }  # what is drawn where it is not usual
-    assert without_place == {"no_skip", "stages", "groups", "width_per_group", "stride_in_1x1", "hidden"}
+    assert without_place == {
+        "no_skip", "stages", "groups", "width_per_group", "stride_in_1x1", "hidden", "stem_channels", "norm_groups",
+        "raw_projection",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -190,6 +193,7 @@ def test_every_field_of_a_run_has_a_row_and_no_two_parts_have_one_name() -> None
         ("model", "stages", (0, 3), "Blocks of each stage 0 is outside 1 to 400"),
         ("model", "groups", 4, "are a bottleneck's; this network has none"),
         ("model", "stride_in_1x1", True, "are a bottleneck's; this network has none"),
+        ("model", "raw_projection", True, "differs in pre-activation alone"),
         ("model", "hidden", (0,), "Hidden units of the head 0 is outside 1 to"),
         ("data", "augment", ("flip", "spin"), "Augmentation 'spin' is not known"),
         ("data", "limit", -1, "Training images at most -1"),
