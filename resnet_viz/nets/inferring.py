@@ -11,6 +11,7 @@ from torch import Tensor
 
 from resnet_viz.nets.reading import FEW
 from resnet_viz.nets.refs import NetworkError
+from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec, is_bottleneck, stage_lengths
 from resnet_viz.spec.run import SpecError
 
@@ -49,8 +50,7 @@ def infer(state: Mapping[str, Tensor], name: str = "the file", shortcut: str = "
     spec = ModelSpec(
         family,
         depth=2 + (3 if bottleneck else 2) * count,
-        shortcut=("projection_all" if projected == count else "projection") if projected
-        else "concat" if "layer1.0.joint.weight" in shapes else shortcut,
+        shortcut="projection" if projected else "concat" if "layer1.0.joint.weight" in shapes else shortcut,
         order="preact" if _is_preact(shapes) else "original",
         norm=kind,
         norm_groups=32 if kind == "group" and stem[0] % 32 == 0 else 8,  # the usual number (Wu 2018); no tensor tells it
@@ -66,6 +66,8 @@ def infer(state: Mapping[str, Tensor], name: str = "the file", shortcut: str = "
     )  # fmt: skip
     try:
         spec.validate()
+        needed = sum(block.shortcut == "projection" for block in arch.blocks(spec))
+        spec = replace(spec, shortcut="projection_all") if needed < projected == count else spec
         usual = replace(spec, stages=())
         with contextlib.suppress(SpecError):  # where the depth alone says it, nothing else does
             usual.validate()

@@ -9,6 +9,7 @@ import re
 import struct
 import threading
 import zipfile
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ from resnet_viz.spec.run import from_json, part_from_json
 
 FEW = 3  # names that a sentence lists
 UNREAD = 50  # classes of objects that are none of weights, at most
+LONG = 20  # of a list, so many entries are looked through for weights
 DEEP = 4  # mappings within mappings that are looked through for weights
 NOT_WEIGHTS = (
     "optim",
@@ -72,6 +74,8 @@ def read(name: str, content: bytes, copy: str = "") -> Weights:
     return _chosen(name, held, copy, unread)
 
 
+# What torch.compile, FSDP and activation checkpointing put into names, anywhere.
+_WRAPPED = re.compile(r"(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _WAY_OUT = {
     False: "download the file itself, by its raw link",
     True: "fetch it with `git lfs pull`, or download it from its page",
@@ -88,6 +92,25 @@ class _Inert:
         self.state = state
 
 
+class _InertMapping:
+    """The same for what is filled like a dictionary, such as a defaultdict or Lightning's hyperparameters: it becomes one."""
+
+    def __new__(cls, *parts: Any) -> Any:
+        return OrderedDict()
+
+
+class _InertList:
+    """The same for what is filled like a list, such as a deque."""
+
+    def __new__(cls, *parts: Any) -> Any:
+        return []
+
+
+# Builtins that hold things and do nothing; a call of any other is refused, as nobody keeps one in a checkpoint who means well.
+_HARMLESS = {
+    f"builtins.{t.__name__}"
+    for t in (bool, bytearray, complex, dict, float, frozenset, int, list, range, set, slice, str, tuple)
+}
 _alone = threading.Lock()  # torch keeps the table of what may be read for the whole process
 
 
@@ -95,22 +118,40 @@ def _load(name: str, content: bytes) -> tuple[Any, list[str]]:
     """What torch reads of a file without running code, and the names of the classes whose objects were read as `_Inert`.
 
     torch's own restricted unpickler refuses a file for one numpy scalar or argparse.Namespace beside the weights. It is told to
-    make `_Inert` objects for such names, so nothing of theirs is imported or called. Raises NetworkError.
+    make inert objects for such names, so nothing of theirs is imported or called; what kind of object a name wants comes out
+    when one is filled. Raises NetworkError.
     """
     try:  # of a zip without reading any tensor; the loop below finds them in an old file, a plain pickle, one by one
         unread = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(content))[:UNREAD]
     except Exception:  # of every kind for a broken file, which is said below
         unread = []
+    kinds = {unknown: _named(unknown, _Inert) for unknown in unread}
     with _alone:
         while True:
             try:
-                with torch.serialization.safe_globals([(_Inert, unknown) for unknown in unread]):  # type: ignore[list-item]
-                    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), unread
+                with torch.serialization.safe_globals([(kind, unknown) for unknown, kind in kinds.items()]):  # type: ignore[misc]
+                    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), list(kinds)
             except Exception as error:
-                unknown = re.search(r"(Unsupported global: )?GLOBAL ([\w.]+)", str(error))
-                if unknown is None or unknown[1] is None or unknown[2] in unread or len(unread) >= UNREAD:
-                    raise NetworkError(_refusal(name, [unknown[2]] if unknown else unread)) from error
-                unread.append(unknown[2])
+                unknown, kind = _wanted(str(error))
+                if not kind or issubclass(kinds.get(unknown, object), kind) or len(kinds) >= UNREAD:
+                    raise NetworkError(_refusal(name, [unknown] if unknown else list(kinds))) from error
+                kinds[unknown] = _named(unknown, kind)
+
+
+def _named(name: str, kind: type) -> type:
+    return type(name, (kind,), {"__module__": "inert"})
+
+
+def _wanted(complaint: str) -> tuple[str, type | None]:
+    """From what torch's unpickler complains of, the name that it can't read and the kind of inert object to make for it."""
+    if filled := re.search(r"Can only (SETITEM|append).* but got <class 'inert\.(.+)'>", complaint):
+        return filled[2], _InertMapping if filled[1] == "SETITEM" else _InertList
+    unknown = re.search(r"(Unsupported global: )?GLOBAL ([\w.]+)", complaint)
+    if unknown is None:
+        return "", None
+    builtin = f"builtins.{unknown[2]}"  # torch's sentence leaves the module out
+    name = builtin if builtin in _HARMLESS else unknown[2]
+    return name, _Inert if unknown[1] and (builtin in _HARMLESS or "." in name) else None
 
 
 def _check_archive(name: str, content: bytes) -> None:
@@ -212,12 +253,12 @@ def _networks(held: Any) -> Iterator[tuple[str, dict[str, Tensor], str]]:
     waiting, seen = [("", held, 0)], set()
     while waiting:
         path, mapping, depth = waiting.pop(0)
+        if isinstance(mapping, list | tuple):
+            mapping = {str(number): inner for number, inner in enumerate(mapping[:LONG])}
         if not isinstance(mapping, Mapping) or id(mapping) in seen or depth > DEEP:
             continue
         seen.add(id(mapping))  # a pickle may hold itself
-        state = {
-            k.replace("_orig_mod.", ""): v for k, v in mapping.items() if isinstance(k, str) and isinstance(v, Tensor)
-        }
+        state = {_WRAPPED.sub("", k): v for k, v in mapping.items() if isinstance(k, str) and isinstance(v, Tensor)}
         for root in names.networks(state):
             yield ".".join(filter(None, (path, root.strip(".")))) or "weights", state, root
         for key, inner in mapping.items():

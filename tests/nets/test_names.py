@@ -1,6 +1,7 @@
 """The same network by other names: whatever wraps a state dict, and however its parts and its head are called."""
 
 import re
+from collections import defaultdict
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def renamed(kind: str) -> dict[str, Tensor]:
-    changed = {"module": "module.", "compiled": "_orig_mod.", "lightning": "model.net."}.get(kind, "")
+    changed = {
+        "module": "module.", "compiled": "_orig_mod.", "lightning": "model.net.", "FSDP": "_fsdp_wrapped_module."
+    }.get(kind, "")  # fmt: skip
     return {
         changed + (name.replace("fc.", "linear.") if kind in ("linear", "module") else name): value
         for name, value in state().items()
@@ -33,7 +36,15 @@ FORMS = {
     "wrapped": lambda: saved({"epoch": 3, "best": 0.9, "state_dict": state()}),
     "twice": lambda: saved({"model": {"state_dict": state()}}),
     "no counters": lambda: saved({n: t for n, t in state().items() if "num_batches" not in n}),
-    **{kind: lambda kind=kind: saved({"net": renamed(kind)}) for kind in ("module", "linear", "compiled", "lightning")},
+    **{
+        kind: lambda kind=kind: saved({"net": renamed(kind)})
+        for kind in ("module", "linear", "compiled", "lightning", "FSDP")
+    },
+    "a block compiled alone": lambda: saved(
+        {n.replace("layer1.0.", "layer1.0._orig_mod."): t for n, t in state().items()}
+    ),
+    "in a tuple": lambda: saved((3, state(), 0.9)),
+    "in a defaultdict": lambda: saved(defaultdict(dict, weights=state())),
 }
 
 

@@ -1,10 +1,12 @@
 """Files that are not to be trusted: harmless baggage is left aside, nothing runs, and what can't be read is said."""
 
 import argparse
+import datetime
 import io
 import pickle
 import warnings
 import zipfile
+from collections import Counter, defaultdict, deque
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,11 +31,28 @@ class Sneaky:
         self.path = "/data"
 
 
+class Settings(dict):
+    """A dictionary of one's own, as Lightning keeps hyperparameters in."""
+
+
 BAGGAGE = {
     "numpy scalar": {"best": np.float64(0.9), "loss": np.float32(1.5)},
     "numpy array": {"history": np.arange(4.0)},
     "arguments": {"args": argparse.Namespace(lr=0.1, device="cuda")},
     "an object": {"config": Sneaky()},
+    "a dictionary of one's own": {"hyper_parameters": Settings(lr=0.1)},
+    "a defaultdict, a deque, a counter": {
+        "log": defaultdict(list, loss=[1.0]),
+        "last": deque([1, 2]),
+        "seen": Counter("ab"),
+    },
+    "slice, set, date, path": {
+        "cut": slice(1, 2),
+        "set": {1, 2},
+        "date": datetime.date(2020, 1, 1),
+        "path": Path("/data"),
+    },
+    "a whole scheduler": {"scheduler": torch.optim.lr_scheduler.StepLR(torch.optim.SGD([torch.zeros(1)], 0.1), 3)},
     "a function": {"collate": saved},
     "optimizer": {"optimizer": torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1).state_dict()},
 }
