@@ -44,9 +44,8 @@ def infer(state: Mapping[str, Tensor], name: str = "the file", shortcut: str = "
     kind = "batch" if "layer1.0.bn1.running_mean" in shapes else "group" if "layer1.0.bn1.weight" in shapes else "none"
     family, bottleneck = STEMS[stem[2]], "layer1.0.conv3.weight" in shapes
     groups, width_per_group = _groups(shapes) if bottleneck else (1, 64)
-    planes = shapes.get("layer1.0.conv3.weight", shapes.get("layer1.0.conv2.weight", stem))[0] // (
-        4 if bottleneck else 1
-    )
+    last = shapes.get(f"layer1.0.conv{3 if bottleneck else 2}.weight", stem)
+    planes = last[0] // 4 if bottleneck else last[0]
     spec = ModelSpec(
         family,
         depth=2 + (3 if bottleneck else 2) * count,
