@@ -24,12 +24,14 @@ def infer(state: Mapping[str, Tensor], name: str = "the file", shortcut: str = "
     ``shortcut``: that of nets whose shortcuts have no tensors. Raises NetworkError where it is of no family here.
     """
     shapes = {key: tuple(value.shape) for key, value in state.items()}
-    stem, block = shapes.get("conv1.weight", ()), shapes.get("layer1.0.conv1.weight", ())
+    convs = {key: shapes.get(key, ()) for key in ("conv1.weight", *(f"layer1.0.conv{n}.weight" for n in (1, 2, 3)))}
+    for number, (key, shape) in enumerate(convs.items()):
+        if len(shape) != 4 and (number < 2 or key in shapes):
+            raise NetworkError(
+                f"{name!r} is no residual network: its {key} has shape {shape}, not that of a convolution."
+            )
+    stem = convs["conv1.weight"]
     heads = [shapes[key] for key in head_weights(shapes)]
-    if len(stem) != 4 or len(block) != 4:
-        raise NetworkError(
-            f"{name!r} is no residual network: its conv1.weight has shape {stem}, layer1.0.conv1.weight {block}."
-        )
     _check_head(name, shapes, heads)
     if stem[2] not in STEMS:
         raise NetworkError(

@@ -125,27 +125,28 @@ def _load(name: str, content: bytes) -> tuple[Any, list[str]]:
         unread = torch.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(content))[:UNREAD]
     except Exception:  # of every kind for a broken file, which is said below
         unread = []
-    kinds = {unknown: _named(unknown, _Inert) for unknown in unread}
+    kinds: dict[str, type] = {unknown: _made(_Inert, number) for number, unknown in enumerate(unread)}
     with _alone:
         while True:
             try:
                 with torch.serialization.safe_globals([(kind, unknown) for unknown, kind in kinds.items()]):  # type: ignore[misc]
                     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), list(kinds)
             except Exception as error:
-                unknown, kind = _wanted(str(error))
+                unknown, kind = _wanted(str(error), list(kinds))
                 if not kind or issubclass(kinds.get(unknown, object), kind) or len(kinds) >= UNREAD:
                     raise NetworkError(_refusal(name, [unknown] if unknown else list(kinds))) from error
-                kinds[unknown] = _named(unknown, kind)
+                kinds[unknown] = _made(kind, [*kinds, unknown].index(unknown))
 
 
-def _named(name: str, kind: type) -> type:
-    return type(name, (kind,), {"__module__": "inert"})
+def _made(kind: type, number: int) -> type:
+    """A class of its own for a name, by whose number torch's sentences tell it."""
+    return type(f"Kind{number}", (kind,), {"__module__": "inert"})
 
 
-def _wanted(complaint: str) -> tuple[str, type | None]:
+def _wanted(complaint: str, known: Sequence[str]) -> tuple[str, type | None]:
     """From what torch's unpickler complains of, the name that it can't read and the kind of inert object to make for it."""
-    if filled := re.search(r"Can only (SETITEM|append).* but got <class 'inert\.(.+)'>", complaint):
-        return filled[2], _InertMapping if filled[1] == "SETITEM" else _InertList
+    if filled := re.search(r"Can only (SETITEM|append).* but got <class 'inert\.Kind(\d+)'>", complaint):
+        return known[int(filled[2])], _InertMapping if filled[1] == "SETITEM" else _InertList
     unknown = re.search(r"(Unsupported global: )?GLOBAL ([\w.]+)", complaint)
     if unknown is None:
         return "", None
