@@ -114,7 +114,7 @@ def _one_logit(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     state = dict(state)
     for weight in head_weights(state)[-1:]:
         for name in (weight, weight.replace("weight", "bias")):
-            if name in state and len(state[name]) == 1:
+            if name in state and state[name].shape[:1] == (1,):
                 state[name] = torch.cat([torch.zeros_like(state[name]), state[name]])
     return state
 
@@ -127,7 +127,7 @@ def _notes(given: reading.Weights) -> list[str]:
         notes.append(f"Of its networks {taken!r} was taken, not {few(others)}.")
     if given.left_out:
         notes.append(f"Left out, as it is no part of the network: {few(given.left_out)}.")
-    if any(len(given.state[weight]) == 1 for weight in head_weights(given.state)[-1:]):
+    if any(given.state[weight].shape[:1] == (1,) for weight in head_weights(given.state)[-1:]):
         notes.append("Its single logit z is that of class 1 against 0: softmax of (0, z) is its sigmoid.")
     return notes
 
@@ -194,7 +194,7 @@ def fitted(
     wrong = [
         f"{called(key)} is {given[key]} and should be {shape}" if key in given else f"{called(key)} {shape} is missing"
         for key, shape in expected.items()
-        if given.get(key) != shape and key not in counters
+        if given.get(key, shape if key in counters else None) != shape
     ] + [f"{called(key)} {shape} is not of it" for key, shape in given.items() if key not in expected]
     if wrong:
         more = f" and {len(wrong) - FEW:,} more" if len(wrong) > FEW else ""

@@ -1,10 +1,12 @@
 """Which network names and shapes tell: ours, torchvision's, and those of public CIFAR code, by their logits."""
 
+import random
 from dataclasses import replace
 
 import pytest
 import torch
 
+from resnet_viz.errors import UserError
 from resnet_viz.nets import weights
 from resnet_viz.nets.bring import import_checkpoint
 from resnet_viz.nets.inferring import infer
@@ -101,3 +103,36 @@ def test_a_plain_net_has_the_tensors_of_option_a_so_its_caller_says_so() -> None
     assert [source.spec for source in sources] == [SMALL, plain]
     for source in sources:
         assert torch.equal(logits(weights.load(source)), expected(source.spec))
+
+
+def test_damaged_names_and_shapes_end_in_a_sentence() -> None:
+    """Tensors of any shape, lacking, or under another's name: told, or refused; nothing else comes out."""
+    draw = random.Random(0)
+    names = [
+        "fc.weight",
+        "fc.9.weight",
+        "head.weight",
+        "layer9.0.conv1.weight",
+        "bn.weight",
+        "layer1.0.conv3.weight",
+        ".weight",
+    ]
+    bases = [
+        state(spec) for spec in (SMALL_MLP, SPECS["CIFAR bottlenecks"], replace(SMALL, order="preact", norm="group"))
+    ]
+    refused = 0
+    for _ in range(100):
+        held = dict(draw.choice(bases))
+        for _ in range(draw.randint(1, 4)):
+            key = draw.choice(list(held))
+            value = held.pop(key)
+            if (chance := draw.random()) < 0.6:
+                held[key] = torch.zeros([draw.choice([0, 1, 3, 4, 8, 10, 16]) for _ in range(draw.randint(0, 5))])
+            elif chance < 0.8:
+                held[draw.choice(names)] = value
+        try:
+            import_checkpoint("a.pth", saved(held), **HALF)
+        except UserError as error:
+            assert str(error).endswith(".")
+            refused += 1
+    assert refused > 80
