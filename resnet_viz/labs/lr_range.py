@@ -23,7 +23,7 @@ from resnet_viz.words.rates import range_test
 # Share of a new loss in the smoothed one; how many times the best smoothed loss counts as diverged; and how many steps at either
 # end are not looked at for the steepest descent. The first and the last are torch-lr-finder's.
 SMOOTH, DIVERGED, SKIP_START, SKIP_END = 0.05, 4.0, 10, 5
-FALLS = 0.05  # the share of its first value that the smoothed loss loses at least, unless all rates are too small
+MOVES = 0.05  # the share of its first value by which the loss moves at least, unless all rates are too small
 
 
 def steps(spec: RunSpec, nets: Sequence[weights.Network]) -> int:
@@ -50,6 +50,13 @@ def suggestion(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
     return float(rates[middle][at]) if slope[at] < 0 else None
 
 
+def _hardly_moves(losses: Sequence[float], smoothed: Sequence[float]) -> bool:
+    """Whether the loss neither fell nor rose: smoothed, which lags in a short test, and in its last quarter against its first."""
+    quarter = max(1, len(losses) // 4)
+    moved = abs(np.mean(losses[-quarter:]) - np.mean(losses[:quarter]))
+    return bool(max(smoothed[0] - min(smoothed), moved) < MOVES * smoothed[0])
+
+
 def run(spec: RunSpec, nets: Sequence[weights.Network], store: Store) -> Iterator[Event]:
     """The test of the spec's own net: the job of the lab "lr_range". It names no trained networks, so ``nets`` is empty.
 
@@ -61,6 +68,7 @@ def run(spec: RunSpec, nets: Sequence[weights.Network], store: Store) -> Iterato
     assert isinstance(lab, RangeSpec)
     trainer = Trainer(spec, (yield from job.load(spec)))
     rates: list[float] = []
+    losses: list[float] = []
     smoothed: list[float] = []
     for step in range(1, lab.num_steps + 1):
         lr = lr_at(lab, step)
@@ -69,13 +77,14 @@ def run(spec: RunSpec, nets: Sequence[weights.Network], store: Store) -> Iterato
         if not math.isfinite(smooth):
             break
         rates.append(lr)
+        losses.append(loss)
         smoothed.append(smooth)
         yield Point(step, {"lr": lr, "loss": loss, "smoothed_loss": smooth})
         if smooth > DIVERGED * min(smoothed):
             break
     best = suggestion(np.array(rates), np.array(smoothed))
     last = rates[-1] if rates else None
-    too_small = len(rates) == lab.num_steps and min(smoothed) > (1 - FALLS) * smoothed[0]
+    too_small = len(rates) == lab.num_steps and _hardly_moves(losses, smoothed)
     if too_small:
         best = None
     sentence = range_test(spec.model.called, best, last, too_small)

@@ -61,9 +61,11 @@ def choose_shown() -> tuple[Source, Run | None, str]:
     """
     run, names = lab.shown("landscape"), recorded()
     chosen = "landscape_net" in st.query_params or "landscape_net" in st.session_state
-    name = "" if run else linked("landscape_recorded", NONE if chosen else FIRST) or NONE
+    usual = NONE if chosen else FIRST
+    name = "" if run else linked("landscape_recorded", usual) or NONE
     if name and name not in (*names, NONE):
-        misread("landscape_recorded", name, "what is recorded of the network")
+        misread("landscape_recorded", name, "what is recorded of the network" if chosen else FIRST)
+        name = usual
     name = name if name in names else ""
     networks = _networks(run or names.get(name))
     new = (run.id if run else name) != st.session_state.get("landscape_seen")

@@ -24,7 +24,7 @@ def row(run: Run, label: str, together: str) -> dict[str, Any]:
         "name": label,
         "together": together,
         "status": run.status,
-        "done": None if own and run.live and not train.steps else run.step / max(1, run.steps),
+        "done": None if own and run.status != "finished" and not train.steps else run.step / max(1, run.steps),
         "train loss": run.result.get("train_loss"),
         "test": (100 * run.result["test_accuracy"]) if run.result.get("test_accuracy") is not None else None,
         "data": "own loop" if own else data.label or data.name,
