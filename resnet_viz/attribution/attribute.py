@@ -17,6 +17,7 @@ from resnet_viz.attribution.methods import METHODS, Method, Question, gradcams
 from resnet_viz.errors import UserError
 from resnet_viz.nets.probes import alone
 from resnet_viz.spec import arch
+from resnet_viz.spec.checks import quote
 from resnet_viz.spec.model import ModelSpec
 
 MEMORY = 256 * 2**20  # bytes of activations that one pass may keep: longer ones are cut into parts
@@ -73,7 +74,7 @@ def attribute(
     A batch's maps are those of its images one by one. Raises AttributionError for what isn't there.
     """
     if method not in METHODS:
-        raise AttributionError(f"Method {method!r} is not known; choose one of {', '.join(METHODS)}.")
+        raise AttributionError(f"Method {quote(method)} is not known; choose one of {', '.join(METHODS)}.")
     how = METHODS[method]
     values = _values(how, parameters)
     targets = _check(model, x, target, minus)
@@ -122,7 +123,9 @@ def _values(method: Method, given: Mapping[str, float]) -> dict[str, float]:
     values = {p.name: p.default for p in method.parameters}
     for name, value in given.items():
         if name not in values:
-            raise AttributionError(f"{method.label} has no parameter {name!r}; it takes {', '.join(values) or 'none'}.")
+            raise AttributionError(
+                f"{method.label} has no parameter {quote(name)}; it takes {', '.join(values) or 'none'}."
+            )
         values[name] = value
     for p in method.parameters:
         if not p.low <= values[p.name] <= p.high:
@@ -159,7 +162,7 @@ def _check_layer(model: nn.Module, layer: str | None) -> str:
         return default_layer(spec)
     if layer not in names:
         raise AttributionError(
-            f"This network has no block {layer!r}; it has {names[0]} to {names[-1]}, {len(names)} in all."
+            f"This network has no block {quote(layer)}; it has {names[0]} to {names[-1]}, {len(names)} in all."
         )
     return layer
 

@@ -11,6 +11,7 @@ from typing import Any
 from resnet_viz import __version__
 from resnet_viz.cli import app, doctor, labs, reference, runs, train
 from resnet_viz.errors import UserError
+from resnet_viz.runs.schema import default_home, faults
 from resnet_viz.runs.store import Store
 
 
@@ -40,14 +41,15 @@ def _add_work(commands: Any) -> None:
 def _work(options: argparse.Namespace) -> int:
     from resnet_viz.workers import worker
 
-    return worker.main(Store(), options.parent)
+    return worker.main(Store(wait=worker.PATIENCE), options.parent)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a mistake of the user's is one sentence on standard error and exit code 2."""
     options = parser().parse_args((sys.argv[1:] if arguments is None else arguments) or ["app"])
     try:
-        code = options.call(options)
+        with faults(default_home()):
+            code = options.call(options)
         sys.stdout.flush()
         return code
     except UserError as error:

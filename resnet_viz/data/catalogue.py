@@ -19,6 +19,7 @@ from typing import Any
 
 from resnet_viz.errors import UserError
 from resnet_viz.files import cache as home
+from resnet_viz.spec.checks import quote
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.run import RunSpec, SpecError
 
@@ -90,7 +91,7 @@ def facts(spec: DataSpec) -> Facts:
 def own_file(spec: DataSpec, suffix: str) -> Path:
     """Where the user's own data is kept: its images (".npz": x, y, x_test, y_test) and its Facts (".json")."""
     if not re.fullmatch("[0-9a-f]{64}", spec.hash):  # it may come from a URL, and becomes a file name
-        raise DataError(f"{spec.hash!r} is not the hash of a data set; choose one from the list.")
+        raise DataError(f"{quote(spec.hash)} is not the hash of a data set; choose one from the list.")
     return home() / "own" / f"{spec.hash}{suffix}"
 
 
@@ -107,7 +108,9 @@ def own_data() -> list[DataSpec]:
 def lost(spec: DataSpec) -> DataError:
     """What to say where the files of a user's data set are gone or damaged."""
     name = spec.label or spec.hash[:8]
-    return DataError(f"Your data set {name!r} is no longer whole in {home() / 'own'}; bring its file or folder again.")
+    return DataError(
+        f"Your data set {quote(name)} is no longer whole in {home() / 'own'}; bring its file or folder again."
+    )
 
 
 def split_sizes(spec: DataSpec) -> tuple[int, int, int]:

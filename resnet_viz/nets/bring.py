@@ -14,16 +14,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from resnet_viz.data import catalogue
 from resnet_viz.data.layout import few
-from resnet_viz.nets import models, names, reading, refs, weights
+from resnet_viz.nets import heads, models, names, reading, refs, weights
 from resnet_viz.nets.inferring import head_weights, infer
 from resnet_viz.nets.reading import FEW
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.spec import arch
+from resnet_viz.spec.checks import SpecError, quote
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec, is_bottleneck, stage_lengths
 
@@ -102,11 +104,30 @@ def import_checkpoint(
     facts = " ".join([f"Weights from the file {name!r}.", *notes, *_unsaid(spec, given)])
     source = Source(f"file:{ref}", label[:60], spec, path, data, given.step, facts)
     middle, spread = (torch.tensor(values, dtype=torch.float32) for values in levels)
+    network = weights.Network(source, model, middle, spread, called)
+    _try(name, network)
     try:
-        weights.save(path, weights.Network(source, model, middle, spread, called))
+        weights.save(path, network)
     except OSError as error:
         raise NetworkError(f"{name!r} could not be kept ({error}); look at the free disk space.") from error
     return source
+
+
+def _try(name: str, network: weights.Network) -> None:
+    """Check all that is kept of a network, and ask it about a grey ramp. Raises NetworkError where no page could show it."""
+    size, channels = network.spec.size, network.spec.channels
+    try:
+        heads.parse(refs.describe(network.source, network.mean.tolist(), network.std.tolist(), network.classes))
+    except SpecError as error:
+        raise NetworkError(f"The network in {quote(name)} can't be kept: {error}") from error
+    # From black to white: an image of the mean grey alone is 0 everywhere for the network, and hides what overflows.
+    ramp = np.broadcast_to(np.linspace(0, 255, size).astype(np.uint8)[:, None], (1, size, size, channels))
+    with torch.no_grad():
+        logits = network.model(network.prepare(ramp))  # (1, classes)
+    if not logits.isfinite().all():
+        raise NetworkError(
+            f"The network in {quote(name)} answers a grey ramp with no finite numbers; bring other weights."
+        )
 
 
 def _one_logit(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import re
 import struct
 import threading
@@ -19,12 +18,12 @@ from torch import Tensor
 
 from resnet_viz.data import images
 from resnet_viz.errors import UserError
-from resnet_viz.nets import names
+from resnet_viz.nets import heads, names
 from resnet_viz.nets.refs import NetworkError
-from resnet_viz.spec.checks import short
+from resnet_viz.spec.checks import SpecError, quote, short
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec
-from resnet_viz.spec.run import from_json, part_from_json
+from resnet_viz.spec.run import from_json
 
 FEW = 3  # names that a sentence lists
 UNREAD = 50  # classes of objects that are none of weights, at most
@@ -192,33 +191,14 @@ def _read_safetensors(name: str, content: bytes, copy: str) -> Weights:
         head = json.loads(content[8 : 8 + struct.unpack("<Q", content[:8])[0]]).get("__metadata__", {})
         if "model" not in head:
             return _chosen(name, state, copy, [])
-        about = {key: json.loads(value) for key, value in head.items()}
-        data = part_from_json(DataSpec, head["data"]) if about["data"] else None
-        spec = part_from_json(ModelSpec, head["model"])
-        spec.validate()
-        _check_head(about, spec.channels)
-        return Weights(
-            state, spec, data, about["mean"], about["std"], tuple(about["classes"]), about["step"], about["label"]
-        )
-    except (SafetensorError, UserError, ValueError, KeyError, TypeError, AttributeError) as error:
+        said = heads.parse(head)
+        return Weights(state, said.spec, said.data, said.mean, said.std, said.classes, said.step, said.label)
+    except SpecError as error:
+        raise NetworkError(f"{quote(name)} does not say what network it holds: {error}") from error
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NetworkError(
-            f"{name!r} was cut short or is no safetensors file ({short(error)}); save it again."
+            f"{quote(name)} was cut short or is no safetensors file ({short(error)}); save it again."
         ) from error
-
-
-def _check_head(about: Mapping[str, Any], channels: int) -> None:
-    """Raise ValueError where a head says what no page could show: numbers that are none, texts that can't be written down."""
-    for what in ("mean", "std"):
-        values = about[what]
-        numbers = isinstance(values, list) and all(isinstance(v, int | float) and math.isfinite(v) for v in values)
-        if not numbers or len(values) != channels:
-            raise ValueError(f"{what} is not {channels} numbers, one a channel")
-    texts = [about["label"], *about["classes"]]
-    if not isinstance(about["classes"], list) or not all(isinstance(text, str) for text in texts):
-        raise ValueError("label or classes are no texts")
-    "".join(texts).encode()  # half a surrogate pair is a UnicodeEncodeError, a ValueError
-    if type(about["step"]) is not int or about["step"] < 0:
-        raise ValueError("step is not a whole number from 0 up")
 
 
 def _checkpoint(name: str, held: Mapping[str, Any]) -> Weights:

@@ -6,20 +6,23 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
 from resnet_viz.files import TWINS as SHIPPED
+from resnet_viz.nets import heads
+from resnet_viz.nets.heads import Head
 from resnet_viz.runs.naming import labels
 from resnet_viz.runs.rows import Run, Saved
 from resnet_viz.runs.schema import StoreError
 from resnet_viz.runs.store import Store
+from resnet_viz.spec.checks import SpecError, quote
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import IMAGENET_DEPTHS, SHORTCUTS, ModelSpec
-from resnet_viz.spec.run import RunSpec, SpecError, part_from_json
+from resnet_viz.spec.run import RunSpec
 
 
 class NetworkError(UserError):
@@ -81,27 +84,24 @@ def describe(source: Source, mean: list[float], std: list[float], classes: tuple
     return {name: json.dumps(value) for name, value in head.items()}
 
 
-def head(path: Path) -> dict[str, str]:
-    """What `describe` wrote into a .safetensors. Raises NetworkError where there is no such file, or it is not whole."""
+def head(path: Path) -> Head:
+    """What `describe` wrote into a .safetensors. Raises NetworkError where there is no such file, it is not whole, or its head is
+    not one of ours.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "numpy") as file:
-            return file.metadata() or {}
+            return heads.parse(file.metadata() or {})
     except (OSError, SafetensorError) as error:
         raise NetworkError(f"The weights in {path.name} can't be read ({error}); bring the file again.") from error
+    except SpecError as error:
+        raise NetworkError(f"The file {path.name} can't be used: {error} Bring its network again.") from error
 
 
 def _from_file(ref: str, path: Path) -> Source:
-    kept: Mapping[str, str] = head(path)
-    try:
-        data = kept["data"]
-        return Source(
-            ref, json.loads(kept["label"]), part_from_json(ModelSpec, kept["model"]), path,
-            None if data == "null" else part_from_json(DataSpec, data), json.loads(kept["step"]), json.loads(kept["about"]),
-        )  # fmt: skip
-    except (KeyError, json.JSONDecodeError, SpecError) as error:
-        raise NetworkError(f"The file {path.name} does not say what network it holds ({error}).") from error
+    said = head(path)
+    return Source(ref, said.label, said.spec, path, said.data, said.step, said.about)
 
 
 def _shipped(name: str) -> list[Source]:
@@ -174,11 +174,20 @@ def available(store: Store) -> list[Source]:
     for run in runs:
         with contextlib.suppress(NetworkError):
             sources.append(replace(_last(run, saved.get(run.id, ())), label=called[run.id]))
+    return [*sources, *brought()[0], *(torchvision(depth) for depth in IMAGENET_DEPTHS)]
+
+
+def brought() -> tuple[list[Source], list[str]]:
+    """The user's files; and of those that can't be used, why, a sentence each."""
+    sources, unusable = [], []
     for path in sorted(weights_home().glob("*.safetensors")):
-        with contextlib.suppress(NetworkError):
-            if not path.name.startswith("torchvision-"):
-                sources.append(_from_file(f"file:{path.stem}", path))
-    return [*sources, *(torchvision(depth) for depth in IMAGENET_DEPTHS)]
+        if path.name.startswith("torchvision-"):
+            continue
+        try:
+            sources.append(_from_file(f"file:{path.stem}", path))
+        except NetworkError as error:
+            unusable.append(str(error))
+    return sources, unusable
 
 
 def checkpoints(source: Source, store: Store) -> list[Source]:
@@ -201,7 +210,7 @@ def find(ref: str, store: Store) -> Source:
     base, _, step = ref.partition("@")
     kind, _, name = base.partition(":")
     safe = Path(name).name == name and "*" not in name
-    if kind == "torchvision" and name.isdecimal() and int(name) in IMAGENET_DEPTHS:
+    if kind == "torchvision" and name in map(str, IMAGENET_DEPTHS):
         return torchvision(int(name))
     if kind == "file" and safe and (path := weights_home() / f"{name}.safetensors").exists():
         return _from_file(ref, path)
@@ -213,7 +222,7 @@ def find(ref: str, store: Store) -> Source:
     if step:
         sources = [s for s in sources if str(s.step) == step]
     if not sources:
-        raise NetworkError(f"There is no network {ref!r} on this machine; choose one from the list.")
+        raise NetworkError(f"There is no network {quote(ref)} on this machine; choose one from the list.")
     return sources[-1]
 
 

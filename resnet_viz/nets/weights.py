@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import zipfile
 from collections.abc import Sequence
@@ -86,9 +85,8 @@ def _safetensors(source: Source) -> _Read:
     from safetensors.torch import load_file
 
     assert source.path
-    kept = head(source.path)
-    mean, std, classes = (json.loads(kept[name]) for name in ("mean", "std", "classes"))
-    return load_file(source.path), mean, std, classes
+    said = head(source.path)
+    return load_file(source.path), said.mean, said.std, said.classes
 
 
 def _checkpoint(source: Source) -> _Read:

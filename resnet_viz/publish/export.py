@@ -19,18 +19,21 @@ COLUMNS = ("run", "name", "metric", "step", "index", "value")
 def csv(records: Sequence[Record]) -> str:
     """Every value of the records as tidy CSV, columns COLUMNS.
 
-    ``index`` is the place in a vector from 1 (block or layer), empty for a scalar; ``value`` reads back as the same float32.
+    A name that a spreadsheet would take for a formula stands behind an apostrophe. ``index`` is the
+    place in a vector from 1 (block or layer), empty for a scalar;
+    ``value`` reads back as the same float32.
     """
     text = io.StringIO()
     writer = csv_format.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for record in records:
+        name = f"'{record.name}" if record.name.startswith(("=", "+", "-", "@", "\t", "\r")) else record.name
         for metric, (steps, values) in sorted(record.series.items()):
             vector = values.ndim == 2
             rows = values.astype(np.float32).reshape(len(steps), -1)
             for step, row in zip(steps.tolist(), rows, strict=True):
                 for place, value in enumerate(row, 1):
-                    writer.writerow((record.id, record.name, metric, step, place if vector else "", str(value)))
+                    writer.writerow((record.id, name, metric, step, place if vector else "", str(value)))
     return text.getvalue()
 
 

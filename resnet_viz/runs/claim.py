@@ -5,6 +5,7 @@ Each of its transactions checks the run's attempt: a worker that slept and was s
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -117,11 +118,20 @@ class Claim:
             part.replace(home / path)
         finally:
             part.unlink(missing_ok=True)
-        row = (run, checkpoint.step, checkpoint.epoch, checkpoint.full, str(path), len(checkpoint.data), time.time())
+        row = (
+            run,
+            checkpoint.step,
+            checkpoint.epoch,
+            checkpoint.full,
+            str(path),
+            len(checkpoint.data),
+            time.time(),
+            hashlib.sha256(checkpoint.data).hexdigest(),
+        )
         try:
             with self.database.transaction() as db:
                 self._own(db, {})
-                db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+                db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
                 old = db.execute(
                     "SELECT step, path FROM checkpoints WHERE run = ? AND full ORDER BY step DESC LIMIT -1 OFFSET 2",
                     (run,),

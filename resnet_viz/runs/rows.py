@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from dataclasses import dataclass
@@ -103,6 +104,18 @@ class Saved:
     full: bool
     path: Path
     bytes: int
+    sha256: str = ""
+
+
+def content(saved: Saved) -> bytes:
+    """The bytes of a checkpoint's file. Raises StoreError where it is gone, or no longer what was written."""
+    try:
+        read = saved.path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"The checkpoint of step {saved.step:,} can't be read ({error.strerror}).") from error
+    if saved.sha256 and hashlib.sha256(read).hexdigest() != saved.sha256:
+        raise StoreError(f"The checkpoint of step {saved.step:,} is damaged: its file is not what was written.")
+    return read
 
 
 def _object(text: str, column: str) -> dict[str, Any]:

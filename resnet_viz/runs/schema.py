@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from resnet_viz import settings
@@ -20,6 +20,9 @@ from resnet_viz.spec.upgrade import METRICS
 
 # Where a run's checkpoints lie, below home; version 1 wrote to the second, and its files stay there, where their rows say.
 CHECKPOINTS = ("checkpoints", "snapshots")
+
+# So many seconds a page or command waits for another process that is writing: a transaction takes milliseconds.
+WAIT = 5.0
 
 log = logging.getLogger("resnet_viz.runs")
 
@@ -68,11 +71,44 @@ def _fields_words(db: sqlite3.Connection) -> None:
         db.execute("UPDATE runs SET result = ? WHERE id = ?", (json.dumps(renamed), run))
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _fields_words)
+def _hashes(db: sqlite3.Connection) -> None:
+    """Version 3: each checkpoint's SHA-256, "" for those from before."""
+    db.execute("ALTER TABLE checkpoints ADD COLUMN sha256 TEXT NOT NULL DEFAULT ''")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _fields_words, _hashes)
 
 
 class StoreError(UserError):
     """What can't be done with a run, in one sentence."""
+
+
+class StoreFault(StoreError, sqlite3.Error):
+    """What SQLite could not do, in one sentence that says what to do."""
+
+
+@contextmanager
+def faults(home: Path) -> Iterator[None]:
+    """What SQLite raises inside, as a StoreFault."""
+    try:
+        yield
+    except StoreFault:
+        raise
+    except sqlite3.Error as error:
+        raise StoreFault(_fault(str(error), home)) from error
+
+
+def _fault(words: str, home: Path) -> str:
+    if "locked" in words or "busy" in words:
+        return f"Another process is writing to the runs in {home} and does not come to an end; try again in a moment."
+    if "full" in words:
+        return f"The disk is full: free some space below {home}, or delete runs on Runs."
+    if "malformed" in words or "not a database" in words or "corrupt" in words:
+        return (
+            f"The runs in {home} are damaged ({words}): save what can be read with sqlite3 runs.sqlite .recover, put a backup in "
+            "its place, or set RESNET_VIZ_HOME to another folder."
+        )
+    return f"Runs can't be kept in {home} ({words}); set RESNET_VIZ_HOME to a folder you can write to."
 
 
 def default_home() -> Path:
@@ -84,19 +120,19 @@ class Database:
     """The database below one folder. Safe to share between threads: each has its own connection.
 
     Opening one of an older version copies it to "runs.sqlite.vN", whole or not at all, before it is changed. Raises StoreError
-    where the folder can't be written to, or the database is from a newer version.
+    where the folder can't be written to, or the database is damaged or from a newer version. ``wait``: so many seconds for
+    another process that is writing.
     """
 
-    def __init__(self, home: Path | None = None) -> None:
-        self.home = Path(home) if home else default_home()
+    def __init__(self, home: Path | None = None, wait: float = WAIT) -> None:
+        self.home, self.wait = (Path(home) if home else default_home()), wait
         self._local = threading.local()
         try:
             self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(_fault(str(error), self.home)) from error
+        with faults(self.home):
             self._migrate()
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"Runs can't be kept in {self.home} ({error}); set RESNET_VIZ_HOME to a folder you can write to."
-            ) from error
 
     @property
     def path(self) -> Path:
@@ -108,10 +144,14 @@ class Database:
         """This thread's connection; outside of `transaction` each statement is one of its own."""
         db = getattr(self._local, "db", None)
         if db is None:
-            db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            db = sqlite3.connect(self.path, timeout=self.wait, isolation_level=None)
             db.row_factory = sqlite3.Row
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = NORMAL")
+            except sqlite3.Error:
+                db.close()
+                raise
             self._local.db = db
         return db
 
@@ -124,14 +164,16 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All that is written inside, or, where an error leaves it, nothing."""
-        db = self.db
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
-        except BaseException:
-            db.rollback()
-            raise
-        db.commit()
+        with faults(self.home):
+            db = self.db
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.commit()
+            except BaseException:
+                with suppress(sqlite3.Error):  # a full disk has rolled back already
+                    db.rollback()
+                raise
 
     def _migrate(self) -> None:
         if self._version() < len(MIGRATIONS):

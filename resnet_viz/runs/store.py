@@ -130,21 +130,31 @@ class Store(Database):
 
     def want_step(self, run: str) -> None:
         """Want one more step of a run that is paused."""
-        self.db.execute("UPDATE runs SET wanted = 'pause', wanted_step = step + 1 WHERE id = ?", (run,))
+        with self.transaction() as db:
+            db.execute("UPDATE runs SET wanted = 'pause', wanted_step = step + 1 WHERE id = ?", (run,))
 
     def rename(self, run: str, name: str) -> None:
         """Call a run otherwise."""
-        self.db.execute("UPDATE runs SET name = ? WHERE id = ?", (name.strip() or run, run))
+        with self.transaction() as db:
+            db.execute("UPDATE runs SET name = ? WHERE id = ?", (name.strip() or run, run))
 
     def set_note(self, run: str, note: str) -> None:
         """Keep a note with a run."""
-        self.db.execute("UPDATE runs SET note = ? WHERE id = ?", (note, run))
+        with self.transaction() as db:
+            db.execute("UPDATE runs SET note = ? WHERE id = ?", (note, run))
 
     def delete(self, run: str) -> None:
-        """Delete a run with all that was measured and saved; its worker, if any, stops by itself. Cannot be undone."""
+        """Delete a run with all that was measured and saved; its worker, if any, stops by itself. Cannot be undone.
+
+        The files go first: on a full disk that makes room for the transaction.
+        """
+        self._delete_files(run)
         with self.transaction() as db:
             for table, column in (("points", "run"), ("checkpoints", "run"), ("runs", "id")):
                 db.execute(f"DELETE FROM {table} WHERE {column} = ?", (run,))
+        self._delete_files(run)  # what its worker saved meanwhile
+
+    def _delete_files(self, run: str) -> None:
         for folder in CHECKPOINTS:
             shutil.rmtree(self.home / folder / run, ignore_errors=True)
 
@@ -160,7 +170,8 @@ class Store(Database):
         return {run: [*map(self._saved, of_run)] for run, of_run in groupby(rows, key=lambda row: row["run"])}
 
     def _saved(self, row: sqlite3.Row) -> Saved:
-        return Saved(row["run"], row["step"], row["epoch"], bool(row["full"]), self.home / row["path"], row["bytes"])
+        path = self.home / row["path"]
+        return Saved(row["run"], row["step"], row["epoch"], bool(row["full"]), path, row["bytes"], row["sha256"])
 
     def checkpoint_bytes(self) -> int:
         """Bytes of all checkpoints."""
@@ -173,8 +184,10 @@ class Store(Database):
     def prune(self, cap: float) -> int:
         """Delete the oldest checkpoints of runs that have ended until their sum is at most ``cap`` bytes; returns bytes freed.
 
-        Weights for looking back go first, then full states; the last full state of a run is always kept.
+        Weights for looking back go first, then full states; the last full state of a run is always kept. Files that no row knows
+        any more, which killed workers left, go too.
         """
+        self._sweep()
         marks = ", ".join("?" * len(LIVE))
         rows = self.db.execute(
             "SELECT s.* FROM checkpoints s JOIN runs r ON r.id = s.run"
@@ -187,13 +200,26 @@ class Store(Database):
         for row in rows:
             if total - freed <= cap:
                 break
-            self.db.execute(
-                "DELETE FROM checkpoints WHERE run = ? AND step = ? AND full = ?",
-                (row["run"], row["step"], row["full"]),
-            )
-            (self.home / row["path"]).unlink(missing_ok=True)
+            (self.home / row["path"]).unlink(missing_ok=True)  # first: a full disk has no room for the row's change
+            with self.transaction() as db:
+                db.execute(
+                    "DELETE FROM checkpoints WHERE run = ? AND step = ? AND full = ?",
+                    (row["run"], row["step"], row["full"]),
+                )
             freed += row["bytes"]
         return freed
+
+    def _sweep(self) -> None:
+        """Delete files of checkpoints without a row; not those of runs at work, whose worker writes the file before the row."""
+        files = [file for folder in CHECKPOINTS for file in (self.home / folder).glob("*/*")]
+        # Asked after the files, so that whatever was written before has its row.
+        live = {
+            row["id"] for row in self.db.execute("SELECT id FROM runs WHERE status IN ('queued', 'running', 'paused')")
+        }
+        known = {self.home / row["path"] for row in self.db.execute("SELECT path FROM checkpoints")}
+        for file in files:
+            if file not in known and file.parent.name not in live:
+                file.unlink(missing_ok=True)
 
     def speeds(self, limit: int = 50) -> list[tuple[RunSpec, float]]:
         """Specs and measured images per second of the last trainings, newest first: what a new one may expect."""

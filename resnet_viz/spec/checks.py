@@ -13,7 +13,10 @@ class SpecError(UserError):
 
 def quote(value: object, most: int = 60) -> str:
     """A value as a sentence quotes it, cut to ``most`` characters."""
-    return short(repr(value), most)
+    try:
+        return short(repr(value[: most + 1] if isinstance(value, str) else value), most)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
 
 
 def short(value: object, most: int = 60) -> str:

@@ -5,7 +5,7 @@ A new hyperparameter is one line in `spec/model.py`, `spec/data.py` or `spec/tra
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from functools import cache
@@ -49,8 +49,8 @@ class Row:
 
     def outside(self, value: float) -> str:
         """In which way a number is not allowed: "is below 2"; "" where it is allowed."""
-        if not math.isfinite(value):
-            return "is not a finite number"
+        if not _finite(value):
+            return "is not a finite number" if isinstance(value, float) else "is far too large"
         low, high = (a if a is not None else b for a, b in ((self.low, self.above), (self.high, self.below)))
         if self._within(value):
             return ""
@@ -108,7 +108,7 @@ def check(spec: Any) -> None:
         item = item_type(kind)
         if item is None:
             _check_value(entry, value, kind, default_of(cls, name))
-        elif value is not None:
+        elif value is not None or type(None) not in get_args(kind):
             require(isinstance(value, tuple), f"{entry.label} {quote(value)} is not a list.")
             for one in value:
                 _check_value(entry, one, item, None)
@@ -124,11 +124,31 @@ def _check_value(entry: Row, value: Any, kind: type, default: Any) -> None:
     if entry.choices is not None:
         names = ", ".join(map(str, entry.choices))
         require(value in entry.choices, f"{entry.label} {quote(value)} is not known; choose one of {names}.")
+    elif kind is str:
+        require(
+            encodable(value),
+            f"{entry.label} {quote(value)} holds half a character, which can't be written; leave it out.",
+        )
     elif kind in (int, float):
         usual = entry.usual or (f"{default:g}" if default else "")
         tail = f"; {usual} is usual" if usual else ""
         outside = entry.outside(value)
-        require(not outside, f"{entry.label} {value:,.10g} {outside}{tail}.")
+        shown = f"{value:,.10g}" if _finite(value) else quote(value)
+        require(not outside, f"{entry.label} {shown} {outside}{tail}.")
+
+
+def encodable(text: str) -> bool:
+    """Whether a text can be written anywhere at all: JSON may hold half of a pair of surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _finite(value: float) -> bool:
+    """Whether a number is none of nan and inf, and a whole number no larger than a float can be."""
+    return abs(value) <= sys.float_info.max
 
 
 # Values as form and link hold them: numbers, texts, yes or no.

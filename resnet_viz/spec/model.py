@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from resnet_viz.spec.checks import require
+from resnet_viz.spec.checks import quote, require
 from resnet_viz.spec.fields import check, row
 
 FAMILIES = {"cifar": "CIFAR (6n+2)", "imagenet": "ImageNet (18–152)", "article": "the article's"}
@@ -138,15 +138,15 @@ class ModelSpec:
             below, above = nearest_cifar_depths(self.depth)
             require(
                 8 <= self.depth <= 1202 and self.depth % 6 == 2,
-                f"Depth {self.depth} is not 6n+2 between 8 and 1202; the nearest are {below} and {above}.",
+                f"Depth {quote(self.depth)} is not 6n+2 between 8 and 1202; the nearest are {below} and {above}.",
             )
         elif self.family == "imagenet":
             require(
                 self.depth in IMAGENET_DEPTHS,
-                f"Depth {self.depth} is not an ImageNet depth; choose one of {', '.join(map(str, IMAGENET_DEPTHS))}.",
+                f"Depth {quote(self.depth)} is not an ImageNet depth; choose one of {', '.join(map(str, IMAGENET_DEPTHS))}.",
             )
         else:
-            require(3 <= self.depth <= 102, f"Depth {self.depth} is outside 3 to 102 for the article's network.")
+            require(3 <= self.depth <= 102, f"Depth {quote(self.depth)} is outside 3 to 102 for the article's network.")
         article = self.family == "article"
         require(not (article and self.stages), "The article's network is one stage; say its blocks by depth alone.")
         require(
@@ -199,7 +199,7 @@ class ModelSpec:
         bad = [b for b in self.no_skip if not 1 <= b <= count]
         require(
             not bad,
-            f"Block {bad[0] if bad else 0} has no skip to switch off: this network has blocks 1 to {count}.",
+            f"Block {quote(bad[0]) if bad else 0} has no skip to switch off: this network has blocks 1 to {count}.",
         )
         require(
             not skipless or not self.no_skip,

@@ -23,6 +23,9 @@ from resnet_viz.spec.own import OwnSpec
 from resnet_viz.spec.train import MACHINE, TrainSpec
 from resnet_viz.spec.upgrade import SPEC_VERSION, upgraded
 
+# What each part of a run is, in words.
+NAMES = {"model": "a ModelSpec", "data": "a DataSpec", "train": "a TrainSpec", "lab": "a lab's spec, or None"}
+
 
 @dataclass(frozen=True)
 class RunSpec:
@@ -37,6 +40,12 @@ class RunSpec:
     train: TrainSpec = field(default_factory=TrainSpec)
     lab: LabSpec | None = None
     own: OwnSpec | None = None
+
+    def __post_init__(self) -> None:
+        cls: Any = type(self)
+        for part, kind in types(cls).items():
+            value = getattr(self, part)
+            require(isinstance(value, kind), f"The part {part!r} of a run is no {quote(value)}, but {NAMES[part]}.")
 
     def validate(self) -> None:
         """Raise SpecError with one sentence for the first thing that is wrong."""
@@ -97,7 +106,7 @@ def _part(part: str, cls: type, values: Mapping[str, Any]) -> Any:
     for name, value in values.items():
         try:
             converted[name] = _CONVERTER.structure(value, types(cls)[name])
-        except (SpecError, TypeError, ValueError) as error:
+        except (SpecError, TypeError, ValueError, OverflowError) as error:
             raise SpecError(f"{cls.__name__}.{name}: {error}") from error
     return cls(**converted)
 

@@ -109,8 +109,7 @@ def _read(name: str, text: str) -> Any:
     cls = PARTS[part]
     kind = types(cls)[name]
     if item_type(kind) is not None:
-        from_value(cls, name, text)
-        return text
+        return to_value(cls, name, from_value(cls, name, text))
     if kind is bool:
         require(text in ("true", "false"), f"{entry.label} is true or false, not {quote(text)}.")
         return text == "true"

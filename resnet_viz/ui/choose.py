@@ -17,7 +17,7 @@ from resnet_viz.nets import refs
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.ui import bring, live
-from resnet_viz.ui.link import link, linked
+from resnet_viz.ui.link import is_place, link, linked
 from resnet_viz.ui.say import complain, misread, plain
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ def choose_network(key: str, *, label: str = "Network") -> Source:
     st.caption(plain(source.about))
     with st.popover("Your own network", width="stretch"):
         bring.checkpoint(key)
+        for sentence in refs.brought()[1]:
+            st.caption(plain(sentence))
     return source
 
 
@@ -176,7 +178,7 @@ def _from_data(key: str, network: Network) -> Chosen | None:
         return None
     last = len(x) - 1
     asked = st.query_params.get(key, "0")
-    if not (asked.isdecimal() and int(asked) <= last):
+    if not is_place(asked, last):
         misread(key, asked, f"an image of 0 to {last:,}")
     st.session_state[key] = min(max(linked(key, 0, int), 0), last)
     number = st.number_input(

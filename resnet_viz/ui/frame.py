@@ -20,7 +20,7 @@ from resnet_viz import __version__
 from resnet_viz.errors import UserError
 from resnet_viz.figures import Drawing
 from resnet_viz.files import ASSETS, STAGE, served
-from resnet_viz.runs.schema import default_home
+from resnet_viz.runs.schema import default_home, faults
 from resnet_viz.stage.library import plotly_js
 from resnet_viz.ui.say import complain, plain
 from resnet_viz.words.pages import LEADS
@@ -98,7 +98,8 @@ def guarded() -> Iterator[None]:
     What Streamlit raises to stop a script or to run it again is no Exception, and passes. Also a decorator.
     """
     try:
-        yield
+        with faults(default_home()):
+            yield
     except UserError as error:
         complain(error)
     except Exception as error:

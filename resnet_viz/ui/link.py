@@ -22,6 +22,11 @@ def linked(key: str, default: T, parse: Callable[[str], T] = str) -> T:  # type:
     return st.session_state.setdefault(key, default)
 
 
+def is_place(text: str, most: int) -> bool:
+    """Whether a link's text is a whole number from 0 to ``most``. Python reads none of more than 4,300 digits."""
+    return len(text) <= 20 and text.isdecimal() and int(text) <= most
+
+
 def link(key: str, value: str, default: str) -> None:
     """Keep a choice in the URL. (Streamlit's own binding writes labels there, which change, and are not unique.)"""
     st.session_state[f"{key} in the URL"] = value

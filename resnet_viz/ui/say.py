@@ -9,6 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from resnet_viz.spec.checks import short
+
 # What Streamlit's Markdown reads wherever it stands, and what it reads at the beginning of a line alone.
 _SIGNS = re.compile(r"([\\`*\[\]<>$~|&]|(?<![^\W_])_|_(?![^\W_]))")
 _STARTS = re.compile(r"^(\s*)([#+=-]|\d+(?=[.)]))")
@@ -56,4 +58,4 @@ def check_link(key: str, offered: Collection[str], usual: str) -> None:
 
 def misread(key: str, value: object, instead: str) -> None:
     """Say that a link asks for something that there is not, and what is shown in its place."""
-    complain(f"The link says {key}={value}, which is not to be had here; {instead} is shown instead.")
+    complain(f"The link says {key}={short(value)}, which is not to be had here; {instead} is shown instead.")

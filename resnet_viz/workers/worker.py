@@ -25,8 +25,8 @@ from resnet_viz.errors import UserError
 from resnet_viz.runs import presence
 from resnet_viz.runs.claim import Claim, Superseded
 from resnet_viz.runs.events import Checkpoint, Event, Point, Result, Status
-from resnet_viz.runs.rows import Wanted
-from resnet_viz.runs.schema import disk_cap
+from resnet_viz.runs.rows import Wanted, content
+from resnet_viz.runs.schema import StoreError, disk_cap
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.run import RunSpec
 
@@ -85,11 +85,10 @@ def carry_out(store: Store, claim: Claim, job: Job, asked_to_leave: Callable[[],
     A UserError ends it as "failed" with that sentence; any other error is logged with its traceback, and the sentence says where.
     Raises Superseded where another worker has taken the run, or somebody deleted it.
     """
-    # Where the last state's file is gone, an older one, or the start, leads to the same points.
-    states = [saved.path for saved in store.checkpoints(claim.run.id, full=True) if saved.path.exists()]
-    events = job(claim.run.spec, states[-1].read_bytes() if states else None)
+    state, said = _state(store, claim)
+    events = job(claim.run.spec, state)
     try:
-        _follow(claim, events, asked_to_leave)
+        _follow(claim, events, asked_to_leave, said)
     except Stop:
         claim.end("stopped")
     except Superseded:
@@ -104,6 +103,21 @@ def carry_out(store: Store, claim: Claim, job: Job, asked_to_leave: Callable[[],
         events.close()
 
 
+def _state(store: Store, claim: Claim) -> tuple[bytes | None, str]:
+    """The last state of a run that can be read, None for its start; and in a sentence what could not be.
+
+    An older one, or the start, leads to the same points.
+    """
+    said = ""
+    for saved in reversed(store.checkpoints(claim.run.id, full=True)):
+        try:
+            return content(saved), said and f"{said} It went on from step {saved.step:,}."
+        except StoreError as error:
+            log.warning("run %s: %s", claim.run.id, error)
+            said = said or str(error)
+    return None, said and f"{said} It began again."
+
+
 def _fail(claim: Claim, sentence: str, asked_to_leave: Callable[[], bool]) -> None:
     """Say that a run failed: on a full disk as soon as there is room. After PATIENCE the heart's silence tells."""
     since = time.monotonic()
@@ -116,11 +130,16 @@ def _fail(claim: Claim, sentence: str, asked_to_leave: Callable[[], bool]) -> No
             time.sleep(LOOK_EVERY)
 
 
-def _follow(claim: Claim, events: Generator[Event, str | None, None], asked_to_leave: Callable[[], bool]) -> None:
-    """Write a job's events until its Result, and obey. Raises Stop where the run was stopped, and what the job raises."""
+def _follow(
+    claim: Claim, events: Generator[Event, str | None, None], asked_to_leave: Callable[[], bool], said: str = ""
+) -> None:
+    """Write a job's events until its Result, and obey. Raises Stop where the run was stopped, and what the job raises.
+
+    ``said``: what there is to say of the run besides, at its first step and at its end.
+    """
     every = settings.number("RESNET_VIZ_CHECKPOINT_SECONDS", 10)  # between full checkpoints
     points: list[Point] = []
-    progress: Status | None = None
+    progress = Status(said) if said else None
     saves = claim.run.spec.lab is None  # a lab is short, and begins again where it was stopped
     written, saved, stopping = 0.0, time.monotonic(), 0.0
     wanted = Wanted("run", 0)
@@ -155,7 +174,7 @@ def _follow(claim: Claim, events: Generator[Event, str | None, None], asked_to_l
                     raise Stop
         elif isinstance(event, Result):
             write()
-            return claim.end(event.status, event.message, event.values)
+            return claim.end(event.status, " ".join(filter(None, (said, event.message))), event.values)
         # One that is paused and may go one step further is looked at after that step.
         if wanted.what == "run" and time.monotonic() - written < WRITE_EVERY:
             continue
@@ -234,6 +253,8 @@ def work(store: Store, parent: int) -> None:
     Raises UserError where the environment sets what can't be.
     """
     cap = disk_cap()
+    with contextlib.suppress(sqlite3.Error, OSError):  # a full disk is said where a run meets it
+        store.prune(cap)
     from resnet_viz.train.job import warm
 
     leave = threading.Event()

@@ -1,6 +1,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,6 +23,13 @@ def test_csv_round_trips() -> None:
             assert [int(r["step"]) for r in mine] == np.repeat(steps, width).tolist()
             places = [str(p) for p in range(1, width + 1)] if values.ndim == 2 else [""]
             assert [r["index"] for r in mine[:width]] == places
+
+
+def test_a_name_that_a_spreadsheet_would_take_for_a_formula_is_text() -> None:
+    for name in ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1"):
+        records = [replace(record, name=name) for record in twins(steps=2)]
+        rows = list(csv.DictReader(io.StringIO(export.csv(records))))
+        assert {row["name"] for row in rows} == {f"'{name}"}
 
 
 def test_spec_table_names_every_field() -> None:

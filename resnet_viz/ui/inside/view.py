@@ -12,6 +12,7 @@ import streamlit as st
 from resnet_viz.figures.overlay import SCALES, enlarged, rgb
 from resnet_viz.spec import arch
 from resnet_viz.ui import choose
+from resnet_viz.ui.link import is_place, link, linked
 from resnet_viz.ui.say import misread
 from resnet_viz.ui.seen import Seen, fitted
 from resnet_viz.words.numbers import percent
@@ -115,14 +116,17 @@ def choose_block(view: View) -> int:
     blocks = view.blocks
     usual = [b.number for b in blocks if b.stride > 1 or b.number == 1][-1]
     asked = st.query_params.get("block", "0")
-    if not (asked.isdecimal() and int(asked) <= len(blocks)):
+    if not is_place(asked, len(blocks)):
         misread("block", asked, f"block {usual}")
-    if int(st.session_state.get("block", 0)) > len(blocks):  # of a deeper net
+    if not 0 <= linked("block", usual, int) <= len(blocks):  # of a deeper net, or of such a link
         st.session_state["block"] = usual
     tip = "A block computes F(x) by two or three convolutions and adds it to its input x. The stem comes before them."
-    return st.number_input(
-        "Block (0: the stem)", 0, len(blocks), usual, 1, key="block", bind="query-params", persist_state="session", help=tip
-    )  # fmt: skip
+    # Not bound to the URL by Streamlit, which raises where the link's number is past what a float holds.
+    number = st.number_input(
+        "Block (0: the stem)", 0, len(blocks), step=1, key="block", persist_state="session", help=tip
+    )
+    link("block", str(number), str(usual))
+    return number
 
 
 def choose_alpha(view: View, number: int) -> float:

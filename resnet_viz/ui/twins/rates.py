@@ -11,6 +11,7 @@ from resnet_viz.errors import UserError
 from resnet_viz.figures.rates import range_test
 from resnet_viz.runs.record import Record
 from resnet_viz.runs.rows import Run
+from resnet_viz.spec.checks import quote
 from resnet_viz.spec.lab import RangeSpec
 from resnet_viz.spec.run import RunSpec, SpecError
 from resnet_viz.spec.values import DEFAULTS
@@ -140,7 +141,7 @@ def several(spec: RunSpec, text: str) -> list[RunSpec]:
         rates = list(dict.fromkeys(float(part) for part in text.replace(";", ",").split(",") if part.strip()))
     except ValueError as error:
         raise SpecError(
-            f"{text!r} is not a list of rates; write them with commas between, such as 0.01, 0.1."
+            f"{quote(text)} is not a list of rates; write them with commas between, such as 0.01, 0.1."
         ) from error
     if not 2 <= len(rates) <= MOST:
         raise SpecError(
