@@ -129,10 +129,10 @@ class Database:
         self._local = threading.local()
         try:
             self.home.mkdir(parents=True, exist_ok=True)
+            with faults(self.home):
+                self._migrate()
         except OSError as error:
             raise StoreError(_fault(str(error), self.home)) from error
-        with faults(self.home):
-            self._migrate()
 
     @property
     def path(self) -> Path:

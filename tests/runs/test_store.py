@@ -213,7 +213,7 @@ def test_a_full_disk_is_said_and_what_was_there_stays(store) -> None:
     pages = store.db.execute("PRAGMA page_count").fetchone()[0]
     store.db.execute(f"PRAGMA max_page_count = {pages}")
     more = points(*range(3, 20_000))
-    with pytest.raises(sqlite3.OperationalError, match="full"):
+    with pytest.raises(sqlite3.Error, match="full"):
         claim.write(more)
     steps = store.series(claim.run.id, "loss")[0]
     assert steps[:2].tolist() == [1, 2]
