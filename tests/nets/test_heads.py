@@ -92,7 +92,7 @@ def test_bad_files_in_the_folder_are_listed_with_their_reasons_and_break_no_page
         assert not at.exception
         assert headline(at)
         assert [e.value for e in at.error] == []
-        assert any("bad0.safetensors" in c.value.replace("\\", "") for c in at.caption) == (page == "inside")
+        assert any("bad0.safetensors" in c.value.replace("\\", "") for c in at.caption)
 
 
 @pytest.mark.parametrize("page", ["inside", "explain", "lesions", "landscape"])

@@ -260,7 +260,14 @@ def form(sources: Sequence[Source], shown: Record | None) -> None:
     if there is not None and st.session_state.get("lesion_images", 0) > there:
         st.session_state["lesion_images"] = 0
     images = left.number_input(
-        "Test images", 0, there, default, 100, key="lesion_images", help=f"0: all{f' {there:,}' * bool(there)}.", **kept
+        "Test images",
+        0,
+        there,
+        default,
+        100,
+        key="lesion_images",
+        help=f"0: all {there:,}." if there else "0: all of them.",
+        **kept,
     )
     repeats = right.number_input(
         "Random tries",
