@@ -23,9 +23,6 @@ from resnet_viz.spec.own import OwnSpec
 from resnet_viz.spec.train import MACHINE, TrainSpec
 from resnet_viz.spec.upgrade import SPEC_VERSION, upgraded
 
-# What each part of a run is, in words.
-NAMES = {"model": "a ModelSpec", "data": "a DataSpec", "train": "a TrainSpec", "lab": "a lab's spec, or None"}
-
 
 @dataclass(frozen=True)
 class RunSpec:
@@ -45,7 +42,7 @@ class RunSpec:
         cls: Any = type(self)
         for part, kind in types(cls).items():
             value = getattr(self, part)
-            require(isinstance(value, kind), f"The part {part!r} of a run is no {quote(value)}, but {NAMES[part]}.")
+            require(isinstance(value, kind), f"The part {part!r} of a run is no {quote(value)}.")
 
     def validate(self) -> None:
         """Raise SpecError with one sentence for the first thing that is wrong."""
