@@ -53,7 +53,7 @@ def suggestion(rates: np.ndarray, smoothed: np.ndarray) -> float | None:
 def _hardly_moves(losses: Sequence[float], smoothed: Sequence[float]) -> bool:
     """Whether the loss neither fell nor rose: smoothed, which lags in a short test, and in its last quarter against its first."""
     quarter = max(1, len(losses) // 4)
-    moved = abs(np.mean(losses[-quarter:]) - np.mean(losses[:quarter]))
+    moved = float(abs(np.mean(losses[-quarter:]) - np.mean(losses[:quarter])))
     return bool(max(smoothed[0] - min(smoothed), moved) < MOVES * smoothed[0])
 
 

@@ -81,7 +81,7 @@ def rows(cls: type) -> Mapping[str, Row]:
 
 
 @cache
-def types(cls: type) -> Mapping[str, Any]:
+def types(cls: type) -> dict[str, Any]:
     """Field → its type, resolved."""
     return get_type_hints(cls)
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
+from types import NoneType
 from typing import Any
 
 import cattrs
@@ -40,7 +41,7 @@ class RunSpec:
 
     def __post_init__(self) -> None:
         cls: Any = type(self)
-        for part, kind in types(cls).items():
+        for part, kind in (types(cls) | {"lab": (*LABS.values(), NoneType)}).items():
             value = getattr(self, part)
             require(isinstance(value, kind), f"The part {part!r} of a run is no {quote(value)}.")
 
