@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from resnet_viz import settings
 from resnet_viz.labs import grids
 from resnet_viz.runs import presence
 from resnet_viz.runs.store import Store
@@ -20,8 +21,8 @@ from resnet_viz.workers import engine
 def main() -> float:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
-        engine.supervise(store, spares=engine.cap())
-        while len(presence.workers(store)) < engine.cap():
+        engine.supervise(store, spares=settings.workers())
+        while len(presence.workers(store)) < settings.workers():
             time.sleep(0.2)
         base = RunSpec(train=TrainSpec(epochs=3))
         ids = engine.start(store, grids.depth_grid(base, (8, 14, 20), ("identity", "none"), 4))
@@ -31,7 +32,9 @@ def main() -> float:
         times = [(run.started, run.finished) for run in runs if run.started and run.finished]
         assert len(times) == len(ids), "a run did not start or end"
         whole = max(end for _, end in times) - min(start for start, _ in times)
-        busy = sum(end - start for start, end in times) / engine.cap()
-        print(f"{len(ids)} runs on {engine.cap()} workers, {runs[0].spec.train.threads} thread(s) each: {whole:.1f} s")
+        busy = sum(end - start for start, end in times) / settings.workers()
+        print(
+            f"{len(ids)} runs on {settings.workers()} workers, {runs[0].spec.train.threads} thread(s) each: {whole:.1f} s"
+        )
         print(f"idle: {100 * (1 - busy / whole):.1f} % of the workers' time")
         return whole / busy

@@ -1,4 +1,7 @@
-"""What the environment sets: RESNET_VIZ_HOME, _DATA, _DISK_GB, _WORKERS, _CHECKPOINT_SECONDS. A mistake there is one sentence."""
+"""What the environment sets: RESNET_VIZ_HOME, _DATA, _DISK_GB, _WORKERS, _CHECKPOINT_SECONDS; and how the cores are divided.
+
+A mistake there is one sentence.
+"""
 
 from __future__ import annotations
 
@@ -26,3 +29,20 @@ def number(name: str, default: float) -> float:
     if not (math.isfinite(parsed) and parsed >= 0):
         raise UserError(f"{name}={value} is not a number from 0 up; set it to one, such as {default:g}, or unset it.")
     return parsed
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def workers() -> int:
+    """How many workers may be busy at once on this machine: RESNET_VIZ_WORKERS (at least 1), else half the cores, at least 2."""
+    return max(1, int(number("RESNET_VIZ_WORKERS", max(2, cores() // 2))))
+
+
+def threads() -> int:
+    """Threads of one training on this machine, whatever runs beside it: in its last digits a result depends on their number,
+    and those digits grow. On one thread a small network also takes the least time.
+    """
+    return max(1, cores() // workers())

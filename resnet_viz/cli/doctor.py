@@ -8,11 +8,10 @@ import platform
 import time
 from typing import Any
 
-from resnet_viz import __version__
+from resnet_viz import __version__, settings
 from resnet_viz.data import catalogue, download
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.run import RunSpec
-from resnet_viz.workers import engine
 
 
 def add_parser(commands: Any) -> None:
@@ -30,7 +29,7 @@ def doctor(options: argparse.Namespace) -> int:
     from resnet_viz.train import job
 
     spec = job.resolve(catalogue.fill(RunSpec()))
-    print(f"torch {torch.__version__}; {engine.cores()} cores, at most {engine.cap()} runs at once")
+    print(f"torch {torch.__version__}; {settings.cores()} cores, at most {settings.workers()} runs at once")
     print(f"device {spec.train.device}, dtype {spec.train.dtype}")
     started = time.perf_counter()
     job.warm()

@@ -52,7 +52,12 @@ class TrainSpec:
         True, "channels_last", "The layout in memory that convolutions are fastest in.", tab="machine"
     )
     threads: int = row(
-        0, "Threads", "0: the cores, shared among what starts together.", low=0, high=1024, tab="machine"
+        0,
+        "Threads",
+        "0: the cores divided by the workers at most, the same alone and beside others.",
+        low=0,
+        high=1024,
+        tab="machine",
     )
 
     def validate(self) -> None:

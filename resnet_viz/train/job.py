@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from resnet_viz import settings
 from resnet_viz.data import batches, catalogue
 from resnet_viz.data.splits import load_splits
 from resnet_viz.runs.events import Event, Point, Result, Status
@@ -38,10 +39,9 @@ def resolve(spec: RunSpec) -> RunSpec:
     dtype = train.dtype
     if dtype == "auto":
         dtype = "bfloat16" if _fast_bfloat16(device) else "float32"
-    return replace(
-        spec,
-        train=replace(train, device=device, dtype=dtype, threads=train.threads or torch.get_num_threads()),
-    )
+    # A lab, whose networks are made, has the machine to itself; a training computes alike alone and beside its twin.
+    threads = train.threads or (settings.cores() if spec.lab else settings.threads())
+    return replace(spec, train=replace(train, device=device, dtype=dtype, threads=threads))
 
 
 def _fast_bfloat16(device: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from resnet_viz import settings
 from resnet_viz.data import catalogue
 from resnet_viz.figures.depth import ENGINEER
 from resnet_viz.nets import refs
@@ -200,7 +201,7 @@ def waits(run: Run) -> str:
     ahead = [r for r in runs if r.status == "queued" and r.wanted != "stop" and r.created < run.created]
     busy = [r for r in runs if r.status in ("running", "paused")]
     words = "waiting for a worker (the first one takes some seconds to warm up)"
-    if len(busy) + len(ahead) >= engine.cap():
+    if len(busy) + len(ahead) >= settings.workers():
         left = [(r.spec, 1 - r.step / max(1, r.steps)) for r in [*busy, *ahead[::-1]]]
         # A lab's time is not known beforehand.
         seconds = None if any(spec.lab for spec, _ in left) else engine.queue_seconds(store(), left)

@@ -38,24 +38,13 @@ PAUSE = 10.0
 LOGS = 50
 
 
-def cores() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def cap() -> int:
-    """How many workers may be busy at once on this machine: RESNET_VIZ_WORKERS (at least 1), else half the cores, at least 2."""
-    return max(1, int(settings.number("RESNET_VIZ_WORKERS", max(2, cores() // 2))))
-
-
 def start(store: Store, specs: Sequence[RunSpec], owner: str = "") -> list[str]:
-    """Queue runs as one group, the machine's cores divided among those that run at once; returns their ids.
+    """Queue runs as one group; returns their ids.
 
     Raises UserError for a spec that can't run; then nothing is queued.
     """
-    threads = max(1, cores() // min(len(specs), cap()))
+    settings.workers()  # a mistake there is said before anything is queued
     filled = [catalogue.fill(spec) for spec in specs]
-    filled = [replace(s, train=replace(s.train, threads=s.train.threads or threads)) for s in filled]
     # A lab counts its own steps, once its networks are loaded.
     return store.create([(s, 0 if s.lab else catalogue.total_steps(s)) for s in filled], owner=owner)
 
@@ -76,7 +65,7 @@ def queue_seconds(store: Store, left: Sequence[tuple[RunSpec, float]]) -> float 
     # The runs of a sweep differ in little: each kind is worked out once.
     alike = {replace(spec, train=replace(spec.train, seed=0)) for spec, _ in left}
     times = {spec: _seconds(known, spec) for spec in alike}
-    free = [0.0] * cap()
+    free = [0.0] * settings.workers()
     for spec, share in left:
         seconds = times[replace(spec, train=replace(spec.train, seed=0))]
         if seconds is None:
@@ -137,7 +126,7 @@ class Children:
         logs.mkdir(exist_ok=True)
         for old in sorted(logs.glob("worker-*.log"))[:-LOGS]:
             old.unlink(missing_ok=True)
-        environment = os.environ | {"RESNET_VIZ_HOME": str(self.store.home), "OMP_NUM_THREADS": str(cores())}
+        environment = os.environ | {"RESNET_VIZ_HOME": str(self.store.home), "OMP_NUM_THREADS": str(settings.cores())}
         # From the code's own folder, so that it is found where it is not installed.
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
         command = [sys.executable, "-m", "resnet_viz", "work"]
@@ -175,9 +164,9 @@ class Children:
         busy = sum(bool(run) for run in alive.values())
         ready = sum(not run for run in alive.values())
         ready += sum(c.process.pid not in alive and now - c.started < STARTING for c in self.children)
-        room = cap() - busy if now >= self.paused_until else 0
+        room = settings.workers() - busy if now >= self.paused_until else 0
         # On a machine so busy that workers take minutes to start, or fall silent, more of them would make it worse.
-        most = cap() + SPARES - len(self.children)
+        most = settings.workers() + SPARES - len(self.children)
         for _ in range(min(min(max(spares, self.store.waiting()), room) - ready, most)):
             self.spawn()
 

@@ -8,14 +8,18 @@ import sys
 from dataclasses import replace
 
 import pytest
+import torch
 
+from resnet_viz import settings
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
 from resnet_viz.runs import presence
 from resnet_viz.runs.store import Store
+from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
-from resnet_viz.workers import engine
+from resnet_viz.train import job
+from resnet_viz.workers import engine, worker
 from tests.processes import SMALL, until
 
 
@@ -44,13 +48,6 @@ def test_the_engine_keeps_workers_warm_runs_what_is_queued_and_they_leave_with_i
     until(lambda: not presence.workers(store), 40)
 
 
-def test_threads_are_split_between_twins(store, monkeypatch) -> None:
-    monkeypatch.setattr(engine, "cores", lambda: 8)
-    unset = replace(SMALL, train=replace(SMALL.train, threads=0))
-    assert [store.run(r).spec.train.threads for r in engine.start(store, [unset, unset.twin()])] == [4, 4]
-    assert [store.run(r).spec.train.threads for r in engine.start(store, [unset])] == [8]
-
-
 def test_a_time_is_that_of_the_same_kind_of_net_with_its_evaluations_or_unknown(store, monkeypatch) -> None:
     """The digits: 1,350 images to train on, 150 to validate on, 297 to test on; 11 steps of 128 an epoch."""
     spec = catalogue.fill(RunSpec(train=TrainSpec(epochs=2)))
@@ -69,8 +66,30 @@ def test_a_time_is_that_of_the_same_kind_of_net_with_its_evaluations_or_unknown(
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_at_least_one_worker_may_run(store, monkeypatch, workers) -> None:
     monkeypatch.setenv("RESNET_VIZ_WORKERS", workers)
-    assert engine.cap() == 1
+    assert settings.workers() == 1
     assert len(engine.start(store, [SMALL, SMALL.twin()])) == 2
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (3, 1), (4, 2), (16, 2)])
+def test_a_training_has_as_many_threads_alone_as_beside_its_twin(store, monkeypatch, cores, threads) -> None:
+    monkeypatch.setattr(settings, "cores", lambda: cores)
+    spec = replace(SMALL, train=replace(SMALL.train, threads=0))
+    pair, alone, many = (engine.start(store, specs) for specs in ([spec, spec.twin()], [spec], [spec] * 8))
+    resolved = {job.resolve(store.run(run).spec).train.threads for run in (*pair, *alone, *many)}
+    assert resolved == {threads}
+    assert job.resolve(SMALL).train.threads == SMALL.train.threads, "what was chosen stays"
+
+
+def test_a_run_in_a_pair_and_alone_ends_in_the_very_same_weights(store, tmp_path) -> None:
+    spec = RunSpec(ModelSpec(depth=8), train=TrainSpec(steps=12))
+    other = Store(tmp_path / "other")
+    ends = []
+    for place, specs in ((store, [spec, spec.twin()]), (other, [spec])):
+        (run, *_) = engine.start(place, specs)
+        claim = place.claim("w")
+        worker.carry_out(place, claim, worker.train(claim))
+        ends.append(torch.load(place.checkpoints(run, full=True)[-1].path, weights_only=True)["model"])
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
 def test_a_worker_that_cannot_start_is_complained_of_and_not_started_over_and_over(

@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from resnet_viz import settings
 from resnet_viz.files import LABS
 from resnet_viz.labs import grids
 from resnet_viz.runs import sweeps
@@ -111,7 +112,7 @@ def cost(store: Store, specs: Sequence[RunSpec]) -> str:
     waiting = left(store.runs()) if store.waiting() else []
     seconds = engine.queue_seconds(store, [*waiting, *((spec, 1.0) for spec in specs)])
     grids.check(specs, f"about {duration(seconds)}" if seconds else "")
-    at_once = min(engine.cap(), len(specs))
+    at_once = min(settings.workers(), len(specs))
     time = f"about {duration(seconds)}" if seconds else "time unknown until this machine has trained such nets"
     return f"{len(specs)} runs, {at_once} at once: {time}"
 
