@@ -17,7 +17,7 @@ def asked() -> Case:
     network = choose.choose_loaded("net")
     controls.name_classes(network.classes)
     chosen = choose.choose_image("image", network)
-    views = explain.views_of(network, chosen.image)
+    views = explain.views_of(network, chosen)
     question, wanted, look = controls.ask(views), controls.choose_methods(), controls.choose_look()
     return Case(views, question, wanted, look, chosen.name, chosen.label)
 

@@ -55,7 +55,7 @@ def draw_twins() -> None:
         st.info("This network has no twin here: the nets that ship have one, and those trained on Twins as a pair.")
         return
     try:
-        both = sorted([view, inside.look(choose.network(twin), chosen.image)], key=lambda v: not v.source.spec.residual)
+        both = sorted([view, inside.look(choose.network(twin), chosen)], key=lambda v: not v.source.spec.residual)
     except UserError as error:
         st.info(plain(str(error)))
         return
@@ -75,7 +75,7 @@ with frame("Inside"):
     with right, st.container(key="controls"):
         network = choose.choose_loaded("net")
         chosen = choose.choose_image("image", network)
-        view = inside.look(network, chosen.image)
+        view = inside.look(network, chosen)
         number = inside.choose_block(view)
         st.caption(f"What the net sees: {view.source.spec.size}×{view.source.spec.size}")
         st.image(inside.pixels(view), width=128, alt=f"{chosen.name}, as the net sees it")
@@ -93,7 +93,7 @@ with frame("Inside"):
         tabs = {
             "Channels": draw_layer,
             "Plain beside residual": draw_twins,
-            "Over training": lambda: charts.draw_over_training(view, chosen.image, number, part, channel, scale, own),
+            "Over training": lambda: charts.draw_over_training(view, chosen, number, part, channel, scale, own),
             "Most excited by": lambda: charts.draw_top(view, number, channel),
             "Kernels": lambda: charts.draw_kernels(view, scale),
         }

@@ -228,11 +228,12 @@ def read(content: bytes, name: str) -> np.ndarray:
         ) from error
 
 
-def fit(pixels: np.ndarray, size: int, channels: int, resize: int = 0) -> np.ndarray:
-    """What a network sees of an image (H, W, 3 or 1) uint8: its middle, antialiased, (size, size, channels) uint8.
+def fit(pixels: np.ndarray, size: int, channels: int, resize: int = 0, place: float = 0.5) -> np.ndarray:
+    """What a network sees of an image (H, W, 3 or 1) uint8: a square of it, antialiased, (size, size, channels) uint8.
 
-    The middle square; or, with ``resize``, what torchvision's transforms for ImageNet leave: the short side is brought to
-    that many pixels and ``size`` of them are cut from the middle (256 and 224). Raises ImageError.
+    The largest square; or, with ``resize``, what torchvision's transforms for ImageNet leave: the short side is brought to
+    that many pixels and ``size`` of them are cut (256 and 224). ``place``: where along the longer side, 0 for its beginning, 1
+    for its end; its middle is what networks are usually shown. Raises ImageError.
     """
     if channels not in (1, 3):
         raise ImageError(f"This network takes {channels} channels; an image has 1 or 3.")
@@ -242,12 +243,25 @@ def fit(pixels: np.ndarray, size: int, channels: int, resize: int = 0) -> np.nda
     if resize:
         width, height = (int(resize * side / short) for side in image.size)
         image = image.resize((width, height), Image.Resampling.BILINEAR)
-        image = _middle(image, size)
+        image = _square(image, size, place)
     else:
-        image = _middle(image, short).resize((size, size), Image.Resampling.BICUBIC)
+        image = _square(image, short, place).resize((size, size), Image.Resampling.BICUBIC)
     return np.array(image).reshape(size, size, channels)
 
 
-def _middle(image: Image.Image, side: int) -> Image.Image:
-    left, top = (round((n - side) / 2) for n in image.size)
+def window(width: int, height: int, size: int, resize: int = 0, place: float = 0.5) -> tuple[float, float, float]:
+    """Left, top and side, in the image's own pixels, of the square that `fit` cuts from it."""
+    side = min(width, height) * (size / resize if resize else 1)
+    left, top = ((n - side) * share for n, share in zip((width, height), _shares(width, height, place), strict=True))
+    return left, top, side
+
+
+def _shares(width: int, height: int, place: float) -> tuple[float, float]:
+    """How much of what is cut off lies left of the square, and above it."""
+    return place if width > height else 0.5, place if height > width else 0.5
+
+
+def _square(image: Image.Image, side: int, place: float) -> Image.Image:
+    shares = _shares(*image.size, place)
+    left, top = (round((n - side) * share) for n, share in zip(image.size, shares, strict=True))
     return image.crop((left, top, left + side, top + side))

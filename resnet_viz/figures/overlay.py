@@ -69,6 +69,17 @@ def rgb(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
 
 
+def framed(image: np.ndarray, left: float, top: float, side: float) -> np.ndarray:
+    """An image (H, W, 3) uint8, pale outside of a square and with a line around it, black on white; places in its pixels."""
+    height, width = image.shape[:2]
+    first, last = (round(left), round(top)), (round(left + side), round(top + side))
+    out = (0.35 * image + 0.65 * 255).astype(np.uint8)
+    for line, colour in ((max(2, max(height, width) // 100), 255), (max(1, max(height, width) // 200), 0)):
+        out[max(0, first[1] - line) : last[1] + line, max(0, first[0] - line) : last[0] + line] = colour
+    out[first[1] : last[1], first[0] : last[0]] = image[first[1] : last[1], first[0] : last[0]]
+    return out
+
+
 def coloured(values: np.ndarray, scale: str) -> np.ndarray:
     """Values (h, w) from −1 to 1 → their colours (h, w, 3) float64 from 0 to 255; ``scale``: a key of SCALES."""
     places = [2 * place - 1 for place, _ in SCALES[scale]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import streamlit as st
 from resnet_viz.data import catalogue, download, images
 from resnet_viz.data.splits import load_test
 from resnet_viz.errors import UserError
+from resnet_viz.figures.overlay import framed
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.spec.data import DataSpec
@@ -29,11 +30,15 @@ KINDS = {"sample": "Sample", "data": "Data", "upload": "File", "camera": "Camera
 
 @dataclass(frozen=True)
 class Chosen:
-    """An image (H, W, 3) uint8, what it is called, and the number of its class in the network's, where that is known."""
+    """An image (H, W, 3) uint8, what it is called, and the number of its class in the network's, where that is known.
+
+    ``place``: where along its longer side the network looks, as `images.fit` has it.
+    """
 
     image: np.ndarray
     name: str
     label: int | None = None
+    place: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ def choose_network(key: str, *, label: str = "Network") -> Source:
         bring.fetch(source, meanwhile=sources[default].label)
         source = sources[default]
     st.caption(plain(source.about))
-    with st.popover("Your own network", width="stretch"):
+    with st.expander("Your own network"):
         bring.checkpoint(key)
         for sentence in refs.brought()[1]:
             st.caption(plain(sentence))
@@ -148,6 +153,8 @@ def choose_image(key: str, network: Network) -> Chosen:
         chosen = _from_data(f"{key}_n", network)
     elif kind in ("upload", "camera"):
         chosen = _own(f"{key}_{kind}", kind)
+        if chosen:
+            chosen = _placed(f"{key}_{kind}", chosen, source)
     return chosen or _sample(f"{key}_sample", network)
 
 
@@ -216,6 +223,19 @@ def _own(key: str, kind: str) -> Chosen | None:
     elif file is None:
         st.caption("Until yours is here, a sample:")
     return kept.get("chosen")
+
+
+def _placed(key: str, chosen: Chosen, source: Source) -> Chosen:
+    """The whole image with the square that the network sees, which can be moved along the longer side."""
+    height, width = chosen.image.shape[:2]
+    place = 0.5
+    if width != height:
+        way = "from left to right" if width > height else "from top to bottom"
+        # Of another file the middle again.
+        place = st.slider(f"The part that the net sees, {way}", 0.0, 1.0, 0.5, 0.05, key=f"{key}_place {chosen.name}")
+    box = images.window(width, height, source.spec.size, source.resize, place)
+    st.image(framed(chosen.image, *box), width="stretch", alt=f"{chosen.name}: what the net does not see is pale")
+    return replace(chosen, place=place)
 
 
 # --- the data set's images ---------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import numpy as np
 
 from resnet_viz.data import images
 from resnet_viz.nets.refs import Source
+from resnet_viz.ui.choose import Chosen
 
 if TYPE_CHECKING:
     from resnet_viz.nets.weights import Network
@@ -39,7 +40,7 @@ class Seen:
         return self.network.classes
 
 
-def fitted(network: Network, image: np.ndarray) -> np.ndarray:
-    """An image (H, W, 3) uint8 as a network sees it, (S, S, C) uint8. Raises ImageError."""
+def fitted(network: Network, chosen: Chosen) -> np.ndarray:
+    """An image as a network sees it, (S, S, C) uint8. Raises ImageError."""
     spec = network.spec
-    return np.array(images.fit(image, spec.size, spec.channels, network.source.resize))
+    return images.fit(chosen.image, spec.size, spec.channels, network.source.resize, chosen.place)

@@ -262,6 +262,30 @@ def test_fit_for_imagenet_is_torchvisions_own_transform(name) -> None:
     np.testing.assert_allclose(preset(photo).permute(1, 2, 0).numpy(), (ours / 255 - mean) / std, atol=1e-5)
 
 
+@pytest.mark.parametrize("resize", [0, 256])
+@pytest.mark.parametrize("shape", [(300, 500), (500, 300), (400, 400)])
+@pytest.mark.parametrize("place", [0.0, 0.35, 0.5, 1.0])
+def test_what_fit_cuts_is_what_window_says(shape, resize, place) -> None:
+    """Each pixel holds its own place: the corners of what is cut say where it was cut."""
+    rows, columns = np.meshgrid(*(np.linspace(0, 255, n) for n in shape), indexing="ij")
+    image = np.stack([rows, columns, rows], 2).round().astype(np.uint8)
+    seen = images.fit(image, 224, 3, resize, place).astype(float)
+    left, top, side = images.window(shape[1], shape[0], 224, resize, place)
+    assert 0 <= left <= left + side <= shape[1]
+    assert 0 <= top <= top + side <= shape[0]
+    for corner, across, down in (((0, 0), left, top), ((-1, -1), left + side, top + side)):
+        expected = 255 * down / shape[0], 255 * across / shape[1]
+        np.testing.assert_allclose(seen[corner][:2], expected, atol=2.5)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((300, 500), 1), ((500, 300), 0)])
+def test_a_square_moves_along_the_longer_side_from_end_to_end(shape, axis) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    for place, part in ((0.0, slice(0, 300)), (1.0, slice(200, 500))):
+        square = image[part] if axis == 0 else image[:, part]
+        np.testing.assert_array_equal(images.fit(image, 300, 3, place=place), square)
+
+
 def test_fit_says_how_many_channels_a_image_has() -> None:
     with pytest.raises(ImageError, match="takes 5 channels"):
         fit(PIXELS, 8, 5)

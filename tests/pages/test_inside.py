@@ -126,7 +126,7 @@ def test_maps_shown_are_those_of_the_net() -> None:
 
     photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     network = choose.network(find(DIGITS, Store()))
-    view = look(network, photo)
+    view = look(network, choose.Chosen(photo, "photo"))
     assert view.seen.shape == (8, 8, 1)
     seen = features.survey(network.model, network.prepare(view.seen[None]))
     np.testing.assert_array_equal(layer(view, 3, "out"), seen.maps["layer1.2"].numpy())

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -18,30 +17,8 @@ from resnet_viz.runs.store import Store
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.ui import choose
-from tests.apps import headline, scripted, unrun
-
-
-def script() -> None:
-    import streamlit as st
-
-    from resnet_viz.ui import choose
-
-    source = choose.choose_network("net")
-    st.session_state["found"] = source, choose.choose_image("image", choose.network(source))
-
-
-def page(**query: str) -> AppTest:
-    at = scripted(script)
-    for key, value in query.items():
-        at.query_params[key] = value
-    at.run()
-    assert not at.exception
-    return at
-
-
-def found(at: AppTest):
-    assert not at.exception
-    return at.session_state["found"]
+from tests.apps import headline, unrun
+from tests.choosing import found, page
 
 
 def kind(at: AppTest, name: str) -> AppTest:
@@ -141,6 +118,24 @@ def test_an_upload_is_the_image_and_stays_when_its_widget_goes() -> None:
     np.testing.assert_array_equal(found(at)[1].image, pixels)
 
 
+def test_an_upload_is_shown_whole_and_what_the_net_sees_of_it_can_be_moved() -> None:
+    from resnet_viz.ui.seen import fitted
+
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 80, 3), np.uint8)
+    at = kind(page(), "upload")
+    at.file_uploader(key="image_upload").upload("wide.png", png(pixels), "image/png").run()
+    assert len(at.get("image")) == 1
+    source, chosen = found(at)
+    network = choose.network(source)
+    np.testing.assert_array_equal(fitted(network, chosen), pixels[:, 24:56], "the middle")
+    at.slider(key="image_upload_place wide.png").set_value(1.0).run()
+    np.testing.assert_array_equal(fitted(network, found(at)[1]), pixels[:, 48:])
+    at.file_uploader(key="image_upload").set_value(("other.png", png(pixels), "image/png")).run()
+    assert found(at)[1].place == 0.5, "of another image its middle"
+    at.file_uploader(key="image_upload").set_value(("square.png", png(pixels[:, :32]), "image/png")).run()
+    assert not at.slider, "of a square nothing is cut off"
+
+
 @pytest.mark.parametrize("content", [b"%PDF-1.7", b"<svg/>", b"hello", png(np.zeros((9, 9), np.uint8))[:40]])
 def test_a_bad_upload_gets_a_sentence_and_the_last_good_image_stays(content) -> None:
     at = kind(page(), "upload")
@@ -160,39 +155,6 @@ def test_networks_of_one_name_get_labels_of_their_own() -> None:
     run = refs.Source("run:abc-123456", last.label, ModelSpec(), None, None)
     names = list(choose.unique([last, first, run]).values())
     assert names == [f"{last.label} (ships)", f"{last.label} (ships, step {first.step:,})", f"{last.label} (abc-12)"]
-
-
-def test_a_checkpoint_is_asked_for_what_it_does_not_say_and_is_then_chosen() -> None:
-    import torch
-
-    from resnet_viz.nets import models
-
-    content = io.BytesIO()
-    torch.save(models.build(ModelSpec(depth=8, width=0.25)).state_dict(), content)
-    at = page()
-    at.file_uploader(key="net_file").upload("mine.pth", content.getvalue(), "application/octet-stream").run()
-    assert "mean and std" in at.info[0].value
-    at.text_input(key="net_std").set_value("0.2, oops, 0.2").run()
-    at.button(key="net_use").click().run()
-    assert "nan" in at.error[0].value
-    at.selectbox(key="net_usual").select("CIFAR-10").run()
-    assert at.text_input(key="net_mean").value == "0.4914, 0.4822, 0.4465"
-    at.selectbox(key="net_data").select("cifar10").run()
-    at.selectbox(key="net_skips").select("none").run()
-    at.button(key="net_use").click().run()
-    source = found(at)[0]
-    assert not at.error
-    assert "plain-8 from mine.pth" in at.success[0].value
-    assert (source.label, source.spec) == ("plain-8 from mine.pth", ModelSpec(depth=8, width=0.25, shortcut="none"))
-    assert source.data
-    assert choose.network(source).classes == catalogue.BUILT_IN["cifar10"].classes
-
-
-def test_a_bad_checkpoint_gets_a_sentence() -> None:
-    at = page()
-    at.file_uploader(key="net_file").upload("mine.pth", b"hello", "application/octet-stream").run()
-    assert ["'mine.pth'" in e.value for e in at.error] == [True]
-    assert found(at)[0] == refs.shipped()[0]
 
 
 def test_torchvisions_networks_are_offered_and_without_a_network_a_sentence_says_so(monkeypatch) -> None:
@@ -273,35 +235,3 @@ def test_a_page_draws_a_net_whose_own_data_set_is_gone(name, own_run) -> None:
         assert "ant" in headline(at) or "bee" in headline(at)
         assert kind(at, "data").exception == []
         assert any("no longer whole" in info.value for info in at.info)
-
-
-def test_the_form_asks_what_no_tensor_tells_and_which_network_of_several() -> None:
-    """Images of 64 pixels, and the averaged weights rather than the raw ones: what is answered is what is kept."""
-    from resnet_viz.nets import models, weights
-
-    def script() -> None:
-        import streamlit as st
-
-        from resnet_viz.ui import bring
-
-        bring.checkpoint("net")
-        st.session_state["drawn"] = True
-
-    spec = ModelSpec("imagenet", 18, "projection", width=0.125, size=224)
-    raw, averaged = (models.build(spec, seed).state_dict() for seed in (1, 2))
-    file = io.BytesIO()
-    torch.save({"state_dict": raw, "ema_state_dict": averaged}, file)
-    at = AppTest.from_function(script, default_timeout=60).run()
-    at.file_uploader(key="net_file").upload("both.pth", file.getvalue()).run()
-    assert at.number_input(key="net_size").value == 224
-    assert at.selectbox(key="net_copy").options == ["state_dict", "ema_state_dict"]
-    at.number_input(key="net_size").set_value(64).run()
-    at.selectbox(key="net_copy").select("ema_state_dict").run()
-    at.button(key="net_use").click().run()
-    assert not at.exception
-    source = refs.find(at.session_state["net new"], Store())
-    assert source.spec.size == 64
-    assert "'ema_state_dict' was taken" in source.about
-    x = torch.randn(1, 3, 64, 64)
-    with torch.no_grad():
-        assert torch.equal(weights.load(source).model(x), models.build(spec, 2).eval()(x))

@@ -16,6 +16,7 @@ from resnet_viz.figures.overlay import TILE, archive, blend, enlarged, rgb, scal
 from resnet_viz.figures.saliency import Panel, maps
 from resnet_viz.nets import refs
 from resnet_viz.ui import choose, live
+from resnet_viz.ui.choose import Chosen
 from resnet_viz.ui.explain.view import Case, View, block_name, fitted, kept, methods, panel, raw_map, view, why_empty
 from resnet_viz.ui.frame import chart
 from resnet_viz.ui.say import complain, plain
@@ -107,7 +108,7 @@ def many(case: Case) -> None:
     seen = []
     for name, content in named[:BATCH]:
         try:
-            seen.append((name, images.read(content, name)))
+            seen.append(Chosen(images.read(content, name), name))
         except images.ImageError as error:
             complain(error)
     if not seen:
@@ -115,9 +116,10 @@ def many(case: Case) -> None:
     bar = st.progress(0.0)
     panels: list[Panel] = []
     arrays: dict[str, np.ndarray] = {}
-    for done, (name, image) in enumerate(seen):
+    for done, chosen in enumerate(seen):
+        name = chosen.name
         bar.progress(done / len(seen), plain(f"{name}, {done + 1} of {len(seen)}"))
-        views = tuple(view(v.network, fitted(v.network, image)) for v in case.views)
+        views = tuple(view(v.network, fitted(v.network, chosen)) for v in case.views)
         question = replace(case.question, target=views[0].guess) if case.question.own else case.question
         mine = replace(case, views=views, question=question, image=name, truth=None)
         for v in views:
@@ -131,7 +133,7 @@ def many(case: Case) -> None:
     title = f"{methods()[case.lead].label} for {whose}"
     drawing = maps(case.views[0].seen, panels, case.look(case.lead), title, "● residual, □ plain.", columns=columns)
     chart(drawing, "many maps", 60 + 185 * -(-len(panels) // columns), wide=True)
-    description = described(case) | {"image": [name for name, _ in seen]}
+    description = described(case) | {"image": [chosen.name for chosen in seen]}
     if case.question.own:
         description["target"] = f"what {case.views[0].name} says of each image"
     st.download_button("Raw maps (NPZ)", lambda: archive(arrays, description), "maps.npz", key="many npz")

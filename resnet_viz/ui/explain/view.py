@@ -135,8 +135,8 @@ def kept(key: Hashable, make: Callable[[], T]) -> T:
     return made
 
 
-def views_of(network: Network, image: np.ndarray) -> tuple[View, ...]:
-    """The net's view of an image (H, W, 3) uint8 and its twin's, the residual one first. Raises ImageError.
+def views_of(network: Network, chosen: choose.Chosen) -> tuple[View, ...]:
+    """The net's view of an image and its twin's, the residual one first. Raises ImageError.
 
     A twin that can't be loaded is missed in words.
     """
@@ -146,7 +146,7 @@ def views_of(network: Network, image: np.ndarray) -> tuple[View, ...]:
             networks.append(choose.network(twin))
     except UserError as error:
         complain(error)
-    views = [view(net, fitted(net, image)) for net in networks]
+    views = [view(net, fitted(net, chosen)) for net in networks]
     return tuple(sorted(views, key=lambda v: not v.source.spec.residual))
 
 

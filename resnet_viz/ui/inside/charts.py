@@ -15,6 +15,7 @@ from resnet_viz.nets import refs
 from resnet_viz.nets.refs import NetworkError
 from resnet_viz.spec import arch
 from resnet_viz.ui import choose, live
+from resnet_viz.ui.choose import Chosen
 from resnet_viz.ui.frame import chart
 from resnet_viz.ui.inside import view as inside
 from resnet_viz.ui.inside.view import View, layer, parts, ranked, triptych
@@ -132,16 +133,14 @@ def draw_top(view: View, number: int, channel: int) -> None:
     )
 
 
-def draw_over_training(
-    view: View, image: np.ndarray, number: int, part: str, channel: int, scale: str, own: bool
-) -> None:
+def draw_over_training(view: View, chosen: Chosen, number: int, part: str, channel: int, scale: str, own: bool) -> None:
     """A channel's map at the net's checkpoints, and all channels at one of them."""
     checkpoints = refs.checkpoints(view.source, live.store())
     keep = np.unique(np.linspace(0, len(checkpoints) - 1, MOMENTS).round().astype(int))
     views = {}
     for n in keep:
         with contextlib.suppress(NetworkError):  # weights that are no longer there, or not finite
-            views[checkpoints[n].step] = inside.look(choose.network(checkpoints[n]), image)
+            views[checkpoints[n].step] = inside.look(choose.network(checkpoints[n]), chosen)
     beneath = [f"step {step:,}\n{v.says()}" for step, v in views.items()]
     title = f"Channel {channel} while {view.source.spec.called} was trained"
     chart(

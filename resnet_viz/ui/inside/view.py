@@ -46,9 +46,9 @@ class View(Seen):
         return [(self.classes[c], p) for c, p in likeliest]
 
 
-def look(network: Network, image: np.ndarray) -> View:
-    """A net's view of an image (H, W, 3) uint8. Raises ImageError."""
-    before = Seen(network, fitted(network, image))
+def look(network: Network, chosen: choose.Chosen) -> View:
+    """A net's view of an image. Raises ImageError."""
+    before = Seen(network, fitted(network, chosen))
     survey = _survey(before.source.ref, before.source.step, before.digest, network, before.seen)
     return View(network, before.seen, survey)
 
