@@ -42,12 +42,39 @@ MOMENTS = {
 class NeedsMoments(NetworkError):
     """A checkpoint that does not say how its images were normalised: ask for mean and std, and bring it again.
 
-    ``spec``: the network that its names and shapes tell; ``copies``: the networks in the file, where there are several.
+    ``spec``: the network that its names and shapes tell; ``convention``: whose names these are; ``copies``: the networks in the
+    file, where there are several.
     """
 
-    def __init__(self, sentence: str, spec: ModelSpec, copies: tuple[str, ...] = ()) -> None:
+    def __init__(self, sentence: str, spec: ModelSpec, convention: str, copies: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
-        self.spec, self.copies = spec, copies
+        self.spec, self.convention, self.copies = spec, convention, copies
+
+    @property
+    def data(self) -> str:
+        """The built-in data set whose images and classes fit, where one alone does; "" for ImageNet's family, too."""
+        shape = self.spec.channels, self.spec.classes
+        fits = [name for name, facts in catalogue.BUILT_IN.items() if (facts.channels, len(facts.classes)) == shape]
+        return fits[0] if len(fits) == 1 and self.spec.family == "cifar" else ""
+
+    @property
+    def usual(self) -> str:
+        """Of MOMENTS the mean and std that such a network usually has."""
+        if self.spec.channels == 1:
+            return "MNIST"
+        # The author of pytorch_resnet_cifar10 normalises CIFAR-10 by ImageNet's.
+        own = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}.get(self.data, "ImageNet")
+        return "ImageNet" if self.convention == "pytorch_resnet_cifar10" else own
+
+    @property
+    def recognised(self) -> str:
+        """What was recognised, and what is assumed: a sentence."""
+        known = "ImageNet's" if self.spec.family == "imagenet" and self.spec.classes == 1000 else "numbered"
+        whose = f"{catalogue.BUILT_IN[self.data].label}'s" if self.data else known
+        return (
+            f"{self.spec.called} for {self.spec.classes:,} classes, names as in {self.convention}; {whose} classes and "
+            f"{self.usual}'s mean and std are assumed: change what is not so."
+        )
 
 
 def import_checkpoint(
@@ -88,6 +115,7 @@ def import_checkpoint(
             f"{name!r} is a {spec.called} net that does not say how its images were normalised; give the mean and "
             "std of its training.",
             spec,
+            _convention(given.theirs, spec),
             given.copies,
         )
     levels = given.mean or _moments(mean or (), spec, "mean"), given.std or _moments(std or (), spec, "std")
@@ -128,6 +156,28 @@ def _try(name: str, network: weights.Network) -> None:
         raise NetworkError(
             f"The network in {quote(name)} answers a grey ramp with no finite numbers; bring other weights."
         )
+
+
+def _convention(theirs: Mapping[str, str], spec: ModelSpec) -> str:
+    """Whose names a file's tensors have, told by those of the stem and the head."""
+    stem, head = theirs.get("conv1.weight", ""), theirs.get("fc.weight", "")
+    if head.endswith("linear.weight"):  # of two public CIFAR trainers; the first has option A
+        return "pytorch_resnet_cifar10" if spec.shortcut == "identity" else "pytorch-cifar"
+    ends = {"convolution.weight": "transformers", "conv1.0.weight": "pytorch-cifar100", "conv1.weight": "torchvision"}
+    return next((whose for end, whose in ends.items() if stem.endswith(end)), "a Sequential of torchvision's parts")
+
+
+def described(name: str, content: bytes) -> weights.Network:
+    """The network in a .safetensors that says all of itself, as `weights.save` writes it, checked. Raises NetworkError."""
+    given = reading.read(name, content)
+    if given.spec is None or not given.mean:
+        raise NetworkError(f"{quote(name)} does not say which network it holds; export it again.")
+    model = fitted(name, given.spec, given.state, len(content))
+    source = Source("", given.label, given.spec, None, given.data, given.step)
+    middle, spread = (torch.tensor(values, dtype=torch.float32) for values in (given.mean, given.std))
+    network = weights.Network(source, model, middle, spread, given.classes)
+    _try(name, network)
+    return network
 
 
 def _one_logit(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

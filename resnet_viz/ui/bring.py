@@ -40,7 +40,10 @@ def fetch(source: Source, meanwhile: str) -> None:
 
 
 def checkpoint(key: str) -> None:
-    """The form: a file, then what the file does not say. What is taken becomes the choice of `choose.choose_network`."""
+    """The form: a file; then what was recognised in it, and what it does not say, as is usual for such a network.
+
+    What is taken becomes the choice of `choose.choose_network`.
+    """
     st.markdown(
         "Weights of a residual net: `.pth`, `.pt`, `.th` or `.safetensors` in the names of torchvision, transformers or the "
         "CIFAR nets, or a checkpoint of a run."
@@ -54,8 +57,8 @@ def checkpoint(key: str) -> None:
         kept["file"] = file.file_id
         _take(key, file, kept, {})
     if "asks" in kept:
-        st.info(plain(kept["says"]))
-        answers = _questions(key, kept["asks"], kept["copies"])
+        st.info(plain(kept["asks"].recognised))
+        answers = _questions(key, kept["asks"].spec, kept["asks"].copies)
         if st.button("Use this network", type="primary", key=f"{key}_use"):
             kept.pop("error", None)
             kept.pop("taken", None)
@@ -72,7 +75,13 @@ def _take(key: str, file: Any, kept: dict[str, Any], answers: dict[str, Any]) ->
     try:
         source = bring.import_checkpoint(file.name, file.getvalue(), **answers)
     except bring.NeedsMoments as error:
-        kept |= {"asks": error.spec, "copies": error.copies, "says": str(error)}
+        if "asks" not in kept:  # its answers are those that are usual for it, whatever was said of another file
+            for question in (name for name in st.session_state if str(name).startswith(f"{key}_ask_")):
+                del st.session_state[question]
+            mean, std = map(_text, bring.MOMENTS[error.usual])
+            usual = {"usual": error.usual, "mean": mean, "std": std, "data": error.data}
+            st.session_state.update({f"{key}_ask_{name}": value for name, value in usual.items()})
+        kept["asks"] = error
     except UserError as error:
         kept["error"] = str(error)
     else:
@@ -90,14 +99,12 @@ def _questions(key: str, spec: ModelSpec, copies: Sequence[str]) -> dict[str, An
     usual = {name: values for name, values in MOMENTS.items() if len(values[0]) in (1, spec.channels)}
 
     def fill() -> None:
-        mean, std = usual[st.session_state[f"{key}_usual"]]
-        st.session_state.update({f"{key}_mean": _text(mean), f"{key}_std": _text(std)})
+        mean, std = usual[st.session_state[f"{key}_ask_usual"]]
+        st.session_state.update({f"{key}_ask_mean": _text(mean), f"{key}_ask_std": _text(std)})
 
-    first = next(iter(usual))
-    st.selectbox("Normalised as usual for", list(usual), key=f"{key}_usual", on_change=fill)
+    st.selectbox("Normalised as usual for", list(usual), key=f"{key}_ask_usual", on_change=fill)
     mean, std = (
-        st.text_input(f"{what} per channel, of 0 to 1", _text(usual[first][place]), key=f"{key}_{what.lower()}")
-        for place, what in enumerate(("Mean", "Std"))
+        st.text_input(f"{what} per channel, of 0 to 1", key=f"{key}_ask_{what.lower()}") for what in ("Mean", "Std")
     )
     sets = [
         "",
@@ -107,25 +114,25 @@ def _questions(key: str, spec: ModelSpec, copies: Sequence[str]) -> dict[str, An
         "Trained on",
         sets,
         format_func=lambda n: catalogue.BUILT_IN[n].label if n else "something else",
-        key=f"{key}_data",
+        key=f"{key}_ask_data",
     )
     answers: dict[str, Any] = {"mean": _numbers(mean), "std": _numbers(std), "data": DataSpec(data) if data else None}
     if not data:
         answers["size"] = st.number_input(
-            "Pixels a side of its images", 8, 1024, spec.size, key=f"{key}_size", help="No tensor tells it."
+            "Pixels a side of its images", 8, 1024, spec.size, key=f"{key}_ask_size", help="No tensor tells it."
         )
     if is_bottleneck(spec):
-        answers["stride_in_1x1"] = draw(ModelSpec, "stride_in_1x1", False, key=f"{key}_stride")
+        answers["stride_in_1x1"] = draw(ModelSpec, "stride_in_1x1", False, key=f"{key}_ask_stride")
     if spec.order == "preact" and spec.shortcut.startswith("projection"):
-        answers["raw_projection"] = draw(ModelSpec, "raw_projection", False, key=f"{key}_raw")
+        answers["raw_projection"] = draw(ModelSpec, "raw_projection", False, key=f"{key}_ask_raw")
     if spec.norm == "group":
-        answers["norm_groups"] = draw(ModelSpec, "norm_groups", spec.norm_groups, key=f"{key}_groups")
+        answers["norm_ask_groups"] = draw(ModelSpec, "norm_ask_groups", spec.norm_groups, key=f"{key}_ask_groups")
     if copies:
-        answers["copy"] = st.selectbox("Which of the networks in the file", copies, key=f"{key}_copy")
+        answers["copy"] = st.selectbox("Which of the networks in the file", copies, key=f"{key}_ask_copy")
     if spec.shortcut == "identity":
         kinds = ["identity", "none"]
         answers["shortcut"] = st.selectbox(
-            "Skips, which its tensors don't tell", kinds, format_func=SHORTCUTS.__getitem__, key=f"{key}_skips"
+            "Skips, which its tensors don't tell", kinds, format_func=SHORTCUTS.__getitem__, key=f"{key}_ask_skips"
         )
     return answers
 
