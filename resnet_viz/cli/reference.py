@@ -96,9 +96,8 @@ def write(store: Store, what: str, ids: Sequence[str], to: Path = ASSETS) -> lis
         raise RuntimeError(f"{failed[0].name}: {failed[0].status}. {failed[0].message}")
     written = [to / f"{what}.npz"]
     record.save(written[0], [_slim(r, n) for n, r in enumerate(map(store.record, ids))])
-    if what != "digits-56":  # which is there to be watched
-        for run in runs:
-            written += _weights(store, run, to)
+    for run in runs[:2]:  # of more seeds, curves alone
+        written += _weights(store, run, to)
     return written
 
 
@@ -147,6 +146,6 @@ def about(run: Run, step: int) -> str:
     short = " (He et al. train for 164)" if run.spec.data.name == "cifar10" else ""
     machine = ", ".join(str(run.versions.get(key)) for key in ("device", "machine"))
     return (
-        f"{made}{short}, rate {train.lr:g}, {train.schedule}, seed {train.seed} alone{accuracy}. "
+        f"{made}{short}, learning rate {train.lr:g}, {train.schedule}, seed {train.seed} alone{accuracy}. "
         f"{when}, torch {run.versions.get('torch')}, {train.dtype} on {machine}."
     )
