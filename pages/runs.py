@@ -1,4 +1,4 @@
-"""Runs: everything that was trained here; compare, rename, export, train again, delete."""
+"""Runs: everything that was trained here; compare, rename, take along, bring, train again, delete."""
 
 import streamlit as st
 
@@ -104,5 +104,6 @@ with frame("Runs"):
     store = live.store()
     going = not live.settled(store.runs())
     fragment(answer, 2.0 if going else None)()
+    actions.bring()
     disk()
     actions.delete_dialog()

@@ -71,10 +71,11 @@ def say_why_they_wait(store: Store, runs: Iterable[Run], said: str = "") -> str:
     return sentence or said
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file and say so. Raises FileError."""
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file and say so; texts as UTF-8. Raises FileError."""
+    held = content.encode() if isinstance(content, str) else content
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(held)
     except OSError as error:
         raise FileError(f"{str(path)!r} could not be written ({error.strerror}); name another file.") from error
-    print(f"{path}: {len(text.encode()) / 1e3:,.0f} kB")
+    print(f"{path}: {len(held) / 1e3:,.0f} kB")

@@ -1,4 +1,4 @@
-"""`runs`, `export`, `prune`, `networks`: what there is, taking it along, and making room."""
+"""`runs`, `export`, `import`, `prune`, `networks`: what there is, taking it along, bringing it, and making room."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from resnet_viz.cli.output import print_json, say_why_they_wait, writable, write_text
+from resnet_viz.cli.output import FileError, print_json, say_why_they_wait, writable, write
 from resnet_viz.cli.train import result_line
 from resnet_viz.nets import refs
+from resnet_viz.publish import bundle
+from resnet_viz.publish.weights import KINDS, lines
 from resnet_viz.runs.schema import disk_cap
 from resnet_viz.runs.store import Store
 
@@ -23,13 +25,26 @@ def add_parsers(commands: Any) -> None:
     command.add_argument("--delete", metavar="RUN", help="delete this one with its curves and checkpoints, for good")
     command.set_defaults(call=runs)
 
-    command = commands.add_parser("export", help="write runs as CSV, or as one offline HTML page, or both")
+    command = commands.add_parser(
+        "export", help="write runs as CSV, as one offline HTML page, or whole; or the weights of one"
+    )
     command.add_argument("runs", nargs="+", metavar="RUN", help="ids of runs, as `runs` lists them")
     command.add_argument(
-        "--csv", type=Path, metavar="FILE", help="every value; without --html it goes to standard output"
+        "--csv", type=Path, metavar="FILE", help="every value; without other files it goes to standard output"
     )
     command.add_argument("--html", type=Path, metavar="FILE", help="one page with its charts, which needs no network")
+    command.add_argument(
+        "--weights", type=Path, metavar="FILE", help="of one run, as .safetensors or .pth, and the lines that load it"
+    )
+    command.add_argument(
+        "--step", type=int, metavar="N", help="of --weights: the checkpoint of this step; default: the last"
+    )
+    command.add_argument("--whole", type=Path, metavar="FILE.zip", help="settings, curves and weights, for `import`")
     command.set_defaults(call=export)
+
+    command = commands.add_parser("import", help="bring runs that `export --whole` wrote, here or elsewhere")
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE.zip")
+    command.set_defaults(call=import_)
 
     command = commands.add_parser("prune", help="delete old checkpoints until they fit")
     command.add_argument(
@@ -74,21 +89,54 @@ def runs(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """CSV and HTML, each where it is asked for."""
-    for path in (options.csv, options.html):
+    """CSV, HTML, weights and whole runs, each where it is asked for."""
+    for path in (options.csv, options.html, options.weights, options.whole):
         writable(path)
     # Plotly takes a second to import.
     from resnet_viz.publish.export import csv
     from resnet_viz.publish.handout import handout
 
     store = Store()
+    if options.weights:
+        _export_weights(store, options)
+    if options.whole:
+        write(options.whole, bundle.pack(store, options.runs))
     records = [store.record(run) for run in options.runs]
     if options.html:
-        write_text(options.html, handout(records))
+        write(options.html, handout(records))
     if options.csv:
-        write_text(options.csv, csv(records))
-    elif not options.html:
+        write(options.csv, csv(records))
+    elif not (options.html or options.weights or options.whole):
         sys.stdout.write(csv(records))
+    return 0
+
+
+def _export_weights(store: Store, options: argparse.Namespace) -> None:
+    """Write a run's weights, and print the lines that load them. Raises UserError."""
+    path, step = options.weights, options.step
+    if path.suffix not in KINDS:
+        raise FileError(f"{str(path)!r} is no name for weights; let it end in {' or '.join(KINDS)}.")
+    if len(options.runs) != 1:
+        raise FileError(f"One file holds the weights of one run, not of {len(options.runs)}; name one.")
+    run = store.run(options.runs[0])
+    source = refs.find(f"run:{run.id}" + ("" if step is None else f"@{step}"), store)
+    from resnet_viz.nets import weights  # and torch with it
+
+    network = weights.load(source)
+    write(path, weights.packed(network, path.suffix, run.spec))
+    print(lines(source.spec, path.name, network.mean.tolist(), network.std.tolist()))
+
+
+def import_(options: argparse.Namespace) -> int:
+    """Bring runs, and say which. Raises UserError for the first file of which nothing can be kept."""
+    store = Store()
+    for path in options.files:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise FileError(f"{str(path)!r} can't be read ({error.strerror}); name another file.") from error
+        for run in map(store.run, bundle.unpack(store, path.name, content)):
+            print(f"{run.name}: {run.status}, {run.step:,} steps, {run.bytes / 1e6:.1f} MB of weights. Run {run.id}.")
     return 0
 
 

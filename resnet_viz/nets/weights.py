@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import zipfile
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from resnet_viz.errors import UserError
 from resnet_viz.nets import models
 from resnet_viz.nets.refs import NetworkError, Source, describe, head
 from resnet_viz.spec.model import ModelSpec
+from resnet_viz.spec.run import RunSpec, to_json
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,34 @@ def _checkpoint(source: Source) -> _Read:
 
 
 def save(path: Path, network: Network, half: bool = False) -> None:
-    """Write a network to a .safetensors with its description; ``half``: parameters (not BatchNorm's statistics) as float16."""
-    from safetensors.torch import save_file
+    """Write a network to a .safetensors with its description; ``half`` as `as_safetensors` has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_bytes(as_safetensors(network, half))
+    part.replace(path)  # whole or not at all
+
+
+def as_safetensors(network: Network, half: bool = False) -> bytes:
+    """A .safetensors: the weights, its head their description. ``half``: parameters, not BatchNorm's statistics, as float16."""
+    from safetensors.torch import save
 
     learned = {name for name, _ in network.model.named_parameters()}
     state = {
         name: (value.half() if half and name in learned else value).contiguous()
         for name, value in network.model.state_dict().items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    save_file(state, part, describe(network.source, network.mean.tolist(), network.std.tolist(), network.classes))
-    part.replace(path)  # whole or not at all
+    return save(state, describe(network.source, network.mean.tolist(), network.std.tolist(), network.classes))
+
+
+def packed(network: Network, kind: str, spec: RunSpec) -> bytes:
+    """The weights of a run as a file of a kind, ".safetensors" or ".pth"; both can be brought again (`bring`).
+
+    The .pth holds tensors and texts alone, so that `torch.load(..., weights_only=True)` opens it: "model" is the state dict;
+    beside it stand mean and std (C,), in grey levels 0 to 255, and the run's description, as in the checkpoints of runs.
+    """
+    if kind == ".safetensors":
+        return as_safetensors(network)
+    held = {"spec": to_json(spec), "step": network.source.step, "mean": network.mean, "std": network.std}
+    buffer = io.BytesIO()
+    torch.save(held | {"classes": network.classes, "model": network.model.state_dict()}, buffer)
+    return buffer.getvalue()

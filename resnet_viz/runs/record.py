@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -19,6 +19,8 @@ Series = tuple[np.ndarray, np.ndarray]
 # A run is queued, running or paused while a worker has it or will take it by itself; after that it is finished, diverged,
 # stopped, failed, or lost: its worker fell silent.
 LIVE = ("queued", "running", "paused")
+# Came to its own end: nobody goes on with it.
+ENDED = ("finished", "diverged")
 
 EMPTY: Series = (np.zeros(0, np.int64), np.zeros(0, np.float32))
 
@@ -58,7 +60,7 @@ class Record:
         return float(values[-1]) if len(values) else None
 
 
-def save(path: Path, records: Sequence[Record]) -> None:
+def save(path: Path | BinaryIO, records: Sequence[Record]) -> None:
     """Write records to one compressed .npz: arrays, and their description as JSON. Nothing in it is pickled."""
     arrays: dict[str, np.ndarray] = {}
     heads = []
@@ -76,7 +78,7 @@ def save(path: Path, records: Sequence[Record]) -> None:
     np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
 
 
-def load(path: Path) -> list[Record]:
+def load(path: Path | BinaryIO) -> list[Record]:
     """The records that `save` wrote."""
     with np.load(path, allow_pickle=False) as file:
         heads = json.loads(file["head"].tobytes())

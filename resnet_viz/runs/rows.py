@@ -14,7 +14,7 @@ from resnet_viz.errors import UserError
 from resnet_viz.runs.layout import Layout
 from resnet_viz.runs.record import LIVE
 from resnet_viz.runs.schema import StoreError
-from resnet_viz.spec.run import RunSpec, from_json
+from resnet_viz.spec.run import RunSpec, from_json, to_json
 from resnet_viz.spec.upgrade import SPEC_VERSION
 
 # What can be gone on with.
@@ -139,6 +139,16 @@ def _spec(text: str, version: int) -> RunSpec:
 @lru_cache(maxsize=1024)
 def _layout(text: str) -> Layout | None:
     return Layout.of_json(_object(text, "layout")) if text else None
+
+
+def insert(db: sqlite3.Connection, run: str, spec: RunSpec, **columns: Any) -> None:
+    """Insert a run's row: what its spec says, and the columns named."""
+    values = {
+        "id": run, "kind": spec.kind, "spec": to_json(spec), "spec_version": SPEC_VERSION,
+        "data_hash": spec.data.hash or spec.data.name, **columns,
+    }  # fmt: skip
+    names, marks = ", ".join(values), ", ".join("?" * len(values))
+    db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))
 
 
 def read(row: sqlite3.Row) -> Run | Unreadable:

@@ -22,10 +22,9 @@ from resnet_viz.runs.events import METRICS
 from resnet_viz.runs.layout import Layout
 from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import EMPTY, LIVE, Record, Series
-from resnet_viz.runs.rows import COLUMNS, RESUMABLE, Run, Saved, Unreadable, read
+from resnet_viz.runs.rows import COLUMNS, RESUMABLE, Run, Saved, Unreadable, insert, read
 from resnet_viz.runs.schema import CHECKPOINTS, Database, StoreError
-from resnet_viz.spec.run import RunSpec, to_json
-from resnet_viz.spec.upgrade import SPEC_VERSION
+from resnet_viz.spec.run import RunSpec
 
 
 class Store(Database):
@@ -37,13 +36,9 @@ class Store(Database):
         ids = [uuid.uuid4().hex[:12] for _ in specs]
         with self.transaction() as db:
             for number, (run, (spec, steps)) in enumerate(zip(ids, specs, strict=True)):
-                db.execute(
-                    "INSERT INTO runs (id, grp, kind, name, owner, spec, spec_version, data_hash, created, steps)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    # A microsecond apart, so that the order of creation is the order of the list.
-                    (run, group, spec.kind, first_name(spec), owner, to_json(spec), SPEC_VERSION,
-                     spec.data.hash or spec.data.name, time.time() + number * 1e-6, steps),
-                )  # fmt: skip
+                # A microsecond apart, so that the order of creation is the order of the list.
+                created = time.time() + number * 1e-6
+                insert(db, run, spec, grp=group, name=first_name(spec), owner=owner, created=created, steps=steps)
         return ids
 
     def begin(
@@ -51,14 +46,12 @@ class Store(Database):
     ) -> Claim:
         """Begin a run that the calling process carries out itself; no worker will take it. ``name`` "": its first name."""
         run, now = uuid.uuid4().hex[:12], time.time()
-        columns = {
-            "id": run, "grp": group, "kind": spec.kind, "name": name or first_name(spec), "owner": "", "spec": to_json(spec),
-            "spec_version": SPEC_VERSION, "data_hash": "", "status": "running", "attempt": 1, "heartbeat": now, "created": now,
-            "started": now, "steps": steps, "versions": json.dumps(dict(versions)), "layout": json.dumps(asdict(layout)),
-        }  # fmt: skip
-        marks = ", ".join("?" * len(columns))
         with self.transaction() as db:
-            db.execute(f"INSERT INTO runs ({', '.join(columns)}) VALUES ({marks})", (*columns.values(),))
+            insert(
+                db, run, spec, grp=group, name=name or first_name(spec), owner="", data_hash="", status="running", attempt=1,
+                heartbeat=now, created=now, started=now, steps=steps, versions=json.dumps(dict(versions)),
+                layout=json.dumps(asdict(layout)),
+            )  # fmt: skip
         return Claim(self, self.run(run))
 
     def _rows(self, group: str | None, limit: int) -> Iterator[Run | Unreadable]:

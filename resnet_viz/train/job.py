@@ -39,8 +39,9 @@ def resolve(spec: RunSpec) -> RunSpec:
     dtype = train.dtype
     if dtype == "auto":
         dtype = "bfloat16" if _fast_bfloat16(device) else "float32"
-    # A lab, whose networks are made, has the machine to itself; a training computes alike alone and beside its twin.
-    threads = train.threads or (settings.cores() if spec.lab else settings.threads())
+    # A lab of trained networks has the machine to itself; what trains computes alike alone and beside others.
+    trained = spec.lab is not None and bool(spec.lab.networks)
+    threads = train.threads or (settings.cores() if trained else settings.threads())
     return replace(spec, train=replace(train, device=device, dtype=dtype, threads=threads))
 
 

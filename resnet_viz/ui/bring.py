@@ -126,7 +126,7 @@ def _questions(key: str, spec: ModelSpec, copies: Sequence[str]) -> dict[str, An
     if spec.order == "preact" and spec.shortcut.startswith("projection"):
         answers["raw_projection"] = draw(ModelSpec, "raw_projection", False, key=f"{key}_ask_raw")
     if spec.norm == "group":
-        answers["norm_ask_groups"] = draw(ModelSpec, "norm_ask_groups", spec.norm_groups, key=f"{key}_ask_groups")
+        answers["norm_groups"] = draw(ModelSpec, "norm_groups", spec.norm_groups, key=f"{key}_ask_groups")
     if copies:
         answers["copy"] = st.selectbox("Which of the networks in the file", copies, key=f"{key}_ask_copy")
     if spec.shortcut == "identity":

@@ -47,20 +47,23 @@ def _accuracy(about: str) -> str:
 
 @pytest.mark.parametrize("path", sorted(LABS.glob("l*.npz")), ids=lambda path: path.stem)
 def test_a_recorded_lab_is_of_nets_that_ship(path) -> None:
-    """One training under one name."""
+    """One training under one name. A plane of training paths is of that training, by weights of epochs that don't ship."""
     (made,) = record.load(path)
-    shipped = {source.ref: source for source in refs.shipped()}
+    shipped = {source.label: source for source in refs.shipped()}
     for ref, net in zip(made.spec.lab.networks, made.result["nets"], strict=True):
+        source = shipped[net["label"]]
         assert net["network"] == ref
-        assert net["label"] == shipped[ref].label
+        assert ref == source.ref or made.spec.lab.directions == "path"
         if "about" in net:
-            assert _accuracy(net["about"]) == _accuracy(shipped[ref].about)
+            assert _accuracy(net["about"]) == _accuracy(source.about)
 
 
 @pytest.mark.parametrize("name", ["digits-20-path", "digits-56"])
 def test_in_the_middle_of_a_recorded_landscape_is_the_loss_of_the_weights_that_ship(name, one_thread) -> None:
     (made,) = record.load(LABS / f"landscape-{name}.npz")
-    lab = replace(made.spec.lab, directions="random", dimensions=1, size=5)
+    ref = {source.label: source.ref for source in refs.shipped()}
+    networks = tuple(ref[net["label"]] for net in made.result["nets"])
+    lab = replace(made.spec.lab, networks=networks, directions="random", dimensions=1, size=5)
     _, events = labs.begin(replace(made.spec, train=TrainSpec(device="cpu", threads=1), lab=lab), Store())
     *_, measured = events
     for here, recorded in zip(measured.values["nets"], made.result["nets"], strict=True):

@@ -20,7 +20,6 @@ from resnet_viz.spec.train import TrainSpec
 from resnet_viz.words import landscape as landscape_words
 from resnet_viz.workers import engine
 from tests.apps import headline, unrun
-from tests.carried import carried_out
 
 REFS = ("shipped:digits-residual-20", "shipped:digits-plain-20")
 
@@ -73,27 +72,14 @@ def test_control_and_chart_speak_of_the_same_networks(page) -> None:
     page.selectbox(key="landscape_recorded").set_value("cifar10-20").run()
     assert page.selectbox(key="landscape_net").value == "shipped:cifar10-residual-20"
     assert "residual-20" in headline(page)
-    page.selectbox(key="landscape_net").set_value("shipped:digits-plain-20").run()
+    page.selectbox(key="landscape_net").set_value("shipped:digits-residual-20").run()
     assert not page.exception
-    assert page.selectbox(key="landscape_recorded").value == "digits-20-path"
-    assert "training path" in headline(page)
-
-
-def test_of_a_network_that_is_chosen_and_of_one_that_is_gone_it_is_said(page) -> None:
-    store = Store()
-    spec = RunSpec(ModelSpec(depth=8, width=0.25), train=TrainSpec(epochs=1, batch_size=512, device="cpu", threads=1))
-    net = carried_out(store, spec)
-    page.session_state["landscape_net"] = f"run:{net}"
-    page.run()
-    assert not page.exception
-    assert "around residual-8 on digits is not measured yet" in headline(page)
+    assert "around residual-20 on digits is not measured yet" in headline(page)
     assert not page.get("plotly_chart")
     assert page.selectbox(key="landscape_recorded").value is None
-    (run,) = engine.start(store, [labs.run_of(LandscapeSpec((f"run:{net}",), size=9), store)])
-    store.delete(net)
-    gone = unrun("landscape", landscape=run).run()
-    assert not gone.exception
-    assert any("networks are no longer kept here" in caption.value for caption in gone.caption)
+    page.selectbox(key="landscape_recorded").set_value("digits-20-path").run()
+    assert "training path" in headline(page)
+    assert any("are not kept here" in caption.value for caption in page.caption)
 
 
 def test_a_run_that_is_opened_names_its_network(page) -> None:

@@ -25,8 +25,8 @@ def opened(spec) -> AppTest:
 @pytest.mark.parametrize(
     ("spec", "key", "field"),
     [
-        (SMALL_50, "net_stride", "stride_in_1x1"),
-        (replace(SMALL, order="preact", shortcut="projection"), "net_raw", "raw_projection"),
+        (SMALL_50, "net_ask_stride", "stride_in_1x1"),
+        (replace(SMALL, order="preact", shortcut="projection"), "net_ask_raw", "raw_projection"),
     ],
 )
 def test_strides_and_what_projections_get_are_asked_where_the_net_has_them(spec, key, field) -> None:
@@ -43,6 +43,6 @@ def test_a_net_of_basic_blocks_is_asked_neither() -> None:
 
 def test_the_groups_of_groupnorm_are_asked() -> None:
     at = opened(replace(SMALL, norm="group"))
-    at.number_input(key="net_groups").set_value(2).run()
+    at.number_input(key="net_ask_groups").set_value(2).run()
     at.button(key="net_use").click().run()
     assert refs.find(at.session_state["net new"], Store()).spec.norm_groups == 2

@@ -79,7 +79,9 @@ def choose_shown() -> tuple[Source, Run | None, str]:
     first = choose.choose_network("landscape_net")
     lost = bool(networks) and not here
     if lost and (new or st.session_state.get("landscape_of") == first.ref):
-        above.caption("Its networks are no longer kept here; the control below names another.")
+        above.caption(
+            "The weights that it was measured with are not kept here; the control below names another network."
+        )
     elif first.ref not in networks:
         name = next((n for n, record in names.items() if first.ref in _networks(record)), "")
         runs = [] if name else [r for r in live.store().runs() if first.ref in _networks(r) and r.step]

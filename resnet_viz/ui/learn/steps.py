@@ -29,12 +29,17 @@ SAMPLE = "cat"
 RATES = (0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 
+def photo(name: str) -> choose.Chosen:
+    """A photo that ships."""
+    return choose.Chosen(images.read(images.SAMPLES[name].read_bytes(), name), name)
+
+
 class Walk:
     """A shipped residual net in front of one image: what all steps look at."""
 
     def __init__(self) -> None:
         self.network = choose.network(refs.shipped()[0])
-        self.view = inside.look(self.network, images.read(images.SAMPLES[SAMPLE].read_bytes(), SAMPLE))
+        self.view = inside.look(self.network, photo(SAMPLE))
         self.model = self.network.model
         self.target = self.network.classes.index(SAMPLE)
 
@@ -220,8 +225,8 @@ def step_7(walk: Walk) -> None:
     _formula(words.step(float(np.exp(-found.before)), found.before, lr, after[RATES.index(lr)]))
 
     def measure() -> tuple[int, str]:
-        photos = [images.read(path.read_bytes(), name) for name, path in images.SAMPLES.items() if name != SAMPLE]
-        others = walk.network.prepare(np.stack([fitted(walk.network, photo) for photo in photos]))
+        photos = [photo(name) for name in images.SAMPLES if name != SAMPLE]
+        others = walk.network.prepare(np.stack([fitted(walk.network, one) for one in photos]))
         now = steps.after_step(walk.model, walk.x, walk.target, RATES[-1], others).tolist()
         before = steps.after_step(walk.model, walk.x, walk.target, 0.0, others).tolist()
         names = walk.network.classes

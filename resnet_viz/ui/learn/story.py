@@ -19,7 +19,7 @@ from resnet_viz.ui import live
 from resnet_viz.ui.explain import view as explain
 from resnet_viz.ui.frame import chart
 from resnet_viz.ui.labs import gradients, lesions
-from resnet_viz.ui.learn.steps import SAMPLE, Walk
+from resnet_viz.ui.learn.steps import SAMPLE, Walk, photo
 from resnet_viz.ui.say import plain
 from resnet_viz.words import gradients as gradient_words
 from resnet_viz.words import learn as words
@@ -84,7 +84,7 @@ def grad_cam(walk: Walk) -> None:
     _begin("gradcam", 5)
     from resnet_viz.attribution.attribute import default_layer
 
-    views = explain.views_of(walk.network, walk.view.seen)
+    views = explain.views_of(walk.network, photo(SAMPLE))
     question = explain.Question(walk.target, None, default_layer(walk.network.spec))
     case = explain.Case(views, question, {"gradcam": {}}, lambda _: Look(), SAMPLE, walk.target)
     raws = explain.raw_maps(case, ["gradcam"])["gradcam"]

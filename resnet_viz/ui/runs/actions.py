@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from resnet_viz.publish import export, handout
+from resnet_viz.errors import UserError
+from resnet_viz.nets import refs
+from resnet_viz.publish import bundle, export, handout
+from resnet_viz.publish.weights import KINDS, file_name, is_torchvisions, lines
 from resnet_viz.runs.naming import first_name
-from resnet_viz.runs.record import Record
+from resnet_viz.runs.record import ENDED, Record
 from resnet_viz.runs.rows import Run
-from resnet_viz.ui import live
+from resnet_viz.spec.run import RunSpec
+from resnet_viz.ui import choose, live
 from resnet_viz.ui.frame import guarded
 from resnet_viz.ui.runs.table import TICKED
-from resnet_viz.ui.say import plain
+from resnet_viz.ui.say import complain, plain
+
+if TYPE_CHECKING:
+    from resnet_viz.nets.weights import Network
 
 DELETING = "runs_deleting"  # in the session: ids of the runs that the dialog asks about
 HANDOUT = 6  # runs in a handout, at most
@@ -87,8 +95,42 @@ def one(run: Run) -> None:
     right.text_input("Note", key=note, on_change=noted, args=(run, note))
     if run.message:
         st.warning(plain(run.message))
+    if run.kind == "train":
+        weights_of(run)
     with st.expander("Everything about this run"):
         st.json({"id": run.id, "made with": run.versions, "result": run.result, "spec": export.spec_table(run.spec)})
+
+
+def weights_of(run: Run) -> None:
+    """A checkpoint to take along, and the lines of PyTorch that load it; torch is imported once that is opened."""
+    box = st.expander("Weights, and five lines that load them", on_change="rerun", key="weights")
+    if not box.open:
+        return
+    with box, guarded():
+        steps = {
+            source.step: source for source in refs.checkpoints(refs.find(f"run:{run.id}", live.store()), live.store())
+        }
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            step = st.selectbox("Of step", sorted(steps, reverse=True), key=f"weights of {run.id}", width=160)
+            kind = st.segmented_control("File", KINDS, default=KINDS[0], key="weights kind", required=True)
+            network, name = choose.network(steps[step]), file_name(run.spec.model, step, kind)
+            st.download_button("Download", lambda: packed(network, kind, run.spec), name, key="download weights")
+        st.code(
+            lines(network.spec, name, network.mean.tolist(), network.std.tolist()), language="python", wrap_lines=True
+        )
+        own = is_torchvisions(network.spec)
+        st.caption(
+            "torchvision's own class is the same net, so torch and torchvision are all that is needed."
+            if own
+            else "The net's class is this package's (`pip install .` in its folder); its tensors have torchvision's names."
+        )
+
+
+def packed(network: Network, kind: str, spec: RunSpec) -> bytes:
+    """The weights as a file."""
+    from resnet_viz.nets import weights
+
+    return weights.packed(network, kind, spec)
 
 
 def records(ids: Sequence[str]) -> list[Record]:
@@ -111,3 +153,31 @@ def take_along(runs: Sequence[Run]) -> None:
         help=f"One file with its interactive charts, for 40 students and no network. Up to {HANDOUT} trained runs.",
         key="handout",
     )
+    st.download_button(
+        "Whole, with weights",
+        lambda: bundle.pack(live.store(), ids),
+        "runs.zip",
+        "application/zip",
+        disabled=not all(run.kind == "train" and run.status in ENDED for run in runs),
+        help="Settings, curves and the weights of every checkpoint in one file, which Runs on another machine imports.",
+        key="whole",
+    )
+
+
+def bring() -> None:
+    """A form for runs that were exported whole. What came in is ticked; what can't be kept is said."""
+    with st.popover("Import runs", icon=":material/upload:"):
+        file = st.file_uploader("A .zip that *Whole, with weights* made, or `export --whole`", key="bring_runs")
+        kept: dict[str, str] = st.session_state.setdefault("runs brought", {})
+        if file is not None and kept.get("file") != file.file_id:
+            kept |= {"file": file.file_id, "error": ""}
+            try:
+                st.session_state[TICKED] = bundle.unpack(live.store(), file.name, file.getvalue())
+            except UserError as error:
+                kept["error"] = str(error)
+            else:
+                st.rerun()
+        if file is not None and kept.get("error"):
+            complain(kept["error"])
+        elif file is not None:
+            st.success(f"The runs of {plain(file.name)} are here, and ticked.")
