@@ -26,6 +26,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from resnet_viz import settings
 from resnet_viz.data import catalogue
 from resnet_viz.data.batches import Batches
 from resnet_viz.data.own import import_own
@@ -94,7 +95,7 @@ def timed(step: Callable[[], object], steps: int = STEPS) -> float:
 
 def textbook(images: Images) -> Callable[[], float]:
     """The textbook's training, to be timed again and again, with the DataLoader that is fastest here."""
-    torch.set_num_threads(engine.cores())
+    torch.set_num_threads(settings.cores())
     model = models.build(ModelSpec(depth=20)).train()
     optimizer = torch.optim.SGD(model.parameters(), 0.1, 0.9, weight_decay=1e-4)
     loaders = {processes: batches_of(images, processes) for processes in (0, 2, 4)}
@@ -171,6 +172,6 @@ def main() -> float:
             print(
                 f"{what}: median {statistics.median(ratios):.2f}, from {min(ratios):.2f} to {max(ratios):.2f}, {ROUNDS} rounds"
             )
-        for threads in sorted({1, engine.cores()}):
+        for threads in sorted({1, settings.cores()}):
             print(f"our steps, {bare(spec, threads)}")
         return statistics.median(one)

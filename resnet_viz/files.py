@@ -1,5 +1,6 @@
 """Where the project's own files lie, in a checkout and in an installed wheel: what ships with the app, what browsers load."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -16,6 +17,12 @@ STAGE = PACKAGE / "stage"
 def cache() -> Path:
     """Where data sets, weights and what an installed app serves are kept: RESNET_VIZ_DATA, else ~/.cache/resnet_viz."""
     return Path(os.environ.get("RESNET_VIZ_DATA") or Path.home() / ".cache" / "resnet_viz")
+
+
+def remove(path: Path) -> None:
+    """Delete a file that may be gone already. One that somebody reads stays on Windows, which has no other way."""
+    with contextlib.suppress(PermissionError):
+        path.unlink(missing_ok=True)
 
 
 def served(version: str) -> Path:

@@ -1,6 +1,6 @@
-"""What the environment sets: RESNET_VIZ_HOME, _DATA, _DISK_GB, _WORKERS, _CHECKPOINT_SECONDS; and how the cores are divided.
+"""What the environment sets, and how the cores are divided.
 
-A mistake there is one sentence.
+RESNET_VIZ_HOME, _DATA, _DISK_GB, _WORKERS, _SPARES, _CHECKPOINT_SECONDS. A mistake there is one sentence.
 """
 
 from __future__ import annotations

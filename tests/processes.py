@@ -19,6 +19,10 @@ SMALL = RunSpec(
 )
 
 
+# A process that is started with it ends with this one: the other end is open as long as this process lives.
+TIE, _OTHER_END = os.pipe()
+
+
 def until(what, seconds: float = 90):
     """Wait for a condition; returns its value."""
     deadline = time.monotonic() + seconds
@@ -31,9 +35,9 @@ def until(what, seconds: float = 90):
 def start_process(store: Store) -> subprocess.Popen:
     environment = os.environ | {"RESNET_VIZ_HOME": str(store.home), "RESNET_VIZ_CHECKPOINT_SECONDS": "0.1"}
     return subprocess.Popen(
-        [sys.executable, "-m", "resnet_viz", "work"],
+        [sys.executable, "-m", "resnet_viz", "work", "--tied"],
         env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=TIE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -34,18 +35,24 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_work(commands: Any) -> None:
     command = commands.add_parser("work", help="be a worker (the app starts these itself)")
-    command.add_argument("--parent", type=int, metavar="PID", help="leave when this process is gone; default: its own")
+    command.add_argument("--tied", action="store_true", help="leave, once idle, when standard input ends")
     command.set_defaults(call=_work)
 
 
 def _work(options: argparse.Namespace) -> int:
     from resnet_viz.workers import worker
 
-    return worker.main(Store(wait=worker.PATIENCE), options.parent)
+    return worker.main(Store(wait=worker.PATIENCE), options.tied)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a mistake of the user's is one sentence on standard error and exit code 2."""
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+    ):  # Windows' code pages know no − and no α: a sign that is lost is better than none
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     options = parser().parse_args((sys.argv[1:] if arguments is None else arguments) or ["app"])
     try:
         with faults(default_home()):

@@ -1,4 +1,4 @@
-"""`runs`, `export`, `import`, `prune`, `networks`: what there is, taking it along, bringing it, and making room."""
+"""`runs`, `export`, `import`, `site`, `prune`, `networks`: what there is, taking it along, bringing it, and making room."""
 
 from __future__ import annotations
 
@@ -45,6 +45,11 @@ def add_parsers(commands: Any) -> None:
     command = commands.add_parser("import", help="bring runs that `export --whole` wrote, here or elsewhere")
     command.add_argument("files", nargs="+", type=Path, metavar="FILE.zip")
     command.set_defaults(call=import_)
+    command = commands.add_parser("site", help="write what ships as plain HTML pages, which need no server")
+    command.add_argument(
+        "out", type=Path, metavar="OUT", help="the folder, which is made; its files of such names are replaced"
+    )
+    command.set_defaults(call=site)
 
     command = commands.add_parser("prune", help="delete old checkpoints until they fit")
     command.add_argument(
@@ -137,6 +142,22 @@ def import_(options: argparse.Namespace) -> int:
             raise FileError(f"{str(path)!r} can't be read ({error.strerror}); name another file.") from error
         for run in map(store.run, bundle.unpack(store, path.name, content)):
             print(f"{run.name}: {run.status}, {run.step:,} steps, {run.bytes / 1e6:.1f} MB of weights. Run {run.id}.")
+    return 0
+
+
+def site(options: argparse.Namespace) -> int:
+    """Write the static site, and say how large it is. Raises FileError."""
+    from resnet_viz.publish import site as pages
+
+    names = []
+    try:
+        for name in pages.write(options.out):
+            print(options.out / name)
+            names.append(name)
+    except OSError as error:
+        raise FileError(f"{str(options.out)!r} can't be written to ({error.strerror}); name another folder.") from error
+    size = sum((options.out / name).stat().st_size for name in names)
+    print(f"{size / 1e6:.1f} MB. Open {options.out / 'index.html'}, or put the folder on any web host.")
     return 0
 
 

@@ -27,12 +27,13 @@ def span(drawn: Sequence[Net]) -> int:
     return int(min(12, max([SPAN, *np.ceil(most)])))
 
 
-def fan(records: Sequence[Record], lecture: bool = False, pending: Collection[int] = ()) -> Drawing:
+def fan(records: Sequence[Record], lecture: bool = False, pending: Collection[int] = (), click: bool = True) -> Drawing:
     """Chart A: the nets' drawings, a row each, and the gradient fan at the latest step.
 
     ``pending``: blocks whose skips the next net is to lack, marked in the first net that has them and named.
 
     x: blocks 1 to B. Fan y: log10 of ‖∂L/∂h_b‖ over the last block's (0 there); boxes are filled with the same value.
+    ``click``: say of a block that a click switches its skip.
     Traces that follow the scrubber carry ``meta`` {"role": "line" or "box", "net": n}.
     """
     drawn = nets(records)
@@ -64,7 +65,7 @@ def fan(records: Sequence[Record], lecture: bool = False, pending: Collection[in
         draw_boundaries(drawing, drawn[0].layout)
     first = next((number for number, net in enumerate(drawn) if net.skips), -1)
     for number, net in enumerate(drawn):
-        _strip_row(drawing, net, number, new if number == first else ())
+        _strip_row(drawing, net, number, new if number == first else (), click)
     recorded = [_fan(drawing, net, number, limit) for number, net in enumerate(drawn)]
     if drawn and not any(recorded):
         drawing.note("waiting for the first step", name="waiting", x=(1 + count) / 2, y=limit / 2)
@@ -104,7 +105,7 @@ def _switches(net: Net) -> bool:
     return net.skips and not net.first.spec.own
 
 
-def _strip_row(drawing: Drawing, net: Net, number: int, pending: Collection[int]) -> None:
+def _strip_row(drawing: Drawing, net: Net, number: int, pending: Collection[int], click: bool) -> None:
     """Add one row: image, a box for each block, arcs where a block has its skip, loss."""
     count = len(net.layout.blocks)
     steps, ratios = log_ratio(net.first, kept=True)
@@ -113,13 +114,13 @@ def _strip_row(drawing: Drawing, net: Net, number: int, pending: Collection[int]
         fill = {"color": ratios[-1].astype(np.float32), "colorscale": SCALE, "cmin": -SPAN, "cmax": SPAN}
     hover: dict[str, Any] = {
         "hovertext": [block_text(n, block) for n, block in enumerate(net.layout.blocks, 1)],
-        "hovertemplate": "%{hovertext}" + "<br>click: skip on or off" * _switches(net) + "<extra></extra>",
+        "hovertemplate": "%{hovertext}" + "<br>click: skip on or off" * (_switches(net) and click) + "<extra></extra>",
     }
     strip(
         drawing, net.layout, net.colour, number, fill=fill, meta={"net": number}, name=net.text, pending=pending,
         **(hover if count <= MANY else {}),
     )  # fmt: skip
-    if _switches(net):  # a generous place to click: the room under the arc
+    if _switches(net) and click:  # a generous place to click: the room under the arc
         drawing.trace(
             x=np.arange(1, count + 1, dtype=np.int16), y=np.full(count, 0.42 - number, np.float32), mode="markers", yaxis="y2",
             marker={"size": 14, "opacity": 0}, meta={"role": "arc", "net": number, "skips": True},

@@ -22,9 +22,9 @@ def law(record: Record) -> tuple[float, str] | None:
     return None
 
 
-def start(records: Sequence[Record]) -> Drawing:
+def start(records: Sequence[Record], click: bool = True) -> Drawing:
     """`fan` of networks before their first step, with room for three, whose labels may lie close together."""
-    drawing = fan(records)
+    drawing = fan(records, click=click)
     drawing.layout["margin"].update(l=56, r=56)
     limit = drawing.layout["yaxis"]["range"][1]
     below = -math.inf

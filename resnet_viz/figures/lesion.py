@@ -16,13 +16,13 @@ LABELLED = 5
 STRIP, TOP = 115, 152
 
 
-def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = ()) -> Drawing:
+def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = (), click: bool = True) -> Drawing:
     """A row a network: its strip of blocks, and under each block a lollipop that hangs from the undisturbed accuracy.
 
     x: blocks; y: accuracy in per cent. ``dropped`` blocks are crossed out on the strips. Every box and every lollipop is a point
-    that can be clicked.
+    that can be clicked; ``click``: say so.
     """
-    hint = "Lollipops hang from the undisturbed accuracy; numbers: points lost. Click a block."
+    hint = "Lollipops hang from the undisturbed accuracy; numbers: points lost." + " Click a block." * click
     drawing = Drawing("Accuracy without each block", hint)
     count, rows = max((net.count for net in nets), default=1), max(1, len(nets))
     for row, net in enumerate(nets):
@@ -41,7 +41,7 @@ def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = ()
         drawing.note(f"<b>{net.text}</b><br>{known}", y=at, align="left", **(edge | {"font": {"color": net.colour}}))
         if net.measured:
             _level(drawing, count, at, "solid", axis)
-        _strip(drawing, net, dropped, axis)
+        _strip(drawing, net, dropped, axis, click)
         _lollipops(drawing, net, axis)
     drawing.axis(
         "xaxis", range=[0.3, count + 0.5], showgrid=False, anchor=f"y{rows if rows > 1 else ''}", fixedrange=True,
@@ -168,7 +168,7 @@ def _borders(drawing: Drawing, net: Lesions, axis: dict[str, str], at: float = T
             drawing.note(f"stage {stage}", x=float(numbers.mean()), y=at, yanchor="middle", **_at(axis))
 
 
-def _strip(drawing: Drawing, net: Lesions, dropped: Collection[int], axis: dict[str, str]) -> None:
+def _strip(drawing: Drawing, net: Lesions, dropped: Collection[int], axis: dict[str, str], click: bool) -> None:
     """The net's blocks as boxes on a line, an arc over each that has a skip; those that are dropped are crossed out."""
     blocks = np.arange(1, net.count + 1)
     drawing.trace(
@@ -192,7 +192,7 @@ def _strip(drawing: Drawing, net: Lesions, dropped: Collection[int], axis: dict[
             "symbol": np.where(out, "x-thin", "square").tolist(), "size": 15 if net.count <= 30 else 8,
             "color": np.where(out, QUIET, net.colour).tolist(), "line": {"width": np.where(out, 3, 0).tolist(), "color": QUIET},
         },
-        hovertemplate="%{customdata} block %{x}<extra>" + net.text + "</extra>", **axis,
+        hovertemplate="%{customdata} " * click + "block %{x}<extra>" + net.text + "</extra>", **axis,
     )  # fmt: skip
 
 

@@ -58,6 +58,15 @@ def difference(a: np.ndarray, b: np.ndarray, view: str) -> np.ndarray:
     return apart / 2 if view == "signed" else apart
 
 
+def agreement(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's rank correlation of two raw maps, cell by cell; not a number where one is constant or their grids differ."""
+    from scipy.stats import spearmanr
+
+    if a.shape != b.shape or min(np.ptp(a), np.ptp(b)) == 0:
+        return float("nan")
+    return float(spearmanr(a.ravel(), b.ravel()).statistic)
+
+
 def enlarged(values: np.ndarray, size: int) -> np.ndarray:
     """(h, w, ...) → (size, size, ...), each the nearest value: cells and pixels stay visible."""
     rows, columns = (np.arange(size) * n // size for n in values.shape[:2])

@@ -24,8 +24,6 @@ def handout(
     ``title`` are plain text.
     """
     words = watched if watched.are(records) else twins
-    data = base64.b64encode(pack(records, tabs=tuple(TABS))).decode()
-    script = (STAGE / "stage.js").read_text(encoding="utf-8")
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -47,17 +45,23 @@ def handout(
 </details>
 </main>
 <script>{plotly_js().read_text(encoding="utf-8")}</script>
-<script type="module">
-{script}
+{stage_script(records)}
+</body>
+</html>
+"""
+
+
+def stage_script(records: Sequence[Record]) -> str:
+    """The script that draws the records' stage into the element "stage", once plotly.js is there."""
+    data = base64.b64encode(pack(records, tabs=tuple(TABS), click=False)).decode()
+    return f"""<script type="module">
+{(STAGE / "stage.js").read_text(encoding="utf-8")}
 {{
   const data = Uint8Array.from(atob("{data}"), (c) => c.charCodeAt(0));
   const parentElement = document.getElementById("stage");
   stage({{ data, parentElement, setTriggerValue() {{}}, setStateValue() {{}} }});
 }}
-</script>
-</body>
-</html>
-"""
+</script>"""
 
 
 def _table(records: Sequence[Record]) -> str:

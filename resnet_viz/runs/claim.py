@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from resnet_viz.files import remove
 from resnet_viz.runs.events import Checkpoint, Point, Status
 from resnet_viz.runs.layout import layout_of
 from resnet_viz.runs.rows import Run, Wanted
@@ -140,10 +141,10 @@ class Claim:
                     "DELETE FROM checkpoints WHERE run = ? AND step = ? AND full", [(run, r["step"]) for r in old]
                 )
         except Superseded:
-            (home / path).unlink(missing_ok=True)
+            remove(home / path)
             raise
         for r in old:
-            (home / r["path"]).unlink(missing_ok=True)
+            remove(home / r["path"])
 
     def end(self, status: str, message: str = "", result: Mapping[str, Any] | None = None) -> None:
         """Say how the run ended. What is wanted of it is then what it is, so nobody takes it up again by itself."""

@@ -199,7 +199,7 @@ class Database:
         part.unlink(missing_ok=True)
         with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(part)) as target:
             source.backup(target)
-        with part.open("rb") as file:
+        with part.open("r+b") as file:  # Windows brings to the disk only what may be written
             os.fsync(file.fileno())
         part.replace(copy)
         log.warning("the runs in %s are brought up to this version; as they were, they are kept in %s", self.home, copy)

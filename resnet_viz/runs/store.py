@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from resnet_viz.files import remove
 from resnet_viz.runs.claim import Claim
 from resnet_viz.runs.events import METRICS
 from resnet_viz.runs.layout import Layout
@@ -193,7 +194,7 @@ class Store(Database):
         for row in rows:
             if total - freed <= cap:
                 break
-            (self.home / row["path"]).unlink(missing_ok=True)  # first: a full disk has no room for the row's change
+            remove(self.home / row["path"])  # first: a full disk has no room for the row's change
             with self.transaction() as db:
                 db.execute(
                     "DELETE FROM checkpoints WHERE run = ? AND step = ? AND full = ?",
@@ -262,6 +263,6 @@ class Store(Database):
             for folder in CHECKPOINTS:
                 for file in (self.home / folder / run).glob("*"):
                     if file not in known:
-                        file.unlink(missing_ok=True)
+                        remove(file)
             return Claim(self, self.run(run))
         return None

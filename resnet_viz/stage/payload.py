@@ -50,6 +50,7 @@ def pack(
     bet: float | None = None,
     replay: bool = False,
     pending: Collection[int] = (),
+    click: bool = True,
 ) -> bytes:
     """Everything the stage shows of the records: length of the JSON (uint32), the JSON in UTF-8, the vectors (int16).
 
@@ -57,11 +58,11 @@ def pack(
 
     ``tabs``: the keys of TABS whose figures to send. ``live``: the slider reaches to the planned end. ``lecture``: thick lines,
     large letters, keys that move the slider. ``ghost``, ``bet`` (nats): see `curves.divergence`. ``replay``: play once by itself.
-    ``pending``: see `fan.fan`.
+    ``pending`` and ``click``: see `fan.fan`.
     """
     figures: dict[str, Drawing] = {}
     if "twins" in tabs:
-        figures["fan"] = fan(records, lecture, pending)
+        figures["fan"] = fan(records, lecture, pending, click)
         figures["loss"] = divergence(records, ghost, bet, lecture)
         figures["accuracy"] = accuracy(records, lecture)
     if "history" in tabs:

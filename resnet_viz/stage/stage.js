@@ -399,9 +399,67 @@ function hollow(trace, background) {
   trace.marker = { ...trace.marker, symbol: trace.marker.symbol.replace("-open", ""), color: background };
 }
 
+// resnet_viz/stage/src/still.js
+var CONFIG = { displayModeBar: false, responsive: false };
+function still(root, { views, slider, palette }) {
+  const sentence = element("p", "rv-sentence", { role: "status" }), aside = element("small", "rv-aside");
+  const title = element("span", "rv-title"), hint = element("span", "rv-hint"), plot2 = element("div", "rv-still");
+  const scroller = element("div", "rv-scroll", {}, plot2);
+  let shown = slider ? views.length - 1 : 0, near = false;
+  const show2 = (number) => {
+    const view = views[shown = number];
+    sentence.replaceChildren(`${view.sentence} `, aside);
+    aside.textContent = view.aside;
+    title.textContent = view.figure.layout.meta.title;
+    hint.textContent = view.figure.layout.meta.hint;
+    plot2.style.height = `${view.height}px`;
+    plot2.setAttribute("aria-label", view.figure.layout.meta.title);
+    draw2();
+  };
+  const draw2 = () => {
+    const { figure, height } = views[shown], { width } = plot2.getBoundingClientRect();
+    if (!near || width < 50) return;
+    const layout = structuredClone(figure.layout), traces = figure.data.map((trace) => ({ ...trace }));
+    const { coloraxis } = layout;
+    dress(layout, traces, readTheme(root), palette);
+    Object.assign(layout, { width, height, coloraxis });
+    window.Plotly.react(plot2, traces, layout, CONFIG);
+  };
+  root.append(controls(views, slider, shown, show2), sentence, element("header", "rv-header", {}, title, hint), scroller);
+  show2(shown);
+  new IntersectionObserver(([entry]) => {
+    if (near || !entry.isIntersecting) return;
+    near = true;
+    draw2();
+  }, { rootMargin: "400px" }).observe(root);
+  new ResizeObserver(draw2).observe(scroller);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw2);
+}
+function controls(views, slider, first, show2) {
+  if (views.length === 1) return element("span", "");
+  if (slider) {
+    const readout = element("span", "rv-readout", {}, `${views[first].label} ${slider}`);
+    const range = element("input", "rv-slider", { type: "range", min: 0, max: views.length - 1, value: first, "aria-label": slider });
+    range.oninput = () => {
+      readout.textContent = `${views[range.value].label} ${slider}`;
+      show2(+range.value);
+    };
+    return element("div", "rv-bar", {}, range, readout);
+  }
+  const buttons = views.map((view, number) => {
+    const button2 = element("button", "rv-tab", { type: "button", role: "tab", "aria-selected": number === first }, view.label);
+    button2.onclick = () => {
+      for (const other of buttons) other.setAttribute("aria-selected", other === button2);
+      show2(number);
+    };
+    return button2;
+  });
+  return element("div", "rv-tabs", { role: "tablist" }, ...buttons);
+}
+
 // resnet_viz/stage/src/stage.js
 var TWINS = ["fan", "loss", "accuracy"];
-var CONFIG = { displayModeBar: false, doubleClick: "reset", responsive: false };
+var CONFIG2 = { displayModeBar: false, doubleClick: "reset", responsive: false };
 var stages = /* @__PURE__ */ new WeakMap();
 function stage(component) {
   const parent = component.parentElement;
@@ -552,7 +610,7 @@ function plot(state, name) {
   if (width < 480 && !data.lecture) layout.font.size = 12;
   const { size } = layout.font;
   CHARTS[name]({ layout, traces, width, height, size, measure: (text) => measure(text, size, theme.font) }, state);
-  window.Plotly.react(node, traces, layout, CONFIG);
+  window.Plotly.react(node, traces, layout, CONFIG2);
   if (!node.dataset.heard) {
     node.dataset.heard = "true";
     node.on("plotly_click", ({ points }) => click(state, name, points[0]));
@@ -567,5 +625,6 @@ function click(state, name, point) {
   }
 }
 export {
-  stage
+  stage,
+  still
 };

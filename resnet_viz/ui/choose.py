@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from resnet_viz.ui.say import complain, misread, plain
 if TYPE_CHECKING:
     from resnet_viz.nets.weights import Network
 
+KEPT = 256e6  # bytes of networks; the largest of torchvision's takes 240 MB
 # Where an image comes from, in words short enough for one row.
 KINDS = {"sample": "Sample", "data": "Data", "upload": "File", "camera": "Camera"}
 
@@ -54,16 +56,41 @@ class Pool:
 
 
 def network(source: Source) -> Network:
-    """The network of a source, ready to be asked; the latest few are kept for everybody. Imports torch. Raises NetworkError."""
+    """The network of a source, ready to be asked. Imports torch. Raises NetworkError.
+
+    The latest are kept for everybody, as far as they take KEPT bytes together.
+    """
     stamp = source.path.stat().st_mtime if source.path and source.path.exists() else 0.0
-    return _load(source, stamp)
+    key = (source.ref, source.step, stamp)
+    networks, lock = _networks()
+    with lock:
+        if key in networks:
+            networks.move_to_end(key)
+            return networks[key]
+    with st.spinner("Loading the network"):
+        from resnet_viz.nets import weights
+
+        loaded = weights.load(source)
+    with lock:
+        loaded = networks.setdefault(
+            key, loaded
+        )  # somebody else's, where two load the same: its lock is then everybody's
+        sizes = {kept: _size(networks[kept]) for kept in networks}
+        while sum(sizes.values()) > KEPT and len(sizes) > 1:
+            oldest, _ = networks.popitem(last=False)
+            del sizes[oldest]
+    return loaded
 
 
-@st.cache_resource(show_spinner="Loading the network", max_entries=8, hash_funcs={Source: lambda s: (s.ref, s.step)})
-def _load(source: Source, stamp: float) -> Network:
-    from resnet_viz.nets import weights
+@st.cache_resource(show_spinner=False)
+def _networks() -> tuple[OrderedDict[Hashable, Network], threading.Lock]:
+    """The networks that are kept, the one that was asked for last at the end."""
+    return OrderedDict(), threading.Lock()
 
-    return weights.load(source)
+
+def _size(network: Network) -> int:
+    """Bytes of a network's weights."""
+    return sum(value.nbytes for value in network.model.state_dict().values())
 
 
 def class_names(source: Source) -> tuple[str, ...]:

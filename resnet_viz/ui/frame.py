@@ -24,6 +24,7 @@ from resnet_viz.runs.schema import default_home, faults
 from resnet_viz.stage.library import plotly_js
 from resnet_viz.ui.say import complain, plain
 from resnet_viz.words.pages import LEADS
+from resnet_viz.workers import engine
 
 CSS = """
 [data-testid="stMainBlockContainer"] { padding: 3.6rem 1.6rem 0.6rem; max-width: 1900px; }
@@ -97,6 +98,7 @@ def guarded() -> Iterator[None]:
 
     What Streamlit raises to stop a script or to run it again is no Exception, and passes. Also a decorator.
     """
+    engine.visit()
     try:
         with faults(default_home()):
             yield

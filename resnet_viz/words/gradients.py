@@ -10,12 +10,12 @@ from resnet_viz.spec.laws import BN_GROWTH
 from resnet_viz.spec.model import INITS, NORMS, ModelSpec
 
 
-def conditions(spec: ModelSpec, seed: int, images: str, inputs: int) -> str:
-    """Under which conditions the figures hold: ``inputs`` images, "noise" or "digits", of 8×8 pixels."""
+def conditions(spec: ModelSpec, seed: int, images: str, inputs: int, when: str = "now") -> str:
+    """Under which conditions the figures hold: ``inputs`` images, "noise" or "digits", of 8×8 pixels, measured ``when``."""
     norm = NORMS[spec.norm] if spec.norm != "none" else "no norm"
     start = "started from He" if spec.init == "he" else f"plain from He, residual from {INITS[spec.init]}"
     what = "random images" if images == "noise" else "digits"
-    return f"Measured now, before any training: {inputs} {what} of 8×8, {norm}, {start}, seed {seed}."
+    return f"Measured {when}, before any training: {inputs} {what} of 8×8, {norm}, {start}, seed {seed}."
 
 
 def says_fan(depth: int, sizes: Mapping[str, str]) -> str:

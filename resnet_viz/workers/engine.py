@@ -19,15 +19,20 @@ from pathlib import Path
 
 from resnet_viz import settings
 from resnet_viz.data import catalogue
-from resnet_viz.files import PACKAGE
+from resnet_viz.files import PACKAGE, remove
 from resnet_viz.runs import presence
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.schedules import BN_IMAGES, FIT_IMAGES
 
-# Idle workers that wait warm, so that twins start at once.
-SPARES = 2
+# Idle workers that wait warm while somebody visits, so that a click trains at once: one, for each holds half a gigabyte. Two
+# while runs go on, and for a while after: whoever trains twins trains them again.
+SPARES, SPARES_BUSY, BUSY_WITHIN = 1, 2, 60.0
+# Nobody has visited for so long: the idle workers leave.
+AWAY = 600.0
+# On a machine of less memory than this, in bytes, no worker waits warm.
+SMALL_MACHINE = 4e9
 # So long after the first page was asked for; a run that is queued before gets its worker at once.
 SPARES_AFTER = 4.0
 # A worker that has not said hello so long after its start has failed to.
@@ -36,6 +41,21 @@ STARTING = 120.0
 PAUSE = 10.0
 # Logs of so many workers are kept.
 LOGS = 50
+
+
+def memory() -> float:
+    """Bytes of memory that this process may use: the machine's, or less where its container has less; infinite where unknown."""
+    sizes = [math.inf]
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
+        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
+        sizes.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(sizes)
+
+
+def spares() -> int:
+    """How many idle workers wait warm while somebody visits: RESNET_VIZ_SPARES, else one, none on a small machine."""
+    return int(settings.number("RESNET_VIZ_SPARES", SPARES if memory() >= SMALL_MACHINE else 0))
 
 
 def start(store: Store, specs: Sequence[RunSpec], owner: str = "") -> list[str]:
@@ -118,6 +138,7 @@ class Children:
         self.store = store
         self.children: list[Child] = []
         self.greeted: set[int] = set()  # process ids of those that have said hello
+        self.busy_at = -math.inf  # when one of them was last seen at work (monotonic seconds)
         self.paused_until = 0.0
 
     def spawn(self) -> None:
@@ -125,32 +146,42 @@ class Children:
         logs = self.store.home / "logs"
         logs.mkdir(exist_ok=True)
         for old in sorted(logs.glob("worker-*.log"))[:-LOGS]:
-            old.unlink(missing_ok=True)
+            remove(old)
         environment = os.environ | {"RESNET_VIZ_HOME": str(self.store.home), "OMP_NUM_THREADS": str(settings.cores())}
         # From the code's own folder, so that it is found where it is not installed.
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
-        command = [sys.executable, "-m", "resnet_viz", "work"]
-        if os.name == "posix":  # elsewhere a virtual environment's python is a launcher, and the parent another
-            command += ["--parent", str(os.getpid())]
         log = logs / f"worker-{time.time_ns()}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
+                [_python(environment), "-m", "resnet_viz", "work", "--tied"],
+                # Its other end is closed when this process ends, however that comes, or when the worker is no longer needed.
+                stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=file,
                 env=environment,
                 # Out of the terminal's process group: Ctrl-C ends the server, not the training.
                 start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
             )
         self.children.append(Child(process, log, time.monotonic()))
 
+    def warm(self) -> int:
+        """How many idle workers are to wait now: none while nobody visits, more while runs go on."""
+        now = time.monotonic()
+        if now - _visited > AWAY:
+            return 0
+        few = spares()
+        return max(few, SPARES_BUSY) if few and now - self.busy_at < BUSY_WITHIN else few
+
     def keep(self, spares: int) -> None:
-        """Reap who has ended, mark lost runs, and start as many workers as are missing."""
+        """Reap who has ended, mark lost runs, start as many workers as are missing, and dismiss idle ones that are too many."""
         now = time.monotonic()
         # poll() also reaps, so a killed worker leaves no zombie.
         ended = [child for child in self.children if child.process.poll() is not None]
         self.children = [child for child in self.children if child not in ended]
+        for child in ended:
+            assert child.process.stdin
+            child.process.stdin.close()
         # One that was killed at its work has a run that is lost; one that ended by itself, or before it was warm, can't work.
         failed = [
             c for c in ended if c.process.returncode > 0 or (c.process.returncode and c.process.pid not in self.greeted)
@@ -162,12 +193,19 @@ class Children:
         alive = presence.workers(self.store)
         self.greeted |= alive.keys()
         busy = sum(bool(run) for run in alive.values())
-        ready = sum(not run for run in alive.values())
+        self.busy_at = now if busy else self.busy_at
+        dismissed = {c.process.pid for c in self.children if c.process.stdin and c.process.stdin.closed}
+        ready = sum(not run and pid not in dismissed for pid, run in alive.items())
         ready += sum(c.process.pid not in alive and now - c.started < STARTING for c in self.children)
+        wanted = max(spares, self.store.waiting())
+        idle = [c for c in self.children if alive.get(c.process.pid) == "" and c.process.pid not in dismissed]
+        for child in idle[: max(0, ready - wanted)]:
+            assert child.process.stdin
+            child.process.stdin.close()  # it leaves once it has nothing to do
         room = settings.workers() - busy if now >= self.paused_until else 0
         # On a machine so busy that workers take minutes to start, or fall silent, more of them would make it worse.
-        most = settings.workers() + SPARES - len(self.children)
-        for _ in range(min(min(max(spares, self.store.waiting()), room) - ready, most)):
+        most = settings.workers() + SPARES_BUSY - len(self.children)
+        for _ in range(min(min(wanted, room) - ready, most)):
             self.spawn()
 
     def _complain(self, child: Child) -> None:
@@ -180,12 +218,33 @@ class Children:
         presence.complain(self.store, sentence)
 
 
+def _python(environment: dict[str, str]) -> str:
+    """The interpreter that a worker is. On Windows a virtual environment's python only starts another, whose process id is not
+    the one that Popen knows: there it is the other, told by its environment where it belongs, as multiprocessing does.
+    """
+    base = getattr(sys, "_base_executable", sys.executable)
+    if os.name != "nt" or base == sys.executable:
+        return sys.executable
+    environment["__PYVENV_LAUNCHER__"] = sys.executable
+    return base
+
+
 _watched: dict[Path, Children] = {}
 _lock = threading.Lock()
+_visited = -math.inf  # when somebody last looked at a page (monotonic seconds)
 
 
-def supervise(store: Store, spares: int = SPARES) -> None:
-    """From now on, in a thread of its own, keep workers running for this store. Once a process; later calls do nothing."""
+def visit() -> None:
+    """Say that somebody looks at a page now, so that workers wait warm."""
+    global _visited
+    _visited = time.monotonic()
+
+
+def supervise(store: Store, spares: int | None = None) -> None:
+    """From now on, in a thread of its own, keep workers running for this store. Once a process; later calls do nothing.
+
+    ``spares``: how many wait warm; None: as many as `Children.warm` says, for a server that people visit.
+    """
     with _lock:
         if store.home in _watched:
             return
@@ -197,7 +256,8 @@ def supervise(store: Store, spares: int = SPARES) -> None:
         while True:
             try:
                 # Two processes that import torch would take the cores from the first page's own start.
-                children.keep(spares if time.monotonic() - start > SPARES_AFTER else 0)
+                wait = time.monotonic() - start < SPARES_AFTER
+                children.keep(0 if wait else children.warm() if spares is None else spares)
             except Exception as error:  # a full disk, say: those who wait are told; this thread tries again
                 print(f"resnet_viz: {error}", file=sys.stderr)
                 with contextlib.suppress(sqlite3.Error):

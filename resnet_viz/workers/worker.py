@@ -38,8 +38,6 @@ WRITE_EVERY, LOOK_EVERY = 0.25, 0.05
 STOP_WITHIN = 1.0
 # So long a worker tries to say that its run failed.
 PATIENCE = 600.0
-# An idle worker outlives the process that started it by so many seconds.
-LINGER = 8.0
 
 log = logging.getLogger("resnet_viz.worker")
 
@@ -247,9 +245,11 @@ def _versions(spec: RunSpec) -> dict[str, Any]:
     }
 
 
-def work(store: Store, parent: int) -> None:
-    """Wait for runs and carry them out, until the process ``parent``, which started this one, is gone (or a signal says so).
+def work(store: Store, tied: bool = False) -> None:
+    """Wait for runs and carry them out, until a signal says to leave.
 
+    ``tied``: to whoever started this process, who holds the other end of its standard input; once that is closed, or its owner
+    gone, however that came, it carries out what it has begun and leaves. (No signal and no process id says so on every system.)
     Raises UserError where the environment sets what can't be.
     """
     cap = disk_cap()
@@ -260,16 +260,18 @@ def work(store: Store, parent: int) -> None:
     leave = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: leave.set())
     signal.signal(signal.SIGINT, lambda *_: leave.set())
-    gone = None
     worker = uuid.uuid4().hex[:12]
     warm()
+    untied = threading.Event()
+
+    def hold_on() -> None:
+        os.read(0, 1)
+        untied.set()
+
+    if tied:  # only now: on Windows, libraries that load while somebody waits for standard input wait, too
+        threading.Thread(target=hold_on, daemon=True).start()
     with _Heart(store, worker) as heart:
-        while not leave.is_set():
-            # An orphan is given a new parent, by the kernel, the moment its parent ends.
-            if os.getppid() != parent:
-                gone = gone or time.monotonic()
-                if time.monotonic() - gone > LINGER:
-                    break
+        while not (leave.is_set() or untied.is_set()):
             claim = store.claim(worker)
             if claim is None:
                 time.sleep(LOOK_EVERY)
@@ -284,8 +286,8 @@ def work(store: Store, parent: int) -> None:
             presence.hello(store, worker, os.getpid())
 
 
-def main(store: Store, parent: int | None = None) -> int:
-    """`python -m resnet_viz work`; ``parent`` is told by who started it, for it may be gone before this line is reached."""
+def main(store: Store, tied: bool = False) -> int:
+    """`python -m resnet_viz work`; ``tied``: see `work`."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
-    work(store, parent or os.getppid())
+    work(store, tied)
     return 0

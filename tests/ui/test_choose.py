@@ -235,3 +235,24 @@ def test_a_page_draws_a_net_whose_own_data_set_is_gone(name, own_run) -> None:
         assert "ant" in headline(at) or "bee" in headline(at)
         assert kind(at, "data").exception == []
         assert any("no longer whole" in info.value for info in at.info)
+
+
+def test_networks_are_given_back_by_what_they_weigh(monkeypatch) -> None:
+    """The one that was asked for last stays, the others as far as all fit; what is kept is one network for everybody."""
+    choose._networks.clear()
+    first, second, third = refs.shipped()[:3]
+    one, _, three = (
+        sum(v.nbytes for v in choose.network(s).model.state_dict().values()) for s in (first, second, third)
+    )
+    choose._networks.clear()
+    kept = choose.network(first)
+    choose.network(second)
+    assert choose.network(first) is kept
+    monkeypatch.setattr(choose, "KEPT", one + three)
+    choose.network(third)  # the second makes way for it: the first was asked for since
+    assert [ref for ref, *_ in choose._networks()[0]] == [first.ref, third.ref]
+    monkeypatch.setattr(choose, "KEPT", 1)
+    choose.network(second)
+    assert [ref for ref, *_ in choose._networks()[0]] == [second.ref]
+    assert choose.network(first) is not kept
+    choose._networks.clear()

@@ -1,11 +1,12 @@
 """The engine: workers are started, kept warm and watched, and leave with whoever started them."""
 
-import contextlib
+import math
 import os
-import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -34,18 +35,62 @@ def test_the_engine_keeps_workers_warm_runs_what_is_queued_and_they_leave_with_i
     code = (
         "import sys, time; from pathlib import Path; from resnet_viz.workers import engine\n"
         "from resnet_viz.runs.store import Store\n"
-        f"s = Store(Path({str(store.home)!r})); engine.supervise(s); time.sleep(600)"
+        f"s = Store(Path({str(store.home)!r})); engine.supervise(s); engine.BUSY_WITHIN = 3.0\n"
+        "engine.visit(); sys.stdin.readline(); engine.AWAY = 0.0; sys.stdin.readline(); engine.visit(); engine.AWAY = 99.0\n"
+        "time.sleep(600)"
     )
-    server = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL)
+    environment = os.environ | {"RESNET_VIZ_WORKERS": "4"}
+    server = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, env=environment, text=True)
     try:
-        until(lambda: len(presence.workers(store)) == engine.SPARES)
-        ids = engine.start(store, [SMALL, SMALL.twin()])
-        until(lambda: all(store.run(run).status == "finished" for run in ids))
-        assert len(presence.workers(store)) == engine.SPARES
+        until(lambda: len(presence.workers(store)) == 1)
+        long = replace(SMALL, train=replace(SMALL.train, epochs=1000))
+        ids = engine.start(store, [long, long.twin()])
+        until(lambda: all(store.run(run).step for run in ids))  # at once, so by two workers
+        for run in ids:
+            store.want(run, "stop")
+        until(lambda: all(store.run(run).status == "stopped" for run in ids))
+        until(lambda: len(presence.workers(store)) == 1)  # the others have left, for nothing runs
+        print(file=server.stdin, flush=True)  # nobody visits any more
+        until(lambda: not presence.workers(store))
+        run = engine.start(store, [SMALL])[0]  # from the command line, say
+        until(lambda: store.run(run).status == "finished")
+        until(lambda: not presence.workers(store))
+        print(file=server.stdin, flush=True)  # somebody comes
+        until(lambda: len(presence.workers(store)) == 1)
     finally:
         server.kill()
         server.wait()
+        server.stdin.close()
     until(lambda: not presence.workers(store), 40)
+
+
+def test_how_many_workers_wait_warm(store, monkeypatch) -> None:
+    """One, two while runs go on, none where nobody visits or the machine is small, unless the environment says so."""
+    children = engine.Children(store)
+    monkeypatch.setattr(engine, "memory", lambda: 8e9)
+    monkeypatch.setattr(engine, "_visited", -math.inf)
+    assert children.warm() == 0
+    engine.visit()
+    assert children.warm() == 1
+    children.busy_at = time.monotonic()
+    assert children.warm() == 2
+    monkeypatch.setattr(engine, "memory", lambda: 3.9e9)
+    assert children.warm() == 0
+    monkeypatch.setenv("RESNET_VIZ_SPARES", "3")
+    assert children.warm() == 3
+    monkeypatch.setattr(engine, "AWAY", -1.0)
+    assert children.warm() == 0
+
+
+def test_memory_is_the_machines_or_its_containers(monkeypatch) -> None:
+    machine = int(Path("/proc/meminfo").read_text().split()[1]) * 1024 if Path("/proc/meminfo").exists() else None
+    if machine:
+        assert 0 < engine.memory() <= machine * 1.001
+    monkeypatch.setattr(engine.Path, "read_text", lambda _path: "1000000000\n")
+    assert engine.memory() == 1e9
+    monkeypatch.setattr(engine.Path, "read_text", lambda _path: "max\n")
+    monkeypatch.delattr(engine.os, "sysconf")  # Windows
+    assert engine.memory() == math.inf
 
 
 def test_a_time_is_that_of_the_same_kind_of_net_with_its_evaluations_or_unknown(store, monkeypatch) -> None:
@@ -116,6 +161,7 @@ def test_a_worker_that_cannot_start_is_complained_of_and_not_started_over_and_ov
     (child,) = children.children
     child.process.kill()
     child.process.wait()
+    child.process.stdin.close()
     presence.hello(store, "one that can", 1)
     assert presence.complaint(store) == ""
 
@@ -141,18 +187,3 @@ def test_a_number_of_workers_that_is_none_is_said_in_a_sentence(store, monkeypat
     with pytest.raises(UserError, match="RESNET_VIZ_WORKERS=abc is not a number"):
         engine.start(store, [SMALL])
     assert store.runs() == []
-
-
-@pytest.mark.slow
-def test_a_worker_whose_server_is_gone_before_it_is_warm_leaves_too(store) -> None:
-    code = (
-        "from resnet_viz.workers import engine; from resnet_viz.runs.store import Store; from pathlib import Path\n"
-        f"c = engine.Children(Store(Path({str(store.home)!r}))); c.spawn(); print(c.children[0].process.pid)"
-    )
-    server = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    try:
-        until(lambda: presence.workers(store))
-        until(lambda: not presence.workers(store), 60)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(server.stdout), signal.SIGKILL)

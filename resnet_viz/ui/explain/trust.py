@@ -12,8 +12,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from resnet_viz.figures.overlay import agreement
 from resnet_viz.figures.saliency import Line, Panel, lines, maps
-from resnet_viz.ui.explain.view import Case, View, agreement, asked, kept, known, methods, panel
+from resnet_viz.ui.explain.view import Case, View, asked, kept, known, methods, panel
 from resnet_viz.ui.frame import chart
 from resnet_viz.ui.live import duration
 from resnet_viz.ui.say import plain

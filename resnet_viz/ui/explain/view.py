@@ -16,7 +16,7 @@ import numpy as np
 import streamlit as st
 
 from resnet_viz.errors import UserError
-from resnet_viz.figures.overlay import Look, scaled
+from resnet_viz.figures.overlay import Look, agreement, scaled
 from resnet_viz.figures.saliency import Panel
 from resnet_viz.nets import refs
 from resnet_viz.spec import arch
@@ -217,15 +217,6 @@ def raw_maps(case: Case, wanted: Sequence[str]) -> dict[str, list[np.ndarray]]:
 
 
 # What the page says
-
-
-def agreement(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation of two raw maps, cell by cell; not a number where one is constant or their grids differ."""
-    from scipy.stats import spearmanr
-
-    if a.shape != b.shape or min(np.ptp(a), np.ptp(b)) == 0:
-        return float("nan")
-    return float(spearmanr(a.ravel(), b.ravel()).statistic)
 
 
 def sentence(case: Case, maps: Sequence[np.ndarray]) -> str:
