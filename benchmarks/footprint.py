@@ -58,7 +58,7 @@ def main() -> float:
             page.set_default_timeout(120_000)
             page.goto(f"{url}/{path}")
             page.wait_for_selector(READY)
-            page.wait_for_selector("h1[role=status]")
+            page.wait_for_selector(".rv-says")
             page.close()
 
         try:

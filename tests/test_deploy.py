@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -65,11 +66,17 @@ def test_the_documents_name_every_variable_that_is_read() -> None:
     assert read - {"RESNET_VIZ_SNAPSHOT_SECONDS"} == set(re.findall(r"RESNET_VIZ_[A-Z_]+", text))
 
 
+def ignored(folder: str, names: list[str]) -> set[str]:
+    """What .dockerignore leaves out of a folder: a pattern holds at the top, one that begins with **/ everywhere."""
+    patterns = (ROOT / ".dockerignore").read_text().split()
+    here = [p.removeprefix("**/") for p in patterns if p.startswith("**/") or Path(folder) == ROOT]
+    return shutil.ignore_patterns(*here)(folder, names)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="the container is Linux")
 def test_the_containers_steps_in_an_empty_folder(tmp_path) -> None:
     """Without an engine: what would be copied, a wheel of it, its command, its variables, its health check."""
-    ignored = shutil.ignore_patterns(*(ROOT / ".dockerignore").read_text().replace("**/", "").split())
     shutil.copytree(ROOT, tmp_path / "src", ignore=ignored)
     bin = install(tmp_path / "env", build(tmp_path / "src", tmp_path / "dist"))
     shutil.rmtree(tmp_path / "src")

@@ -213,7 +213,7 @@ class Store(Database):
         known = {self.home / row["path"] for row in self.db.execute("SELECT path FROM checkpoints")}
         for file in files:
             if file not in known and file.parent.name not in live:
-                file.unlink(missing_ok=True)
+                remove(file)
 
     def speeds(self, limit: int = 50) -> list[tuple[RunSpec, float]]:
         """Specs and measured images per second of the last trainings, newest first: what a new one may expect."""

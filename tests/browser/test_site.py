@@ -74,7 +74,7 @@ def test_charts_follow_what_is_chosen(site, page) -> None:
     page.wait_for_function(SHOWN)
     section = page.locator(".views").first
     section.get_by_role("tab", name="Digits").click()
-    assert "residual-20 84–99" in section.get_by_role("status").inner_text()
+    assert "residual-20 23–99" in section.get_by_role("status").inner_text()
 
 
 def test_the_stage_scrubs(site, page) -> None:
