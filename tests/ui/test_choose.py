@@ -16,7 +16,7 @@ from resnet_viz.nets import refs
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec
-from resnet_viz.ui import choose
+from resnet_viz.ui import choose, kept
 from tests.apps import headline, unrun
 from tests.choosing import found, page
 
@@ -239,20 +239,20 @@ def test_a_page_draws_a_net_whose_own_data_set_is_gone(name, own_run) -> None:
 
 def test_networks_are_given_back_by_what_they_weigh(monkeypatch) -> None:
     """The one that was asked for last stays, the others as far as all fit; what is kept is one network for everybody."""
-    choose._networks.clear()
+    kept._networks.clear()
     first, second, third = refs.shipped()[:3]
     one, _, three = (
         sum(v.nbytes for v in choose.network(s).model.state_dict().values()) for s in (first, second, third)
     )
-    choose._networks.clear()
-    kept = choose.network(first)
+    kept._networks.clear()
+    loaded = choose.network(first)
     choose.network(second)
-    assert choose.network(first) is kept
-    monkeypatch.setattr(choose, "KEPT", one + three)
+    assert choose.network(first) is loaded
+    monkeypatch.setattr(kept, "KEPT", one + three)
     choose.network(third)  # the second makes way for it: the first was asked for since
-    assert [ref for ref, *_ in choose._networks()[0]] == [first.ref, third.ref]
-    monkeypatch.setattr(choose, "KEPT", 1)
+    assert [ref for ref, *_ in kept._networks()[0]] == [first.ref, third.ref]
+    monkeypatch.setattr(kept, "KEPT", 1)
     choose.network(second)
-    assert [ref for ref, *_ in choose._networks()[0]] == [second.ref]
-    assert choose.network(first) is not kept
-    choose._networks.clear()
+    assert [ref for ref, *_ in kept._networks()[0]] == [second.ref]
+    assert choose.network(first) is not loaded
+    kept._networks.clear()
