@@ -163,7 +163,7 @@ def test_names_are_shown_letter_by_letter_and_nothing_is_fetched_from_a_stranger
             page.wait_for_timeout(500)
             page.wait_for_selector(READY)
         look("runs, ticked", title)
-        page.get_by_role("button", name="Delete").click()
+        page.get_by_role("button", name="Delete", exact=True).click()
         look("runs, the dialog", f"{title}: seed 0")
         assert elsewhere == []
     finally:

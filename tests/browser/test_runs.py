@@ -71,7 +71,7 @@ def test_ticks_and_delete_go_by_run_while_another_browser_trains_and_deletes(chr
     tick(mine, 1)  # in the table without the new run, which this browser still shows
     mine.wait_for_function("() => !document.querySelector('input[aria-label=Name]')")
     mine.wait_for_selector(READY)
-    mine.get_by_role("button", name="Delete").click()
+    mine.get_by_role("button", name="Delete", exact=True).click()
     dialog = mine.get_by_role("dialog")
     dialog.get_by_text("the plain one: seed 0").wait_for()
     assert "This deletes 2 runs" in dialog.inner_text()
@@ -87,8 +87,8 @@ def test_ticks_and_delete_go_by_run_while_another_browser_trains_and_deletes(chr
     mine.wait_for_selector(READY)
     tick(mine, 3)  # the residual one, below two new runs: off
     ticked_name(mine, "the plain one")
-    mine.get_by_role("button", name="Delete").click()
-    dialog.get_by_role("button", name="Delete").click()
+    mine.get_by_role("button", name="Delete", exact=True).click()
+    dialog.get_by_role("button", name="Delete", exact=True).click()
     dialog.wait_for(state="hidden")
     mine.wait_for_function("() => !document.querySelector('input[aria-label=Name]')")
     wait_for(mine, lambda: len(store.runs()) == 3)

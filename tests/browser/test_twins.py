@@ -110,7 +110,7 @@ def test_a_click_on_an_arc_switches_the_skip_off(page) -> None:
     page.mouse.move(box["x"] + x, box["y"] + y)
     page.wait_for_selector(".rv-stage .hoverlayer .hovertext")  # plotly clicks on what it hovers over
     page.mouse.click(box["x"] + x, box["y"] + y)
-    page.get_by_text("skips off 14").wait_for()
+    page.get_by_text("Next net: skips off 14").wait_for()
     wait_for(page, lambda: "no_skip=14" in page.evaluate("location.href"))
     pending = """
         () => document.querySelector('.rv-stage .js-plotly-plot')._fullData.find((t) => t.meta?.state === 'pending')?.x[4]"""
