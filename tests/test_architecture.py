@@ -35,7 +35,8 @@ ALLOWED["pages"] = set(ALLOWED) - {"cli"}
 HEAVY = ("torch", "torchvision", "sklearn", "captum")
 LIGHT = (
     "spec", "runs.store", "runs.sweeps", "data.catalogue", "data.own", "words.twins", "nets.refs", "labs", "workers.engine",
-    "figures", "stage.payload", "publish.handout", "ui.controls", "ui.stage", "cli.main",
+    "figures", "stage.payload", "publish.handout", "ui.controls", "ui.stage", "ui.runs.actions",
+    "ui.labs.sweeps", "cli.main",
 )  # fmt: skip
 
 

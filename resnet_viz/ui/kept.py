@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from resnet_viz.nets.refs import Source
-from resnet_viz.nets.weights import Network
+
+if TYPE_CHECKING:
+    from resnet_viz.nets.weights import Network  # and torch with it
 
 KEPT = 256e6  # bytes of networks; the largest of torchvision's takes 240 MB
 
@@ -31,9 +34,8 @@ def network(source: Source) -> Network:
 
         loaded = weights.load(source)
     with lock:
-        loaded = networks.setdefault(
-            key, loaded
-        )  # somebody else's, where two load the same: its lock is then everybody's
+        # Somebody else's, where two load the same: its lock is then everybody's.
+        loaded = networks.setdefault(key, loaded)
         sizes = {kept: _size(networks[kept]) for kept in networks}
         while sum(sizes.values()) > KEPT and len(sizes) > 1:
             oldest, _ = networks.popitem(last=False)
