@@ -10,14 +10,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from resnet_viz.nets.models import Block
 
+# Activations are looked at every so many steps: at every step it would cost 8 % of a step.
+ACTIVATIONS_EVERY = 8
 
-def _norm(x: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(x, dtype=torch.float32)
+
+def norm(x: Tensor) -> Tensor:
+    """‖x‖ as a 0-d float32 tensor on its device, outside of the graph."""
+    return torch.linalg.vector_norm(x.detach(), dtype=torch.float32)
+
+
+def to_host(measured: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """Vectors (N,) as float32 on the host, in one transfer; those of other devices are brought to the first that is no CPU."""
+    device = next((v.device for v in measured.values() if v.device.type != "cpu"), torch.device("cpu"))
+    flat = torch.cat([v.to(device, torch.float32) for v in measured.values()]).cpu().numpy()
+    ends = np.cumsum([len(v) for v in measured.values()])
+    return dict(zip(measured, np.split(flat, ends[:-1]), strict=True))
 
 
 _LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
@@ -53,7 +66,7 @@ def block_gradients(blocks: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
     norms = [torch.tensor(torch.nan)] * len(blocks)
 
     def keep(number: int, gradient: Tensor) -> None:
-        norms[number] = _norm(gradient)
+        norms[number] = norm(gradient)
 
     def watch(number: int, output: Tensor) -> None:
         if output.requires_grad:
@@ -85,7 +98,7 @@ def branch_shares(blocks: Sequence[Block]) -> Iterator[list[Tensor]]:
     shares = [torch.tensor(torch.nan)] * len(blocks)
 
     def keep(number: int, branch: Tensor, x: Tensor) -> None:
-        shares[number] = _norm(branch.detach()) / _norm(x.detach())
+        shares[number] = norm(branch) / norm(x)
 
     with _hooks() as handles:
         for number, block in enumerate(blocks):

@@ -9,12 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from resnet_viz.nets.probes import norm
 from resnet_viz.own.blocks import Part, layers, size
 from resnet_viz.runs.layout import Block, Layout
-
-
-def _norm(x: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(x.detach(), dtype=torch.float32)
 
 
 def _tensor(output: Any) -> Tensor | None:
@@ -86,7 +83,7 @@ class Sight:
 
     def _branch(self, number: int, inputs: Any, output: Any) -> None:
         if self.look and (out := _tensor(output)) is not None:
-            self.branches[number] = _norm(out)  # now: the sum may be made in place
+            self.branches[number] = norm(out)  # now: the sum may be made in place
 
     def _block(self, number: int, inputs: Any, output: Any) -> None:
         out, x, part = _tensor(output), _tensor(inputs), self.parts[number]
@@ -98,13 +95,13 @@ class Sight:
         if not self.look or x is None or not part.has_skip:
             return
         if (branch := self.branches.pop(number, None)) is not None:
-            self.shares[number] = branch / _norm(x)
+            self.shares[number] = branch / norm(x)
         elif part.sums and x.shape == out.shape:
-            self.shares[number] = _norm(out.detach() - x.detach()) / _norm(x)
+            self.shares[number] = norm(out.detach() - x.detach()) / norm(x)
 
     def _gradient(self, number: int, gradient: Tensor) -> None:
         try:
-            square, before = _norm(gradient).square(), self.squares[number]
+            square, before = norm(gradient).square(), self.squares[number]
             self.squares[number] = square if before is None else before + square
         except Exception as error:
             self.fail(error)

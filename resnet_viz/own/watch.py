@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
-import platform
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -18,21 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import resnet_viz
-from resnet_viz.nets.probes import Updates
+from resnet_viz.nets.probes import ACTIVATIONS_EVERY, Updates, to_host
 from resnet_viz.own.blocks import parts, plain_model
 from resnet_viz.own.sight import Sight
 from resnet_viz.own.writing import FIRST_AXIS, Writer
-from resnet_viz.runs.claim import Claim, Superseded
+from resnet_viz.runs.claim import Claim, Superseded, versions
 from resnet_viz.runs.events import Point
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.own import OwnSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
-
-# Activations are looked at every so many steps, as by our trainer.
-ACTIVATIONS_EVERY = 8
 
 log = logging.getLogger("resnet_viz.watch")
 
@@ -191,7 +185,7 @@ class Watch:
         measured["loss"] = value
         if logits is not None and target is not None and logits[:, 0].shape == target.shape:  # not for mixed labels
             measured["accuracy"] = (logits.detach().argmax(1) == target).float().mean()[None]
-        values: dict[str, Any] = _to_host(measured)
+        values: dict[str, Any] = to_host(measured)
         scalars: dict[str, Any] = {name: float(values.pop(name)[0]) for name in ("loss", "accuracy") if name in values}
         lr = float(optimizer.param_groups[0]["lr"]) if optimizer else 0.0
         if optimizer:
@@ -220,17 +214,15 @@ class Watch:
         train = TrainSpec(lr=lr, batch_size=images, epochs=1, steps=self.steps)
         spec = RunSpec(model, train=train, own=own)
         device = next((p.device for p in self.model.parameters()), torch.device("cpu"))
-        versions = {
-            "resnet_viz": resnet_viz.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        }
         store = Store(self.home)
         try:
             return store.begin(
-                spec, layout, name=self.name, group=self.group, steps=self.steps or FIRST_AXIS, versions=versions
+                spec,
+                layout,
+                name=self.name,
+                group=self.group,
+                steps=self.steps or FIRST_AXIS,
+                versions=versions(device),
             )
         finally:
             store.close()
@@ -285,11 +277,3 @@ def _unscaled(scaler: Any, optimizer: torch.optim.Optimizer | None) -> bool:
     states = getattr(scaler, "_per_optimizer_states", {})
     stage = states[id(optimizer)].get("stage") if id(optimizer) in states else None
     return getattr(stage, "name", "READY") != "READY"
-
-
-def _to_host(measured: dict[str, Tensor]) -> dict[str, np.ndarray]:
-    """Vectors (N,) as float32 on the host, those of one device in one transfer."""
-    device = next((v.device for v in measured.values() if v.device.type != "cpu"), torch.device("cpu"))
-    flat = torch.cat([v.to(device, torch.float32) for v in measured.values()]).cpu().numpy()
-    ends = np.cumsum([len(v) for v in measured.values()])
-    return dict(zip(measured, np.split(flat, ends[:-1]), strict=True))

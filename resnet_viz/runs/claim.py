@@ -8,21 +8,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from resnet_viz import __version__
 from resnet_viz.files import remove
 from resnet_viz.runs.events import Checkpoint, Point, Status
 from resnet_viz.runs.layout import layout_of
 from resnet_viz.runs.rows import Run, Wanted
 from resnet_viz.runs.schema import CHECKPOINTS, Database
 from resnet_viz.spec.run import RunSpec, to_json
+
+if TYPE_CHECKING:
+    import torch
 
 # Vectors are kept at every step up to DRAMA, and past MOST rows at every second, fourth, eighth ... step after the first:
 # what is measured at steps 1, 9, 17 ... alone is among them.
@@ -159,6 +164,20 @@ class Claim:
             changes["result"] = json.dumps(dict(result))
         with self.database.transaction() as db:
             self._own(db, changes)
+
+
+def versions(device: torch.device | str) -> dict[str, Any]:
+    """With what a run is made, on a device such as "cpu" or "cuda"."""
+    import torch
+
+    where = torch.device(device)
+    return {
+        "resnet_viz": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else where.type,
+    }
 
 
 def stride_at(step: int) -> int:

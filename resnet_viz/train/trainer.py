@@ -24,9 +24,6 @@ from resnet_viz.spec.schedules import lr_at
 from resnet_viz.spec.train import TrainSpec, seed_from
 from resnet_viz.train.evaluate import autocast, estimate_statistics, evaluate
 
-# Activations are looked at every so many steps: at every step it would cost 8 % of a step.
-ACTIVATIONS_EVERY = 8
-
 # What version 1 called the sums of an epoch, in a full checkpoint.
 RENAMED = {"right": "correct", "pictures": "images"}
 
@@ -92,7 +89,7 @@ class Trainer:
 
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        look = record and self.step % ACTIVATIONS_EVERY == 0
+        look = record and self.step % probes.ACTIVATIONS_EVERY == 0
         with ExitStack() as stack:
             gradients = stack.enter_context(probes.block_gradients(self.blocks)) if record else []
             stds = stack.enter_context(probes.responses(self.responses)) if look else {}
@@ -122,20 +119,13 @@ class Trainer:
         if record:
             measured["update_ratio"] = self.updates.ratios()
 
-        values = self._to_host(measured)
+        values = probes.to_host(measured)
         loss_value, accuracy = float(values["loss"][0]), float(values["accuracy"][0])
         self.epoch.loss += loss_value * len(y)
         self.epoch.correct += accuracy * len(y)
         self.epoch.images += len(y)
         speed = len(y) / (time.perf_counter() - started)
         return Point(step, {**values, "loss": loss_value, "accuracy": accuracy, "lr": lr, "speed": speed})
-
-    @staticmethod
-    def _to_host(measured: dict[str, Tensor]) -> dict[str, np.ndarray]:
-        """Vectors (N,) from the device as float32, in one transfer."""
-        flat = torch.cat([v.float() for v in measured.values()]).cpu().numpy()
-        ends = np.cumsum([len(v) for v in measured.values()])
-        return dict(zip(measured, np.split(flat, ends[:-1]), strict=True))
 
     def _mixup(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor | None, float]:
         """Mixup (Zhang et al. 2018): x ← λx + (1−λ)x', with the labels of x' and λ ~ Beta(α, α), one λ a batch."""

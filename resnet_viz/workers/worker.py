@@ -9,7 +9,6 @@ import contextlib
 import errno
 import logging
 import os
-import platform
 import signal
 import sqlite3
 import sys
@@ -17,13 +16,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Generator
-from typing import Any
 
-from resnet_viz import __version__, labs, settings
+from resnet_viz import labs, settings
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
 from resnet_viz.runs import presence
-from resnet_viz.runs.claim import Claim, Superseded
+from resnet_viz.runs.claim import Claim, Superseded, versions
 from resnet_viz.runs.events import Checkpoint, Event, Point, Result, Status
 from resnet_viz.runs.rows import Wanted, content
 from resnet_viz.runs.schema import StoreError, disk_cap
@@ -212,7 +210,7 @@ def train(claim: Claim) -> Job:
         from resnet_viz.train import job as training
 
         spec = training.resolve(catalogue.fill(spec))
-        claim.resolve(spec, catalogue.total_steps(spec), _versions(spec))
+        claim.resolve(spec, catalogue.total_steps(spec), versions(spec.train.device))
         yield from training.run(spec, saved)
 
     return job
@@ -226,23 +224,10 @@ def lab(claim: Claim, store: Store) -> Job:
 
         spec = training.resolve(spec)
         steps, events = labs.begin(spec, store)
-        claim.resolve(spec, steps, _versions(spec))
+        claim.resolve(spec, steps, versions(spec.train.device))
         yield from events
 
     return job
-
-
-def _versions(spec: RunSpec) -> dict[str, Any]:
-    """With what a run is made."""
-    import torch
-
-    return {
-        "resnet_viz": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "device": torch.cuda.get_device_name() if spec.train.device == "cuda" else spec.train.device,
-    }
 
 
 def work(store: Store, tied: bool = False) -> None:
