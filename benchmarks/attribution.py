@@ -9,14 +9,13 @@ ratio: Grad-CAM ÷ a bare forward pass and the gradient at its block, the worst 
 from __future__ import annotations
 
 import statistics
-import time
 import warnings
-from collections.abc import Callable, Mapping
 
 import torch
 from captum.attr import LayerGradCam
 from torch import Tensor, nn
 
+from benchmarks import ratio, times
 from resnet_viz.attribution.attribute import attribute, default_layer, gradcam_strip
 from resnet_viz.attribution.features import layers, look
 from resnet_viz.nets import models
@@ -46,24 +45,6 @@ def forward(model: nn.Module, x: Tensor) -> None:
         model(x)
 
 
-def times(work: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Seconds of each piece of work in each round, all of a round in turn."""
-    for call in work.values():
-        call()
-    found: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(rounds):
-        for name, call in work.items():
-            start = time.thread_time()
-            call()
-            found[name].append(time.thread_time() - start)
-    return found
-
-
-def ratio(found: Mapping[str, list[float]], one: str, other: str) -> float:
-    """Median over rounds of one ÷ other."""
-    return statistics.median(a / b for a, b in zip(found[one], found[other], strict=True))
-
-
 def main() -> float:
     from pytorch_grad_cam import GradCAM
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
@@ -85,7 +66,8 @@ def main() -> float:
                 "package": lambda p=package, x=x: p(x, [ClassifierOutputTarget(1)]),
                 "strip": lambda m=model, x=x: gradcam_strip(m, x, target=1),
                 "maps": lambda m=model, x=x: look(m, x, layers(m.spec)),
-            }
+            },
+            ROUNDS,
         )
         package.activations_and_grads.release()
         print(f"{spec.family} {spec.depth}, {spec.size} px, {layer}:")

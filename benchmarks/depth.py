@@ -7,10 +7,11 @@ ratio: time of a step at 110 layers ÷ what the straight line through 20 and 56 
 from __future__ import annotations
 
 import statistics
-import time
+from functools import partial
 
 import torch
 
+from benchmarks import times
 from resnet_viz.data import catalogue
 from resnet_viz.data.batches import Batches
 from resnet_viz.data.splits import load_splits
@@ -28,22 +29,18 @@ def trainer(depth: int) -> Trainer:
     return Trainer(spec, Batches(load_splits(spec.data), spec))
 
 
-def seconds(trainer: Trainer) -> float:
-    start = time.thread_time()
+def train(trainer: Trainer) -> None:
     for _ in range(STEPS):
         trainer.advance()
-    return (time.thread_time() - start) / STEPS
 
 
 def main() -> float:
     torch.set_num_threads(1)
-    trainers = {depth: trainer(depth) for depth in DEPTHS}
-    for each in trainers.values():
-        seconds(each)
-    rows = [[seconds(each) for each in trainers.values()] for _ in range(ROUNDS)]
+    found = times({str(depth): partial(train, trainer(depth)) for depth in DEPTHS}, ROUNDS)
+    for depth, taken in found.items():
+        print(f"{depth} layers: {1000 * statistics.median(taken) / STEPS:.1f} ms a step")
     low, middle, high = DEPTHS
-    ratios = [c / (b + (b - a) * (high - middle) / (middle - low)) for a, b, c in rows]
-    for depth, times in zip(DEPTHS, zip(*rows, strict=True), strict=True):
-        print(f"{depth} layers: {1000 * statistics.median(times):.1f} ms a step")
+    beyond = (high - middle) / (middle - low)
+    ratios = [c / (b + (b - a) * beyond) for a, b, c in zip(*found.values(), strict=True)]
     print(f"110 layers ÷ the line: from {min(ratios):.3f} to {max(ratios):.3f} over {ROUNDS} rounds")
     return statistics.median(ratios)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +30,7 @@ def pss(pid: int) -> float:
 
 
 def main() -> float:
-    from conftest import FLAGS, READY, free_port  # type: ignore[import-not-found]
+    from conftest import FLAGS, READY, free_port, wait_until_healthy  # type: ignore[import-not-found]
     from playwright.sync_api import sync_playwright
 
     from resnet_viz.runs import presence
@@ -62,12 +61,7 @@ def main() -> float:
             page.close()
 
         try:
-            while True:
-                try:
-                    urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)
-                    break
-                except OSError:
-                    time.sleep(0.2)
+            wait_until_healthy(url, server)
             measure("before the first visit")
             until = time.monotonic() + 60
             while not presence.workers(store) and time.monotonic() < until:

@@ -1,6 +1,6 @@
 """The page Runs with 1,000 runs of 64,000 points each, against one with ten of them: a visitor's first look, without a browser.
 
-Times are the thread's own, on the processor; pages, store and page code are warm, and each look is a new session.
+Times are the process's own, on the processor; pages, store and page code are warm, and each look is a new session.
 ratio: time of a look at 1,000 runs ÷ at 10 (3 are allowed, and 1 s).
 """
 

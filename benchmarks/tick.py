@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import ratio, times
 from resnet_viz.runs.events import Point
-from resnet_viz.runs.record import Record
 from resnet_viz.runs.store import Store
 from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec
@@ -56,13 +55,11 @@ def look(store: Store, ids: list[str]) -> Callable[[], bytes]:
     known = [store.record(run, CURVES) for run in ids]
 
     def refresh() -> bytes:
-        records: list[Record] = []
         for record in known:
             store.run(record.id)
             for metric in CURVES:
                 store.series(record.id, metric, record.step - NEW)
-            records.append(record)
-        return pack(records, live=True)
+        return pack(known, live=True)
 
     return refresh
 
@@ -70,16 +67,12 @@ def look(store: Store, ids: list[str]) -> Callable[[], bytes]:
 def main() -> float:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
-        looks = {points: look(store, train(store, 110, points)) for points in (FEW, MANY)}
+        looks = {f"{points:,}": look(store, train(store, 110, points)) for points in (FEW, MANY)}
+        few, many = looks
         deep = look(store, train(store, 1202, MANY))
-        sizes = {name: len(call()) / 1024 for name, call in (("110", looks[MANY]), ("1,202", deep))}
-        found: dict[int, list[float]] = {points: [] for points in looks}
-        for _ in range(ROUNDS):
-            for points, call in looks.items():
-                start = time.thread_time()
-                call()
-                found[points].append(time.thread_time() - start)
-        for points, times in found.items():
-            print(f"{points:,} points: {1000 * statistics.median(times):.1f} ms a refresh")
+        sizes = {name: len(call()) / 1024 for name, call in (("110", looks[many]), ("1,202", deep))}
+        found = times(looks, ROUNDS)
+        for points, taken in found.items():
+            print(f"{points} points: {1000 * statistics.median(taken):.1f} ms a refresh")
         print(", ".join(f"{layers} layers: {size:.1f} KiB a refresh" for layers, size in sizes.items()))
-        return statistics.median(b / a for a, b in zip(found[FEW], found[MANY], strict=True))
+        return ratio(found, many, few)

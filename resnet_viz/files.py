@@ -5,9 +5,8 @@ import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-INSTALLED = (
-    PACKAGE / "_app"
-).is_dir()  # by a wheel, which carries these there; a checkout and an editable install have none
+# By a wheel, which carries these there; a checkout and an editable install have none.
+INSTALLED = (PACKAGE / "_app").is_dir()
 ROOT = PACKAGE / "_app" if INSTALLED else PACKAGE.parent  # of app.py, pages/, assets/ and .streamlit/
 ASSETS = ROOT / "assets"
 TWINS, LABS, IMAGES = ASSETS / "twins", ASSETS / "labs", ASSETS / "images"

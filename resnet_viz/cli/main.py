@@ -47,10 +47,8 @@ def _work(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a mistake of the user's is one sentence on standard error and exit code 2."""
-    for stream in (
-        sys.stdout,
-        sys.stderr,
-    ):  # Windows' code pages know no − and no α: a sign that is lost is better than none
+    for stream in (sys.stdout, sys.stderr):
+        # Windows' code pages know no − and no α: a sign that is lost is better than none.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     options = parser().parse_args((sys.argv[1:] if arguments is None else arguments) or ["app"])

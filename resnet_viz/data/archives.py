@@ -47,7 +47,7 @@ class ImageFile:
             yield image
 
 
-def encodable(text: str) -> str:
+def legible(text: str) -> str:
     """The same with a mark for each byte of a name that was no UTF-8, and for half a surrogate pair: UTF-8 has neither."""
     return text.encode("utf-8", "replace").decode()
 

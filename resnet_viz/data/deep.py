@@ -102,13 +102,10 @@ def tiff(file: BinaryIO, most: int) -> Image.Image:
         if page.axes not in ("YX", "YXS", "SYX") or page.samplesperpixel not in (1, 3, 4):
             raise ValueError(f"a TIFF of {page.samplesperpixel} values a pixel is not read")
         values = page.asarray()
-        values = (
-            values.transpose(1, 2, 0)[..., :3]
-            if page.axes == "SYX"
-            else values[..., :3]
-            if values.ndim == 3
-            else values
-        )
+        if page.axes == "SYX":
+            values = values.transpose(1, 2, 0)
+        if values.ndim == 3:
+            values = values[..., :3]
         if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
             values = values.max() - values
     image = Image.new("L", (page.imagewidth, page.imagelength))

@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 
 from resnet_viz.data import archives, parquet
-from resnet_viz.data.archives import ImageFile, encodable
+from resnet_viz.data.archives import ImageFile, legible
 from resnet_viz.data.arrays import LabelledImages, read_arrays, read_folder, read_npz
 from resnet_viz.data.catalogue import DataError, Facts, own_file
 from resnet_viz.data.download import Progress, quiet
@@ -49,7 +49,7 @@ def import_own(source: Path | tuple[str, bytes | BinaryIO], label: str = "", pro
                 read = _file(name, file, progress)
         progress("Checking the images", 0, 0)
         return _keep(
-            _checked(read, name), encodable(label or (name if is_folder else Path(name).stem.removesuffix(".tar")))
+            _checked(read, name), legible(label or (name if is_folder else Path(name).stem.removesuffix(".tar")))
         )
     except OSError as error:
         raise DataError(
@@ -135,7 +135,7 @@ def _checked(read: LabelledImages, name: str) -> LabelledImages:
             raise DataError(
                 f"{quote(name)}: label {out[0]} has no name among its {len(read.classes)} classes; name every class."
             )
-        names = tuple(encodable(read.classes[label]) for label in used.tolist())
+        names = tuple(legible(read.classes[label]) for label in used.tolist())
     if len(used) < 2:
         found = f"only one class, {quote(names[0])}" if names else "no training images"
         raise DataError(f"{quote(name)} holds {found}; a classifier needs images of 2 classes or more.")

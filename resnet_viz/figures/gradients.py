@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from resnet_viz.figures.fan import fan
-from resnet_viz.figures.numbers import amount, factor, log_values, superscript
+from resnet_viz.figures.numbers import amount, factor, log_ratio, log_values, loudness, superscript
 from resnet_viz.figures.style import QUIET, Drawing, Net, nets
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.laws import BN_GROWTH
@@ -20,6 +20,11 @@ def law(record: Record) -> tuple[float, str] | None:
     if not model.residual and model.norm == "batch":
         return BN_GROWTH, f"law: ×{BN_GROWTH:.3f} a layer"
     return None
+
+
+def at_block_1(records: Sequence[Record]) -> dict[str, str]:
+    """How large the gradient is at block 1 of each net at its latest step: label → such as "×12, too large"."""
+    return {net.label: loudness(log_ratio(net.first)[1][-1, 0]) for net in nets(records)}
 
 
 def start(records: Sequence[Record], click: bool = True) -> Drawing:

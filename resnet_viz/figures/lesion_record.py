@@ -10,6 +10,7 @@ import numpy as np
 from resnet_viz.figures.style import Mark, marks
 from resnet_viz.runs.layout import Layout
 from resnet_viz.runs.record import Record
+from resnet_viz.words import lesions as words
 
 
 @dataclass(frozen=True)
@@ -78,3 +79,18 @@ def read(record: Record | None, nets: Sequence[tuple[str, Layout]]) -> list[Lesi
             )
         )
     return lesions
+
+
+def says_single(nets: Sequence[Lesions], images: int) -> str:
+    """What is left of each network without one of its blocks, in a sentence, over so many test images."""
+    return words.lesions([(n.label, n.undisturbed, n.single[:, 1].tolist()) for n in nets], images)
+
+
+def says_random(nets: Sequence[Lesions], images: int) -> str:
+    """The same without several blocks at random."""
+    return words.random_lesions([(n.label, n.count, n.random) for n in nets], images)
+
+
+def says_shuffled(nets: Sequence[Lesions], images: int) -> str:
+    """The same with blocks shuffled."""
+    return words.shuffled_blocks([(n.label, n.shuffled) for n in nets], images)

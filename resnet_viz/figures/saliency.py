@@ -14,6 +14,7 @@ from PIL import Image
 
 from resnet_viz.figures.overlay import SCALES, Look, difference, rgb, scaled
 from resnet_viz.figures.style import GRID, PLAIN, QUIET, RESIDUAL, Drawing, literal
+from resnet_viz.words.numbers import signed
 
 BORDER = 0.03  # of a panel's side: the hatched border of a wrong guess
 
@@ -46,6 +47,18 @@ def twin_maps(image: np.ndarray, panels: Sequence[Panel], look: Look, title: str
         names = f"{panels[0].title} − {panels[1].title}"
         _panel(drawing, 4, (3, 0, 4, 1), image, Panel("difference", beneath=(names, scale)), apart, look)
     return drawing
+
+
+def beneath(said: str, asked: str, raw: np.ndarray) -> tuple[str, ...]:
+    """What stands beneath a net's map: what it ``said``, such as "cat 83 %", what is ``asked`` about where that is another, and
+    the raw map's maximum.
+    """
+    return (f"says {said}", *([asked] if asked != said else []), raw_maximum(raw))
+
+
+def raw_maximum(raw: np.ndarray) -> str:
+    """The largest number of a raw map, in words."""
+    return f"raw maximum {signed(float(raw.max()), '.2g')}"
 
 
 def maps(

@@ -127,9 +127,8 @@ def in_our_names(state: Mapping[str, Tensor], root: str) -> Named:
             theirs[head[stem] + key.removeprefix(stem)] = file_key
         elif key in inside and (_BODY.match(key) or not layers):
             theirs[key] = file_key
-        elif key in inside or key.startswith(
-            around
-        ):  # of the head or the body, and nothing that is known: under no name of ours
+        elif key in inside or key.startswith(around):
+            # Of the head or the body, and nothing that is known: under no name of ours.
             theirs[f"other {file_key}"] = file_key
         else:
             left_out.append(file_key)

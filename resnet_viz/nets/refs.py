@@ -24,6 +24,8 @@ from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import IMAGENET_DEPTHS, SHORTCUTS, ModelSpec
 from resnet_viz.spec.run import RunSpec
 
+FIRST = "digits-56"  # the recorded twins that the first screen shows
+
 
 class NetworkError(UserError):
     """Why there is no such network, or why it can't be used, in one sentence."""
@@ -154,6 +156,13 @@ def _of_run(run: Run, store: Store) -> list[Source]:
     last = _last(run, saved)
     epochs = (s for s in saved if not s.full and 0 < s.step != last.step and s.path.exists())
     return [*(_source(run, s) for s in epochs), last]
+
+
+def recordings() -> dict[str, str]:
+    """The recorded twins by data and depth, such as "cifar10-20", with their labels; the first screen's first."""
+    names = sorted((path.stem for path in SHIPPED.glob("*.npz")), key=lambda name: (name != FIRST, name))
+    parts = {name: name.rsplit("-", 1) for name in names}
+    return {name: f"{catalogue.BUILT_IN[data].label}, {depth} layers" for name, (data, depth) in parts.items()}
 
 
 def torchvision(depth: int) -> Source:

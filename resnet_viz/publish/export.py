@@ -19,9 +19,8 @@ COLUMNS = ("run", "name", "metric", "step", "index", "value")
 def csv(records: Sequence[Record]) -> str:
     """Every value of the records as tidy CSV, columns COLUMNS.
 
-    A name that a spreadsheet would take for a formula stands behind an apostrophe. ``index`` is the
-    place in a vector from 1 (block or layer), empty for a scalar;
-    ``value`` reads back as the same float32.
+    A name that a spreadsheet would take for a formula stands behind an apostrophe. ``index`` is the place in a vector from 1
+    (block or layer), empty for a scalar; ``value`` reads back as the same float32.
     """
     text = io.StringIO()
     writer = csv_format.writer(text, lineterminator="\n")

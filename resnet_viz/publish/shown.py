@@ -14,9 +14,9 @@ from resnet_viz.attribution.familiar import LIMIT, strangeness
 from resnet_viz.data import catalogue, images
 from resnet_viz.figures import gradients as gradient_figures
 from resnet_viz.figures import landscape as landscape_figures
-from resnet_viz.figures import landscape_record, lesion, lesion_record, log_ratio, loudness, nets
+from resnet_viz.figures import landscape_record, lesion, lesion_record
 from resnet_viz.figures.overlay import Look, agreement
-from resnet_viz.figures.saliency import Panel, twin_maps
+from resnet_viz.figures.saliency import Panel, beneath, twin_maps
 from resnet_viz.figures.style import Drawing
 from resnet_viz.figures.sweeps import sweep
 from resnet_viz.files import IMAGES, LABS, TWINS
@@ -28,10 +28,9 @@ from resnet_viz.spec.lab import LandscapeSpec, LesionSpec
 from resnet_viz.spec.model import GREY, ModelSpec
 from resnet_viz.words import gradients as gradient_words
 from resnet_viz.words import landscape as landscape_words
-from resnet_viz.words import lesions as lesion_words
 from resnet_viz.words import saliency as saliency_words
 from resnet_viz.words import sweeps as sweep_words
-from resnet_viz.words.numbers import percent, signed
+from resnet_viz.words.numbers import percent
 
 DEPTHS = tuple(range(8, 111, 6))
 
@@ -58,11 +57,12 @@ class Section:
 
 def twins() -> dict[str, tuple[str, list[Record]]]:
     """The recorded twins by name, such as "cifar10-20": their label, and their records."""
-    found = {}
-    for path in sorted(TWINS.glob("*.npz"), key=lambda path: (path.stem != "digits-56", path.stem)):
-        data, depth = path.stem.rsplit("-", 1)
-        found[path.stem] = f"{catalogue.BUILT_IN[data].label}, {depth} layers", load(path)
-    return found
+    return {name: (label, load(TWINS / f"{name}.npz")) for name, label in refs.recordings().items()}
+
+
+def _which(record: Record) -> str:
+    """On which data, and how deep the nets of a lab are."""
+    return f"{catalogue.BUILT_IN[record.spec.data.name].label}, {record.spec.model.depth} layers"
 
 
 def sweeps() -> list[Section]:
@@ -86,11 +86,9 @@ def starts(depths: Sequence[int] = DEPTHS) -> list[Section]:
 def _start(depth: int, norm: str) -> View:
     spec = ModelSpec(depth=depth, norm=norm, **GREY)
     records = [gradients.at_start(each) for each in (spec, spec.twin())]
-    loud = {net.label: loudness(log_ratio(net.first)[1][-1, 0]) for net in nets(records)}
+    sentence = gradient_words.says_fan(depth, gradient_figures.at_block_1(records))
     when = gradient_words.conditions(spec, 0, "noise", gradients.INPUTS, "when this page was made")
-    return View(
-        str(depth), gradient_words.says_fan(depth, loud), when, gradient_figures.start(records, click=False), 480
-    )
+    return View(str(depth), sentence, when, gradient_figures.start(records, click=False), 480)
 
 
 def lesions() -> list[Section]:
@@ -104,17 +102,14 @@ def lesions() -> list[Section]:
         sources = [shipped[ref] for ref in asked.networks]
         read = lesion_record.read(record, [(s.spec.called, layout_of(s.spec)) for s in sources])
         many, classes = record.result["images"], record.spec.model.classes
-        label = f"{catalogue.BUILT_IN[record.spec.data.name].label}, {record.spec.model.depth} layers"
-        one = lesion_words.lesions([(n.label, n.undisturbed, n.single[:, 1].tolist()) for n in read], many)
-        several = lesion_words.random_lesions([(n.label, n.count, n.random) for n in read], many)
-        order = lesion_words.shuffled_blocks([(n.label, n.shuffled) for n in read], many)
         charts = (
             lesion.singles(read, classes, click=False),
             lesion.random(read, classes),
             lesion.shuffled(read, classes),
         )
-        for title, sentence, chart in zip(views, (one, several, order), charts, strict=True):
-            views[title].append(View(label, sentence, "Recorded.", chart))
+        says = lesion_record.says_single, lesion_record.says_random, lesion_record.says_shuffled
+        for title, say, chart in zip(views, says, charts, strict=True):
+            views[title].append(View(_which(record), say(read, many), "Recorded.", chart))
     return [Section(title, tuple(members)) for title, members in views.items()]
 
 
@@ -129,8 +124,7 @@ def landscapes() -> list[Section]:
         around = [(net.label, own.tolist()) for net, own in zip(read, losses, strict=True)]
         sentence = landscape_words.landscape(around, classes, lab, [net.share for net in read])
         where = landscape_words.landscape_conditions(lab, len(losses[0]), int(record.last("images") or 0))
-        label = f"{catalogue.BUILT_IN[record.spec.data.name].label}, {record.spec.model.depth} layers"
-        label += ", along the training" * (lab.directions == "path")
+        label = _which(record) + ", along the training" * (lab.directions == "path")
         views.append(View(label, sentence, f"{where} Recorded.", landscape_figures.contours(read, lab, classes)))
     return [Section("", tuple(views))]
 
@@ -165,11 +159,9 @@ def _cam(pair: Sequence[weights.Network], image: np.ndarray) -> View:
     for net, share, raw in zip(pair, shares, raws, strict=True):
         guess = net.classes[int(share.argmax())]
         guesses.append(saliency_words.Guess(net.spec.called, net.spec.residual, guess, float(share.max())))
-        beneath = [f"says {guess} {percent(float(share.max()))}", f"raw maximum {signed(float(raw.max()), '.2g')}"]
-        if guess != name:
-            beneath.insert(1, f"{name} {percent(float(share[target]))}")
+        said, asked = (f"{called} {percent(float(p))}" for called, p in ((guess, share.max()), (name, share[target])))
         empty = "" if raw.max() > 0 else saliency_words.nothing_to_show(raw, name)
-        panels.append(Panel(net.spec.called, raw, tuple(beneath), net.spec.residual, words=empty))
+        panels.append(Panel(net.spec.called, raw, beneath(said, asked, raw), net.spec.residual, words=empty))
     both = "" if guesses[0].name == guesses[1].name else name
     sentence = saliency_words.two_maps(guesses[0], guesses[1], "Grad-CAM", both, agreement(*raws))
     strange = float(strangeness(first.model, x)[0])

@@ -12,6 +12,7 @@ from typing import Any
 from resnet_viz import __version__
 from resnet_viz.figures.style import LIFTED, QUIET, SCALE_DARK
 from resnet_viz.files import STAGE
+from resnet_viz.nets import refs
 from resnet_viz.publish import shown
 from resnet_viz.publish.handout import PAGE_CSS, stage_script
 from resnet_viz.publish.shown import Section, View
@@ -22,7 +23,7 @@ from resnet_viz.words import twins as twin_words
 PAGES = {
     "twins": ("Twins", "The same net, with skips and without: move the slider along their training."),
     "sweeps": ("Sweeps", "Deeper plain nets do worse even where they were trained; nets with skips do not."),
-    "gradients": ("Gradients", "Before the first step: how loud the gradient is at every block, at any depth."),
+    "gradients": ("Gradients", "Before the first step: how large the gradient is at every block, at any depth."),
     "lesions": ("Lesions", "What is left of a trained net without some of its blocks."),
     "landscape": ("Landscape", "The loss around trained weights."),
     "gradcam": ("Grad-CAM", "Where in a picture a net finds what it says."),
@@ -70,7 +71,7 @@ def write(out: Path) -> Iterator[str]:
 
 
 def _twins_file(name: str) -> str:
-    return "twins.html" if name == "digits-56" else f"twins-{name}.html"
+    return "twins.html" if name == refs.FIRST else f"twins-{name}.html"
 
 
 def _story(first: dict[str, View], twins: Sequence[Any]) -> str:

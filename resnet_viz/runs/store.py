@@ -207,9 +207,8 @@ class Store(Database):
         """Delete files of checkpoints without a row; not those of runs at work, whose worker writes the file before the row."""
         files = [file for folder in CHECKPOINTS for file in (self.home / folder).glob("*/*")]
         # Asked after the files, so that whatever was written before has its row.
-        live = {
-            row["id"] for row in self.db.execute("SELECT id FROM runs WHERE status IN ('queued', 'running', 'paused')")
-        }
+        marks = ", ".join("?" * len(LIVE))
+        live = {row["id"] for row in self.db.execute(f"SELECT id FROM runs WHERE status IN ({marks})", LIVE)}
         known = {self.home / row["path"] for row in self.db.execute("SELECT path FROM checkpoints")}
         for file in files:
             if file not in known and file.parent.name not in live:

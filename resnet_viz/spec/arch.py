@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from resnet_viz.spec.model import ModelSpec, is_bottleneck, stage_lengths
+from resnet_viz.spec.model import ModelSpec, is_bottleneck, stage_channels, stage_lengths
 
 
 @dataclass(frozen=True)
@@ -118,11 +118,6 @@ class Block:
         return kept
 
 
-def _channels(spec: ModelSpec) -> tuple[int, ...]:
-    base = (64 if spec.family == "imagenet" else 16) * spec.width
-    return tuple(max(1, round(base * 2**stage)) for stage in range(len(stage_lengths(spec))))
-
-
 def _halved(size: int, stride: int) -> int:
     return math.ceil(size / stride)
 
@@ -130,7 +125,7 @@ def _halved(size: int, stride: int) -> int:
 def stem(spec: ModelSpec) -> Conv:
     """The first convolution (7x7, stride 2, and a max-pool behind it in the ImageNet family)."""
     imagenet = spec.family == "imagenet"
-    channels, stride = spec.stem_channels or _channels(spec)[0], 2 if imagenet else 1
+    channels, stride = spec.stem_channels or stage_channels(spec)[0], 2 if imagenet else 1
     normed = spec.norm != "none" and spec.order == "original"
     return Conv(
         "conv1", spec.channels, channels, 7 if imagenet else 3, stride, _halved(spec.size, stride),
@@ -192,7 +187,7 @@ def blocks(spec: ModelSpec) -> tuple[Block, ...]:
     lengths = stage_lengths(spec)
     total = sum(lengths)
     found: list[Block] = []
-    for stage, (length, planes) in enumerate(zip(lengths, _channels(spec), strict=True), 1):
+    for stage, (length, planes) in enumerate(zip(lengths, stage_channels(spec), strict=True), 1):
         for place in range(length):
             number, name = len(found) + 1, f"layer{stage}.{place}"
             # The article strides in its second block alone (and never below 1 pixel); the others where a stage begins,

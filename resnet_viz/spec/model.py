@@ -154,7 +154,7 @@ class ModelSpec:
             "Groups, width per group and the place of the stride are a bottleneck's; this network has none.",
         )
         require(
-            first_channels(self) * self.width_per_group >= 64,
+            stage_channels(self)[0] * self.width_per_group >= 64,
             f"A width per group of {self.width_per_group} and a width factor of {self.width:g} leave a group without a channel.",
         )
         require(
@@ -231,9 +231,10 @@ class ModelSpec:
         return f"{kind}-{self.depth}{tail}"
 
 
-def first_channels(spec: ModelSpec) -> int:
-    """Channels of the stem, and of the first stage before a bottleneck's expansion; each further stage has twice as many."""
-    return max(1, round((64 if spec.family == "imagenet" else 16) * spec.width))
+def stage_channels(spec: ModelSpec) -> tuple[int, ...]:
+    """Channels of each stage before a bottleneck's expansion, twice as many as in the one before it."""
+    first = (64 if spec.family == "imagenet" else 16) * spec.width
+    return tuple(max(1, round(first * 2**stage)) for stage in range(len(stage_lengths(spec))))
 
 
 def is_bottleneck(spec: ModelSpec) -> bool:

@@ -11,9 +11,9 @@ import numpy as np
 import streamlit as st
 
 from resnet_viz import settings
-from resnet_viz.data import catalogue
 from resnet_viz.figures.depth import ENGINEER
 from resnet_viz.nets import refs
+from resnet_viz.nets.refs import FIRST
 from resnet_viz.runs import presence
 from resnet_viz.runs.record import Record, Series, load
 from resnet_viz.runs.rows import Run
@@ -60,15 +60,10 @@ def runs_of(show: str) -> list[Run]:
     return store().runs(show) if show else []
 
 
-FIRST = "digits-56"  # what the first screen shows
-
-
 @st.cache_data(show_spinner=False)
 def recordings() -> dict[str, str]:
-    """The recorded twins by data and depth, such as "cifar10-20", with their labels; the first screen's first."""
-    names = sorted((path.stem for path in refs.SHIPPED.glob("*.npz")), key=lambda name: (name != FIRST, name))
-    parts = {name: name.rsplit("-", 1) for name in names}
-    return {name: f"{catalogue.BUILT_IN[data].label}, {depth} layers" for name, (data, depth) in parts.items()}
+    """The recorded twins with their labels: see `refs.recordings`."""
+    return refs.recordings()
 
 
 @st.cache_data(show_spinner=False)

@@ -9,7 +9,7 @@ import numpy as np
 
 from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import Record
-from resnet_viz.words.numbers import high, loss
+from resnet_viz.words.numbers import SMOOTHED, high, loss
 from resnet_viz.words.twins import smoothed
 
 # A branch share below it is that of a dead block; a gradient that differs by more from block to block explodes or vanishes.
@@ -55,7 +55,7 @@ def aside(records: Sequence[Record]) -> str:
         of = f"{spec.own.network}, " if spec.own else ""
         batch = f", batch {spec.train.batch_size}" if spec.train.batch_size else ""
         parts.append(f"{of}{spec.model.depth} layers with weights, learning rate {spec.train.lr:g}{batch}")
-    return f"Trained by your own loop: {'; '.join(dict.fromkeys(parts))}. Training loss: smoothed, as in the chart."
+    return f"Trained by your own loop: {'; '.join(dict.fromkeys(parts))}. {SMOOTHED}"
 
 
 def advice(record: Record) -> list[str]:

@@ -51,11 +51,16 @@ def serve(home: Path, port: int) -> Server:
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
+    wait_until_healthy(url, process)
+    return Server(url, process, home / "runs")
+
+
+def wait_until_healthy(url: str, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:
             urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)
-            return Server(url, process, home / "runs")
+            return
         except OSError:
             assert process.poll() is None, "the server ended"
             assert time.monotonic() < deadline, "the server did not come up"

@@ -17,7 +17,7 @@ import streamlit as st
 
 from resnet_viz.errors import UserError
 from resnet_viz.figures.overlay import Look, agreement, scaled
-from resnet_viz.figures.saliency import Panel
+from resnet_viz.figures.saliency import Panel, beneath, raw_maximum
 from resnet_viz.nets import refs
 from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec
@@ -25,7 +25,7 @@ from resnet_viz.ui import choose, live
 from resnet_viz.ui.say import complain
 from resnet_viz.ui.seen import Seen, fitted
 from resnet_viz.words import saliency as words
-from resnet_viz.words.numbers import percent, signed
+from resnet_viz.words.numbers import percent
 
 if TYPE_CHECKING:
     from resnet_viz.nets.weights import Network
@@ -237,13 +237,11 @@ def panel(case: Case, view: View, method: str, raw: np.ndarray, *, title: str = 
 
     ``brief``: the raw maximum alone.
     """
-    said = [] if brief else [f"says {view.says(view.guess)}"]
-    if not brief and case.question.target != view.guess:
-        said.append(view.says(case.question.target))
-    said.append(f"raw maximum {signed(float(raw.max()), '.2g')}")
+    target = case.question.target
+    said = (raw_maximum(raw),) if brief else beneath(view.says(view.guess), view.says(target), raw)
     wrong = not brief and case.truth is not None and view.guess != case.truth
     empty = why_empty(case, method, raw)
-    return Panel(title or view.name, raw, tuple(said), view.source.spec.residual, wrong, empty)
+    return Panel(title or view.name, raw, said, view.source.spec.residual, wrong, empty)
 
 
 def why_empty(case: Case, method: str, raw: np.ndarray) -> str:

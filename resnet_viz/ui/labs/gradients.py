@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from resnet_viz.figures import log_ratio, loudness, nets
+from resnet_viz.figures import nets
+from resnet_viz.figures.gradients import at_block_1
 from resnet_viz.files import PACKAGE
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.model import GREY, INITS, NORMS, ModelSpec
@@ -86,8 +87,7 @@ def conditions(spec: ModelSpec, seed: int, images: str, inputs: int = INPUTS) ->
 
 def fan(records: list[Record]) -> str:
     """How large the gradient is at block 1 of each net, in a sentence."""
-    sizes = {net.label: loudness(log_ratio(net.first)[1][-1, 0]) for net in nets(records)}
-    return words.says_fan(records[0].spec.model.depth, sizes)
+    return words.says_fan(records[0].spec.model.depth, at_block_1(records))
 
 
 def growth(records: list[Record]) -> str:

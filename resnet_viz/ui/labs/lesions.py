@@ -14,6 +14,7 @@ from PIL import Image
 
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
+from resnet_viz.figures import lesion_record
 from resnet_viz.figures.lesion_record import METRICS, Lesions
 from resnet_viz.figures.style import LIFTED, ink
 from resnet_viz.files import LABS
@@ -146,12 +147,12 @@ def sentence(view: str, nets: Sequence[Lesions], images: int) -> str:
         called = " and ".join(net.label for net in every)
         return f"{called[0].upper()}{called[1:]} without one of their blocks: not measured yet. Drop every block, or click one."
     if view == VIEWS[1] and all(len(net.random) for net in nets):
-        return lesion_words.random_lesions([(n.label, n.count, n.random) for n in nets], images)
+        return lesion_record.says_random(nets, images)
     if view == VIEWS[2] and all(len(net.shuffled) for net in nets):
-        return lesion_words.shuffled_blocks([(n.label, n.shuffled) for n in nets], images)
+        return lesion_record.says_shuffled(nets, images)
     if view == VIEWS[3]:
         return lesion_words.refinement([(n.label, n.cosine, n.stage) for n in nets], images)
-    return lesion_words.lesions([(n.label, n.undisturbed, n.single[:, 1].tolist()) for n in nets], images)
+    return lesion_record.says_single(nets, images)
 
 
 # --- dropped by a click --------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from resnet_viz.spec import arch
 from resnet_viz.ui import live
 from resnet_viz.ui.frame import chart
 from resnet_viz.ui.inside import view as inside
-from resnet_viz.ui.learn.asking import ask
+from resnet_viz.ui.learn.asking import answers, ask
 from resnet_viz.ui.learn.steps import Walk
 from resnet_viz.ui.say import plain
 from resnet_viz.words import learn as words
@@ -29,7 +29,7 @@ def back(walk: Walk) -> None:
         st.slider("The block whose addition is taken away", 1, blocks, 1 + blocks // 2, key="learn_back_block")
     )
     changes = steps.reach(walk.model, walk.x, number).tolist()
-    if "back" in st.session_state.get("learn answers", {}):
+    if "back" in answers():
         chart(figures.reach(changes, number), "learn_reach", 240)
 
     def measure() -> tuple[int, str]:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import streamlit as st
 
 from resnet_viz.figures import learn as figures
-from resnet_viz.figures import lesion, lesion_record, log_ratio, loudness, nets
-from resnet_viz.figures.gradients import start
+from resnet_viz.figures import lesion, lesion_record
+from resnet_viz.figures.gradients import at_block_1, start
 from resnet_viz.figures.overlay import Look
 from resnet_viz.figures.saliency import twin_maps
 from resnet_viz.figures.shattering import curves
@@ -54,8 +54,7 @@ def fan() -> None:
     norms = [(r, *r.get("grad_block")) for r in live.recorded()[:2]]
     records = [replace(r, series={"grad_block": (steps[:1], values[:1])}) for r, steps, values in norms]
     chart(start(records), "learn_fan", 380, wide=True)
-    sizes = {net.label: loudness(log_ratio(net.first)[1][-1, 0]) for net in nets(records)}
-    _end("fan", gradient_words.says_fan(DEEP, sizes), "gradients", {"view": "Fan"})
+    _end("fan", gradient_words.says_fan(DEEP, at_block_1(records)), "gradients", {"view": "Fan"})
 
 
 def shattering() -> None:
