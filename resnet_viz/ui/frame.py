@@ -42,7 +42,7 @@ CSS = """
 .st-key-header { position: fixed; top: 0.75rem; right: 4rem; width: auto; z-index: 999991; }
 @media (min-width: 701px) {
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-controls) { flex-wrap: nowrap; }
-  [data-testid="stColumn"]:has([class*="st-key-wide_"]) { min-width: 0; }
+  [data-testid="stColumn"]:has([class*="st-key-wide_"], .st-key-stage) { min-width: 0; }
   [data-testid="stColumn"]:has(.st-key-controls) { min-width: 17.5rem; }
 }
 @media (max-width: 1100px) {
@@ -54,10 +54,12 @@ CSS = """
 .rv-name { position: fixed; top: 1.05rem; left: 1.6rem; z-index: 999991; font-weight: 700; line-height: 1.2; }
 .rv-name span { display: none; }
 [data-testid="stToolbar"] { padding-left: 7rem; }
-@media (max-width: 700px) {
+@media (max-width: 767px) {
   .rv-name { top: 0.65rem; left: 3.6rem; }
   .rv-name span { display: block; font-weight: 400; }
   [data-testid="stToolbar"] { padding-left: 0; }
+}
+@media (max-width: 700px) {
   .st-key-train { position: fixed; top: 0.55rem; right: 3.2rem; width: auto !important; max-width: 9rem; z-index: 999991; }
   .st-key-header { display: none; }
   [data-testid="stMainBlockContainer"] { padding: 3.6rem 0.8rem 0.6rem; }
