@@ -79,7 +79,7 @@ def attribute(
     values = _values(how, parameters)
     targets = _check(model, x, target, minus)
     layer = _check_layer(model, layer) if how.layered else ""
-    base = torch.zeros_like(x[:1]) if baseline is None else baseline.reshape(-1, *x.shape[1:]).to(x)
+    base = x.new_zeros(1, *x.shape[1:]) if baseline is None else baseline.reshape(-1, *x.shape[1:]).to(x)
     passes, rows = how.passes(values, x.shape[-1]), pass_rows(model, x)
     # Where one image fills a pass they come one by one: the noise each gets, too, is then its own.
     each = max(1, rows // 2) if passes <= 2 else 1
@@ -142,17 +142,18 @@ def _check(model: nn.Module, x: Tensor, target: int | Sequence[int] | Tensor, mi
         raise AttributionError(
             f"Images of shape {tuple(x.shape)} don't fit: this network takes (B, {spec.channels}, H, W) with B from 1 up."
         )
-    targets = torch.as_tensor(target, dtype=torch.int64, device=x.device)
-    if targets.ndim and targets.shape != x.shape[:1]:
-        raise AttributionError(f"{targets.numel()} classes are given for {len(x)} images; give one, or one for each.")
-    for number in (*targets.reshape(-1).tolist(), *([] if minus is None else [minus])):
+    # Numbers are checked outside of torch: a look at a small net takes 3 ms, and each operation counts.
+    numbers = [target] if isinstance(target, int) else torch.as_tensor(target).reshape(-1).tolist()
+    if len(numbers) not in (1, len(x)):
+        raise AttributionError(f"{len(numbers)} classes are given for {len(x)} images; give one, or one for each.")
+    for number in (*numbers, *([] if minus is None else [minus])):
         if not 0 <= number < spec.classes:
             raise AttributionError(
                 f"Class {number} is not one of this network's {spec.classes}: 0 to {spec.classes - 1}."
             )
-    if minus is not None and (targets == minus).any():
+    if minus in numbers:
         raise AttributionError(f"Class {minus} less itself is 0 everywhere; choose another class to subtract.")
-    return targets.expand(len(x))
+    return torch.tensor(numbers, device=x.device).expand(len(x))
 
 
 def _check_layer(model: nn.Module, layer: str | None) -> str:

@@ -174,3 +174,11 @@ def serve(source: Path, name: str) -> None:
     half = target.with_suffix(f".{os.getpid()}")
     shutil.copy2(source, half)
     half.replace(target)  # whole or not at all, whoever else is starting
+
+
+def download(label: str, make: Callable[[], str | bytes], name: str, **options: Any) -> None:
+    """A button whose file ``make`` gives once it is clicked.
+
+    A click doesn't run the page: the run would take back the very file that was asked for, if it came first.
+    """
+    st.download_button(label, make, name, on_click="ignore", **options)

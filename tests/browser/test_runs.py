@@ -105,6 +105,7 @@ def test_csv_and_handout_are_downloaded(chromium, own_server) -> None:
     page.wait_for_selector(READY)
     tick(page, 1)
     page.wait_for_function("() => !document.querySelector('input[aria-label=Name]')")
+    page.wait_for_selector(READY)  # the buttons of the page as it was would ask for what is gone
     for button, name, holds in (
         ("CSV", "runs.csv", [residual.id, plain.id]),
         ("Handout (HTML)", "twins.html", ["<title>", "residual", "plain"]),

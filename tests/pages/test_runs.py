@@ -193,6 +193,7 @@ def test_only_one_trained_run_is_trained_again_and_labs_make_no_handout() -> Non
     (lab,) = engine.start(store, [labs.run_of(LesionSpec(("shipped:digits-residual-20",)), store)])
     at = page(lab, runs[0].id)
     assert [b.proto.disabled for b in at.get("download_button")] == [False, True, True]
+    assert all(b.proto.ignore_rerun for b in at.get("download_button")), "a run takes back the file that is asked for"
 
 
 def test_csv_and_handout_hold_the_ticked_runs_residual_first_and_miss_a_deleted_one() -> None:

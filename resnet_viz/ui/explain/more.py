@@ -18,7 +18,7 @@ from resnet_viz.nets import refs
 from resnet_viz.ui import choose, live
 from resnet_viz.ui.choose import Chosen
 from resnet_viz.ui.explain.view import Case, View, block_name, fitted, kept, methods, panel, raw_map, view, why_empty
-from resnet_viz.ui.frame import chart
+from resnet_viz.ui.frame import chart, download
 from resnet_viz.ui.say import complain, plain
 from resnet_viz.words.numbers import signed
 
@@ -136,7 +136,7 @@ def many(case: Case) -> None:
     description = described(case) | {"image": [chosen.name for chosen in seen]}
     if case.question.own:
         description["target"] = f"what {case.views[0].name} says of each image"
-    st.download_button("Raw maps (NPZ)", lambda: archive(arrays, description), "maps.npz", key="many npz")
+    download("Raw maps (NPZ)", lambda: archive(arrays, description), "maps.npz", key="many npz")
 
 
 # What one takes home
@@ -165,8 +165,8 @@ def described(case: Case) -> dict[str, Any]:
 def downloads(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
     """The maps in view as a PNG, and raw as an NPZ; either is made when it is asked for."""
     with st.container(horizontal=True):
-        st.download_button("Images (PNG)", lambda: png(case, raws), "maps.png", "image/png", key="png")
-        st.download_button("Raw maps (NPZ)", lambda: npz(case, raws), "maps.npz", "application/octet-stream", key="npz")
+        download("Images (PNG)", lambda: png(case, raws), "maps.png", mime="image/png", key="png")
+        download("Raw maps (NPZ)", lambda: npz(case, raws), "maps.npz", mime="application/octet-stream", key="npz")
 
 
 def npz(case: Case, raws: dict[str, list[np.ndarray]]) -> bytes:

@@ -17,7 +17,7 @@ from resnet_viz.runs.record import ENDED, Record
 from resnet_viz.runs.rows import Run
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.ui import choose, live
-from resnet_viz.ui.frame import guarded
+from resnet_viz.ui.frame import download, guarded
 from resnet_viz.ui.runs.table import TICKED
 from resnet_viz.ui.say import complain, plain
 
@@ -114,7 +114,7 @@ def weights_of(run: Run) -> None:
             step = st.selectbox("Of step", sorted(steps, reverse=True), key=f"weights of {run.id}", width=160)
             kind = st.segmented_control("File", KINDS, default=KINDS[0], key="weights kind", required=True)
             network, name = choose.network(steps[step]), file_name(run.spec.model, step, kind)
-            st.download_button("Download", lambda: packed(network, kind, run.spec), name, key="download weights")
+            download("Download", lambda: packed(network, kind, run.spec), name, key="download weights")
         st.code(
             lines(network.spec, name, network.mean.tolist(), network.std.tolist()), language="python", wrap_lines=True
         )
@@ -143,21 +143,21 @@ def take_along(runs: Sequence[Run]) -> None:
     """Buttons for the runs' CSV and handout; each is made when it is asked for, of the runs that were shown."""
     ids = tuple(run.id for run in runs)
     fits = len(runs) <= HANDOUT and all(run.spec.trains for run in runs)
-    st.download_button("CSV", lambda: export.csv(records(ids)), "runs.csv", "text/csv", key="csv")
-    st.download_button(
+    download("CSV", lambda: export.csv(records(ids)), "runs.csv", mime="text/csv", key="csv")
+    download(
         "Handout (HTML)",
         lambda: handout.handout(records(ids)),
         "twins.html",
-        "text/html",
+        mime="text/html",
         disabled=not fits,
         help=f"One file with its interactive charts, for 40 students and no network. Up to {HANDOUT} trained runs.",
         key="handout",
     )
-    st.download_button(
+    download(
         "Whole, with weights",
         lambda: bundle.pack(live.store(), ids),
         "runs.zip",
-        "application/zip",
+        mime="application/zip",
         disabled=not all(run.kind == "train" and run.status in ENDED for run in runs),
         help="Settings, curves and the weights of every checkpoint in one file, which Runs on another machine imports.",
         key="whole",
