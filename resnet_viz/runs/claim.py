@@ -47,11 +47,10 @@ class Claim:
 
     def _own(self, db: sqlite3.Connection, changes: Mapping[str, Any]) -> Wanted:
         """Write the run's row, its heartbeat too, in an open transaction."""
-        values: dict[str, Any] = {"heartbeat": time.time(), **changes}
-        sets = ", ".join(f"{column} = ?" for column in values)
+        sets = ", ".join(("heartbeat = heartbeat + 1", *(f"{column} = ?" for column in changes)))
         rows = db.execute(
             f"UPDATE runs SET {sets} WHERE id = ? AND attempt = ? RETURNING wanted, wanted_step",
-            (*values.values(), self.run.id, self.run.attempt),
+            (*changes.values(), self.run.id, self.run.attempt),
         ).fetchall()
         if not rows:
             raise Superseded(self.run.id)

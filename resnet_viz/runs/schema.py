@@ -116,6 +116,14 @@ def default_home() -> Path:
     return Path(os.environ.get("RESNET_VIZ_HOME") or "runs").resolve()
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that is closed when it is dropped: with the thread that it is of, or with its Database."""
+
+    def __del__(self) -> None:
+        with suppress(sqlite3.Error):  # one that could not be opened
+            self.close()
+
+
 class Database:
     """The database below one folder. Safe to share between threads: each has its own connection.
 
@@ -127,6 +135,8 @@ class Database:
     def __init__(self, home: Path | None = None, wait: float = WAIT) -> None:
         self.home, self.wait = (Path(home) if home else default_home()), wait
         self._local = threading.local()
+        # What this process knows of others' heartbeats: see `presence`.
+        self.heard: dict[str, dict[str, tuple[float, float]]] = {}
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             with faults(self.home):
@@ -144,7 +154,9 @@ class Database:
         """This thread's connection; outside of `transaction` each statement is one of its own."""
         db = getattr(self._local, "db", None)
         if db is None:
-            db = sqlite3.connect(self.path, timeout=self.wait, isolation_level=None)
+            db = sqlite3.connect(
+                self.path, timeout=self.wait, isolation_level=None, check_same_thread=False, factory=_Connection
+            )
             db.row_factory = sqlite3.Row
             try:
                 db.execute("PRAGMA journal_mode = WAL")

@@ -6,6 +6,7 @@ A page writes what is wanted of a run; its worker alone writes what is.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sqlite3
 import time
@@ -50,7 +51,7 @@ class Store(Database):
         with self.transaction() as db:
             insert(
                 db, run, spec, grp=group, name=name or first_name(spec), owner="", data_hash="", status="running", attempt=1,
-                heartbeat=now, created=now, started=now, steps=steps, versions=json.dumps(dict(versions)),
+                created=now, started=now, steps=steps, versions=json.dumps(dict(versions)),
                 layout=json.dumps(asdict(layout)),
             )  # fmt: skip
         return Claim(self, self.run(run))
@@ -232,13 +233,20 @@ class Store(Database):
         """How many runs wait for a worker."""
         return self.db.execute("SELECT count(*) FROM runs WHERE status = 'queued' AND wanted != 'stop'").fetchone()[0]
 
-    def claim(self, worker: str) -> Claim | None:
-        """Give the oldest run that waits to a worker; None where none waits.
+    def busy(self) -> int:
+        """How many runs workers have, whoever started them; those that are paused too."""
+        query = "SELECT count(*) FROM runs WHERE kind != 'watch' AND status IN ('running', 'paused')"
+        return self.db.execute(query).fetchone()[0]
+
+    def claim(self, worker: str, most: float = math.inf) -> Claim | None:
+        """Give the oldest run that waits to a worker; None where none waits, or ``most`` are at work already.
 
         What was measured after the run's last full checkpoint is forgotten: it will come again. A run that can't be read fails.
         """
-        while self.waiting():
+        while self.waiting() and self.busy() < most:
             with self.transaction() as db:
+                if self.busy() >= most:  # another was first
+                    break
                 row = db.execute(
                     f"SELECT {COLUMNS} FROM runs WHERE status = 'queued' AND wanted != 'stop' ORDER BY created LIMIT 1"
                 ).fetchone()
@@ -252,9 +260,9 @@ class Store(Database):
                 db.execute("DELETE FROM points WHERE run = ? AND step > ?", (run, last))
                 db.execute("DELETE FROM checkpoints WHERE run = ? AND step > ?", (run, last))
                 db.execute(
-                    "UPDATE runs SET status = 'running', attempt = attempt + 1, heartbeat = ?, step = ?,"
+                    "UPDATE runs SET status = 'running', attempt = attempt + 1, heartbeat = heartbeat + 1, step = ?,"
                     " started = coalesce(started, ?), progress = '' WHERE id = ?",
-                    (now, last, now, run),
+                    (last, now, run),
                 )
                 db.execute("UPDATE workers SET run = ? WHERE id = ?", (run, worker))
             # With the forgotten rows go their files, and what a killed worker left half-written.

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from resnet_viz import settings
 from resnet_viz.data import catalogue
 from resnet_viz.files import PACKAGE, remove
@@ -252,9 +254,18 @@ def supervise(store: Store, spares: int | None = None) -> None:
 
     start = time.monotonic()
 
+    # One process starts workers for a store, so that the cap is the machine's; when it ends, however that comes, the next does.
+    alone = FileLock(store.home / "supervisor.lock")
+
     def watch() -> None:
         while True:
             try:
+                with contextlib.suppress(Timeout):
+                    if not alone.is_locked:
+                        alone.acquire(blocking=False)
+                if not alone.is_locked:
+                    time.sleep(0.5)
+                    continue
                 # Two processes that import torch would take the cores from the first page's own start.
                 wait = time.monotonic() - start < SPARES_AFTER
                 children.keep(0 if wait else children.warm() if spares is None else spares)

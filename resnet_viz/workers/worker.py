@@ -257,7 +257,7 @@ def work(store: Store, tied: bool = False) -> None:
         threading.Thread(target=hold_on, daemon=True).start()
     with _Heart(store, worker) as heart:
         while not (leave.is_set() or untied.is_set()):
-            claim = store.claim(worker)
+            claim = store.claim(worker, settings.workers())
             if claim is None:
                 time.sleep(LOOK_EVERY)
                 continue

@@ -173,6 +173,7 @@ def test_a_script_that_is_killed_leaves_a_run_that_says_so(monkeypatch) -> None:
     process.wait()
     process.stdout.close()
     monkeypatch.setattr(presence, "SILENCE", 0.5)
+    presence.mark_lost(store)
     time.sleep(1)
     assert presence.mark_lost(store) == [run.id]
     lost = store.run(run.id)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,13 @@ PAGES = ("twins", "inside", "explain", "runs", "gradients", "lesions", "landscap
 
 
 def newer(path: Path) -> None:
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 99")
 
 
 def foreign(path: Path) -> None:
     """Tables of another program, without a version."""
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE runs (id TEXT)")
 
 

@@ -3,6 +3,7 @@
 import errno
 import sqlite3
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -113,11 +114,42 @@ def test_two_tabs_pressing_stop_stop_once(store) -> None:
     assert store.claim("w") is None
 
 
+def after(monkeypatch, seconds: float) -> None:
+    """So much later, by the clock that watches heartbeats."""
+    now = presence.monotonic()
+    monkeypatch.setattr(presence, "monotonic", lambda: now + seconds)
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600])
+def test_a_clock_that_is_set_neither_hides_a_dead_worker_nor_kills_one_that_lives(store, monkeypatch, jump) -> None:
+    dead, alive = claimed(store), claimed(store)
+    for worker, claim in (("dead", dead), ("alive", alive)):
+        presence.hello(store, worker, len(worker), claim.run.id)
+    assert presence.mark_lost(store) == []
+    at = time.time() + jump
+    monkeypatch.setattr(time, "time", lambda: at)
+    assert presence.mark_lost(store) == []
+    alive.beat()
+    presence.hello(store, "alive", 5, alive.run.id)
+    after(monkeypatch, 7)
+    assert presence.mark_lost(store) == [dead.run.id]
+    assert presence.workers(store) == {5: alive.run.id}
+
+
+def test_no_more_runs_are_claimed_than_may_be_at_work_whoever_asks(store) -> None:
+    other = Store(store.home)
+    store.create([(SPEC, 1)] * 3)
+    first, second = store.claim("a", 2), other.claim("b", 2)
+    assert (first is None, second is None) == (False, False)
+    assert (store.claim("c", 2), other.claim("d", 2)) == (None, None)
+    second.end("finished")
+    assert store.claim("c", 2) is not None
+
+
 def test_a_silent_worker_is_lost_and_one_that_only_slept_goes_on(store, monkeypatch) -> None:
     claim = claimed(store)
     assert presence.mark_lost(store) == []
-    now = presence.time.time()
-    monkeypatch.setattr(presence.time, "time", lambda: now + 7)
+    after(monkeypatch, 7)
     assert presence.mark_lost(store) == [claim.run.id]
     assert store.run(claim.run.id).status == "lost"
     assert "resume" in store.run(claim.run.id).message
