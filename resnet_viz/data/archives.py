@@ -27,6 +27,7 @@ from resnet_viz.data.catalogue import DataError
 from resnet_viz.spec.checks import quote, short
 
 ENTRIES = 200_000  # files in one archive or folder
+ENDINGS = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")  # by which an archive inside another is told
 UNPACKED = 2 << 30  # bytes that an archive may hold
 PLAIN, RATIO = 256 << 20, 100  # over so many bytes, a packed .tar may hold so many times its own: images hardly pack
 KEPT = 640 << 20  # bytes of images that an import keeps, so that it takes less than 1 GB

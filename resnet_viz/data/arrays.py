@@ -205,6 +205,8 @@ def _shape(name: str, part: _Part, notes: list[str]) -> tuple[int, int, int]:
             advice = f"leave the fourth out with {key}[{'..., :3' if shape[3] == 4 else ':, :3'}]"
         if len(shape) == 2 and (side := math.isqrt(shape[1])) ** 2 == shape[1]:
             advice = f"try {key}.reshape(-1, {side}, {side})"
+        elif len(shape) == 2 and shape[1] % 3 == 0 and (side := math.isqrt(shape[1] // 3)) ** 2 * 3 == shape[1]:
+            advice = f"try {key}.reshape(-1, 3, {side}, {side}), or ({side}, {side}, 3) where colours come last"
         raise DataError(f"{quote(name)}: {key} has shape {given}, which is not images of 1 or 3 channels; {advice}.")
     if not 4 <= max(shape[1:3]) <= 1024 or not min(shape[1:3]):
         raise DataError(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import UnidentifiedImageError
 
-from resnet_viz.data import deep, images, sheets
+from resnet_viz.data import archives, deep, images, sheets
 from resnet_viz.data.archives import KEPT, ImageFile
 from resnet_viz.data.arrays import LabelledImages
 from resnet_viz.data.catalogue import DataError
@@ -48,16 +48,26 @@ def read_class_folders(
     ``folders``: all there are, those without images too. The images' order, and so the content's hash, depends on their paths
     below the class folders alone. Raises DataError.
     """
-    seen = [file for file in files if not hidden(file.parts) and _is_image(file)]
+    files = [file for file in files if not hidden(file.parts)]
+    seen = [file for file in files if _is_image(file)]
     if not seen:
+        if inner := [file.parts[-1] for file in files if file.parts[-1].lower().endswith(archives.ENDINGS)]:
+            raise DataError(
+                f"{quote(name)} holds no images, but the archive {quote(inner[0])}; unpack it once and bring that."
+            )
         raise DataError(
             f"{quote(name)} holds no images ({', '.join(sorted(FORMATS))}); put them into one folder for each class."
         )
-    named = sheets.placed_by([file for file in files if not hidden(file.parts)], seen)
+    named = sheets.placed_by(files, seen)
+    tables = [file.parts[-1] for file in files if file.parts[-1].lower().endswith(sheets.UNREAD)]
     try:
         placed, notes = place(name, seen, [folder for folder in folders if not hidden(folder)])
-    except DataError:
+        if not named and tables and len({one.label for one in placed}) == 1:
+            raise DataError(f"{quote(name)} holds only one class folder, {quote(placed[0].label)}.")
+    except DataError as error:
         if named is None:
+            if tables:
+                raise DataError(f"{error} If {quote(tables[0])} tells the classes, save it as CSV.") from None
             raise
         placed, notes = named
     if named and 2 * len(named[0]) >= len(placed):  # of class folders too: HAM10000's are parts, and no classes

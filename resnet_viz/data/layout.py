@@ -16,10 +16,15 @@ Parts = tuple[str, ...]
 SPLIT_WORDS = {"train": "train", "training": "train", "trn": "train", "trainval": "train"}
 SPLIT_WORDS |= {"test": "test", "testing": "test", "tst": "test", "holdout": "test"}
 SPLIT_WORDS |= {"val": "val", "valid": "val", "validation": "val", "eval": "val", "evaluation": "val", "dev": "val"}
+SPLIT_WORDS |= {"训练": "train", "訓練": "train", "学習": "train", "测试": "test", "測試": "test", "テスト": "test"}
+SPLIT_WORDS |= {"验证": "val", "驗證": "val", "検証": "val"}
 FILLERS = set(
     "set data dataset images image imgs img pictures photos split samples files folder seg full new final small resized "  # noqa: SIM905
     "cropped original my the all".split()
 )
+
+# What sets are cut into that are neither splits nor classes.
+PARTS = re.compile(r"(fold|part|batch|split|set|chunk|shard)[ _-]?\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,9 @@ def place(name: str, files: Sequence[ImageFile], folders: Collection[Parts]) -> 
     root, notes, aside = _root(tree)
     counts = root.counts()
     splits = split_folders(counts)
+    if "train" not in splits.values() and (same := _same_classes(root)):
+        splits |= dict.fromkeys(same, "train")
+        notes.append(f"the folders {few(same)}, which hold the same class folders, were taken together")
     others = {top: count for top, count in counts.items() if top not in splits}
     if splits:
         parts = _below_splits(root, splits)
@@ -156,7 +164,7 @@ def _root(tree: _Folder) -> tuple[_Folder, list[str], int]:
     """The folder that holds the splits or the classes; notes on the folders beside it, and how many images these hold."""
     root = tree.inner()
     counts = root.counts()
-    if not split_folders(counts):
+    if not any(root.folders[split].inner().counts().keys() - {split} for split in split_folders(counts)):
         inside = {top: root.folders[top].inner() for top in counts}
         whole = [top for top in counts if len(set(split_folders(inside[top].counts()).values())) > 1]
         if len(whole) == 1 < len(counts):
@@ -182,10 +190,18 @@ def _below_splits(root: _Folder, splits: Collection[str]) -> dict[str, _Folder]:
 def meaning(name: str) -> tuple[str, Parts]:
     """The split that a name speaks of ("" for none), and what else it says."""
     words = [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_A-Za-z]+", name)]
-    words = [w.removesuffix("set") if w.removesuffix("set") in SPLIT_WORDS else w for w in words]
+    stems = [re.sub(r"(set|数据集|數據集|数据|集)$", "", w) for w in words]
+    words = [stem if stem in SPLIT_WORDS else w for stem, w in zip(stems, words, strict=True)]
     splits = {SPLIT_WORDS[w] for w in words if w in SPLIT_WORDS}
     rest = tuple(w for w in words if w not in SPLIT_WORDS and w not in FILLERS)
     return (splits.pop() if len(splits) == 1 else ""), rest
+
+
+def _same_classes(root: _Folder) -> list[str]:
+    """The folders of a set in numbered parts, two or more, each of which holds the same class folders, two or more."""
+    parts = [top for top in root.counts() if PARTS.fullmatch(top)]
+    classes = {tuple(root.folders[part].counts()) for part in parts}
+    return parts if len(parts) > 1 and len(classes) == 1 and len(classes.pop()) > 1 else []
 
 
 def _repeats(folder: _Folder, name: str, others: Mapping[str, int]) -> bool:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from resnet_viz.data import codepages
 from resnet_viz.data.archives import ENTRIES, ImageFile
 from resnet_viz.data.layout import Placed, few, in_order, meaning, two_splits
 from resnet_viz.spec.checks import quote
 
+UNREAD = (".xlsx", ".xls", ".ods", ".numbers")  # tables that are not read
 BYTES = 64 << 20  # of one CSV
 LONG = 100  # letters of a class's name: what is longer is a description
 SAMPLED = 200  # rows that tell which column names images
@@ -87,10 +92,7 @@ def _sheet(file: ImageFile, index: dict[str, list[ImageFile]]) -> _Sheet | None:
     try:
         with file.open() as opened:
             content = opened.read(BYTES + 1)
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = content.decode("cp1252", "replace")
+        text = content.decode(_encoding(content), "replace")
         first = text.split("\n", 1)[0]
         reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=first.count))
         head = [name.strip() for name in next(reader)]
@@ -123,6 +125,17 @@ def _sheet(file: ImageFile, index: dict[str, list[ImageFile]]) -> _Sheet | None:
             kept.append((image, ones[0], meaning(row[split])[0] if split >= 0 else ""))
     own = meaning(PurePosixPath(file.parts[-1]).stem)[0] or _by_folders(file, "")
     return _Sheet("/".join(file.parts), kept, lacking, own, "one-hot" if column is None else head[column])
+
+
+def _encoding(content: bytes) -> str:
+    """UTF-16 by its mark (Excel's "Unicode text"), UTF-8 where it is that, else the code page of Chinese or western Windows."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    with contextlib.suppress(UnicodeDecodeError):
+        content.decode("utf-8")
+        return "utf-8-sig"
+    words = [word for word in re.split(rb"[\x00-\x7f]+", content) if word]
+    return "gbk" if codepages.guess(words) == "gbk" else "cp1252"
 
 
 def _number(text: str) -> float:

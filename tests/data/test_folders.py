@@ -54,6 +54,15 @@ UNDER = {  # paths; images in training and test split; the notes' words
     "camel": (["TrainImages/cat/5", "TrainImages/dog/5", "TestImages/cat/2"], 10, 2, []),
     "one name": (["trainset/cat/5", "trainset/dog/5", "testset/cat/2"], 10, 2, []),
     "eval": (["train/cat/5", "train/dog/5", "eval/cat/2"], 10, 2, ["validation images were taken as the test split"]),
+    "in Chinese": (["训练集/cat/5", "训练集/dog/5", "测试集/cat/2"], 10, 2, []),
+    "beside loose ones": (
+        ["leaves/leaves/train/cat/5", "leaves/leaves/train/dog/5", "leaves/leaves/valid/cat/2", "test/test/3"],
+        10, 2, ["the folder 'test', which stands beside 'leaves', was left out: 3 images"],
+    ),
+    "folds": (
+        ["fold1/cat/5", "fold1/dog/5", "fold2/cat/4", "fold2/dog/4"],
+        18, 0, ["the folders 'fold1', 'fold2', which hold the same class folders, were taken together"],
+    ),
     "twice": (["seg_train/seg_train/cat/5", "seg_train/seg_train/dog/5", "seg_test/seg_test/cat/2"], 10, 2, []),
     "with the set's name": (["pets_train/cat/5", "pets_train/dog/5", "pets_test/cat/2"], 10, 2, []),
     "below classes": (["cat/train/5", "cat/test/2", "dog/train/5", "dog/test/1"], 10, 3, []),
@@ -89,6 +98,12 @@ def test_a_class_whose_name_has_a_splits_word_in_it_stays_one() -> None:
 )
 def test_images_right_in_a_split_are_refused_with_what_to_do(paths, home) -> None:
     refused(("p.zip", archive(tree(*paths))), "put them into one folder for each class, such as train/cat", home)
+
+
+def test_an_archive_or_a_table_inside_is_named_with_what_to_do(home) -> None:
+    refused(("p.zip", archive({"data.tar.gz": b"x"})), "but the archive 'data.tar.gz'; unpack it once", home)
+    loose = tree("all/6") | {"labels.xlsx": b"PK"}
+    refused(("p.zip", archive(loose)), "class folder, 'all'. If 'labels.xlsx' tells the classes, save it as CSV", home)
 
 
 def test_many_classes_are_placed_in_the_time_of_many_files() -> None:

@@ -45,6 +45,13 @@ def test_a_csv_gives_the_classes(sheet) -> None:
     assert "classes are those in the column" in facts.notes[0]
 
 
+@pytest.mark.parametrize(("encoding", "named"), [("gbk", "家猫"), ("cp1252", "Maltése"), ("utf-16", "Кот")])
+def test_a_csv_in_the_code_page_of_its_system_keeps_its_letters(encoding, named) -> None:
+    lines = rows("{i:02}.png;{pet}", "file;label").decode().replace("cat", named)
+    facts = catalogue.facts(import_own(("p.zip", archive(flat() | {"a.csv": lines.encode(encoding)}))))
+    assert set(facts.classes) == {named, "dog"}
+
+
 def test_splits_come_from_a_column_from_names_and_from_folders() -> None:
     column = rows("{i:02}.png,{pet}", "file,label").decode().splitlines()
     column = [f"{line},{'split' if not n else 'test' if n > 14 else 'train'}" for n, line in enumerate(column)]
