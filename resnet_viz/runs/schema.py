@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -16,11 +17,14 @@ from pathlib import Path
 
 from resnet_viz import settings
 from resnet_viz.errors import UserError
+from resnet_viz.files import remove
 from resnet_viz.spec.upgrade import METRICS
 
 # Where a run's checkpoints lie, below home; version 1 wrote to the second, and its files stay there, where their rows say.
 CHECKPOINTS = ("checkpoints", "snapshots")
 
+# Bytes of a file that a full disk gives up to what makes room there, or changes a line: deleting, pruning, stopping, renaming.
+RESERVE = 1 << 20
 # So many seconds a page or command waits for another process that is writing: a transaction takes milliseconds.
 WAIT = 5.0
 
@@ -174,9 +178,11 @@ class Database:
             self._local.db = None
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All that is written inside, or, where an error leaves it, nothing."""
+    def transaction(self, reserve: bool = False) -> Iterator[sqlite3.Connection]:
+        """All that is written inside, or, where an error leaves it, nothing. ``reserve``: it may use the room kept for it."""
         with faults(self.home):
+            if reserve and shutil.disk_usage(self.home).free < RESERVE:
+                remove(self.home / "reserve")
             db = self.db
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -186,6 +192,12 @@ class Database:
                 with suppress(sqlite3.Error):  # a full disk has rolled back already
                     db.rollback()
                 raise
+
+    def keep_reserve(self) -> None:
+        """Keep room for transactions that may use it, where the disk has some to spare."""
+        reserve = self.home / "reserve"
+        if not reserve.exists() and shutil.disk_usage(self.home).free > 16 * RESERVE:
+            reserve.write_bytes(bytes(RESERVE))
 
     def _migrate(self) -> None:
         if self._version() < len(MIGRATIONS):

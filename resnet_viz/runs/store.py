@@ -110,7 +110,7 @@ class Store(Database):
 
         A run of the user's own loop goes its own way: no worker takes it up.
         """
-        with self.transaction() as db:
+        with self.transaction(reserve=True) as db:
             db.execute("UPDATE runs SET wanted = ?, wanted_step = 0 WHERE id = ?", (what, run))
             if what == "run":
                 marks = ", ".join("?" * len(RESUMABLE))
@@ -125,17 +125,17 @@ class Store(Database):
 
     def want_step(self, run: str) -> None:
         """Want one more step of a run that is paused."""
-        with self.transaction() as db:
+        with self.transaction(reserve=True) as db:
             db.execute("UPDATE runs SET wanted = 'pause', wanted_step = step + 1 WHERE id = ?", (run,))
 
     def rename(self, run: str, name: str) -> None:
         """Call a run otherwise."""
-        with self.transaction() as db:
+        with self.transaction(reserve=True) as db:
             db.execute("UPDATE runs SET name = ? WHERE id = ?", (name.strip() or run, run))
 
     def set_note(self, run: str, note: str) -> None:
         """Keep a note with a run."""
-        with self.transaction() as db:
+        with self.transaction(reserve=True) as db:
             db.execute("UPDATE runs SET note = ? WHERE id = ?", (note, run))
 
     def delete(self, run: str) -> None:
@@ -144,7 +144,7 @@ class Store(Database):
         The files go first: on a full disk that makes room for the transaction.
         """
         self._delete_files(run)
-        with self.transaction() as db:
+        with self.transaction(reserve=True) as db:
             for table, column in (("points", "run"), ("checkpoints", "run"), ("runs", "id")):
                 db.execute(f"DELETE FROM {table} WHERE {column} = ?", (run,))
         self._delete_files(run)  # what its worker saved meanwhile
@@ -196,12 +196,13 @@ class Store(Database):
             if total - freed <= cap:
                 break
             remove(self.home / row["path"])  # first: a full disk has no room for the row's change
-            with self.transaction() as db:
+            with self.transaction(reserve=True) as db:
                 db.execute(
                     "DELETE FROM checkpoints WHERE run = ? AND step = ? AND full = ?",
                     (row["run"], row["step"], row["full"]),
                 )
             freed += row["bytes"]
+        self.keep_reserve()
         return freed
 
     def _sweep(self) -> None:

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from resnet_viz.labs import grids
-from resnet_viz.runs import presence, sweeps
+from resnet_viz.runs import sweeps
 from resnet_viz.runs.events import Point
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.model import ModelSpec
@@ -91,8 +91,7 @@ def test_a_half_finished_sweep_shows_what_it_has_and_goes_on() -> None:
     finish(store, ids[1], 0.8)
     lost = store.claim("w")
     assert lost is not None
-    store.db.execute("UPDATE runs SET heartbeat = 0 WHERE id = ?", (lost.run.id,))
-    presence.mark_lost(store)
+    store.db.execute("UPDATE runs SET status = 'lost' WHERE id = ?", (lost.run.id,))
     at = page()  # a server that starts anew: the queued one waits for its workers, the lost one for a click
     assert (
         "3 of 4 runs done. Test error with growing depth: residual 10 % at 20 layers, plain 20 % at 20 layers."
