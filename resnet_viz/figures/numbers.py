@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from tsdownsample import MinMaxLTTBDownsampler
@@ -73,13 +74,17 @@ def thin(x: np.ndarray, y: np.ndarray, limit: int = POINTS) -> tuple[np.ndarray,
     return x[keep], y[keep]
 
 
+@lru_cache(maxsize=64)  # every net of every figure asks for the same
 def moments(count: int, limit: int = MOMENTS) -> np.ndarray:
     """Indices (int64) of those of ``count`` steps to keep: at most ``limit``, half evenly, half evenly in the logarithm."""
     if count <= limit:
-        return np.arange(count)
-    half = limit // 2
-    even, early = np.linspace(0, count - 1, half), np.geomspace(1, count, half) - 1
-    return np.unique(np.round(np.concatenate([even, early])).astype(np.int64))
+        kept = np.arange(count)
+    else:
+        half = limit // 2
+        even, early = np.linspace(0, count - 1, half), np.geomspace(1, count, half) - 1
+        kept = np.unique(np.round(np.concatenate([even, early])).astype(np.int64))
+    kept.flags.writeable = False
+    return kept
 
 
 def apart(a: Record, b: Record) -> int | None:
