@@ -6,7 +6,9 @@ PYTEST := $(BIN)/python -m pytest -q
 # A process a core, so one thread a process.
 PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n auto
 
-.PHONY: app install stage check test lint bench reference clean fuzz
+PO := $(wildcard resnet_viz/locale/*.po)
+
+.PHONY: app install stage languages check test lint bench reference clean fuzz
 
 app: install node_modules/installed  ## serve the app on 127.0.0.1 (PORT=8501)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -21,6 +23,15 @@ install: .venv/installed  ## the virtual environment alone
 
 stage: node_modules/installed  ## the stage's script, made of its modules (needs Node and npm)
 	npm run --silent build
+
+# Commit what it writes: the tests fail on a text that a catalogue lacks, or has in an older form.
+languages: install  ## bring the catalogues of resnet_viz/locale up to date with the code, and compile them
+	@mkdir -p build
+	$(BIN)/pybabel -q extract -k tr -k trn:1,2 --no-location --sort-output -o build/texts.pot app.py pages resnet_viz
+	@for po in $(PO); do \
+		$(BIN)/pybabel -q update -i build/texts.pot -o $$po -l $$(basename $$po .po) --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date && \
+		$(BIN)/pybabel -q compile -i $$po -o $${po%.po}.mo || exit 1; \
+	done
 
 # Without npm the app loads the whole plotly.js, and the tests of the stage's script are skipped; in CI they fail.
 node_modules/installed: package.json

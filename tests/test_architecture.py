@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 TOP = ROOT / "resnet_viz"
 
 # What each package may import of resnet_viz, besides itself and the ground. Arrows point down only.
-GROUND = {"errors", "files", "settings"}
+GROUND = {"errors", "files", "language", "settings"}
 ALLOWED = {
     "spec": set(),
     "runs": {"spec"},

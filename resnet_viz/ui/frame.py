@@ -20,9 +20,11 @@ from resnet_viz import __version__
 from resnet_viz.errors import UserError
 from resnet_viz.figures import Drawing
 from resnet_viz.files import ASSETS, STAGE, served
+from resnet_viz.language import tr
 from resnet_viz.runs.schema import default_home, faults
 from resnet_viz.stage.library import plotly_js
 from resnet_viz.ui.say import complain, plain
+from resnet_viz.ui.speaking import follow_language, switch
 from resnet_viz.words.pages import LEADS
 from resnet_viz.workers import engine
 
@@ -39,7 +41,9 @@ CSS = """
 .st-key-reading h2 { font-size: 1.3rem; padding: 0.8rem 0 0; }
 .rv-lead { margin: 0; font-size: 0.93rem; }
 .stHtml:has(.rv-lead) { margin-bottom: -0.5rem; }
-.st-key-header { position: fixed; top: 0.75rem; right: 4rem; width: auto; z-index: 999991; }
+.st-key-header { position: fixed; top: 0.75rem; right: 9.6rem; width: auto; z-index: 999991; }
+.st-key-language { position: fixed; top: 0.55rem; right: 4rem; width: 5.2rem; gap: 0; z-index: 999991; }
+.st-key-language [data-testid="stSelectbox"] div { padding-inline: 0.12rem; font-size: 0.85rem; }
 @media (min-width: 701px) {
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-controls) { flex-wrap: nowrap; }
   [data-testid="stColumn"]:has([class*="st-key-wide_"], .st-key-stage) { min-width: 0; }
@@ -62,6 +66,9 @@ CSS = """
 @media (max-width: 700px) {
   .st-key-train { position: fixed; top: 0.55rem; right: 3.2rem; width: auto !important; max-width: 9rem; z-index: 999991; }
   .st-key-header { display: none; }
+  .st-key-language { right: 3.2rem; width: 4.2rem; }
+  .st-key-language svg { display: none; }
+  :has(.st-key-train) .st-key-language { right: 10rem; }
   [data-testid="stMainBlockContainer"] { padding: 3.6rem 0.8rem 0.6rem; }
   [data-testid="stMainBlockContainer"] h1 { font-size: 1.3rem; }
 }
@@ -72,11 +79,13 @@ CSS = """
 def frame(title: str) -> Iterator[None]:
     """A whole page stands inside: ``with frame("Runs"):``. Sets title, wide layout and style; says what fails, see `guarded`."""
     _begin_at_app()
-    st.set_page_config(page_title=f"{title} · ResNet Viz", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+    follow_language()
+    st.set_page_config(page_title=f"{tr(title)} · ResNet Viz", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     st.session_state["previous page"], st.session_state["page"] = st.session_state.get("page"), title
     # On a narrow screen the navigation is folded away: the page's name, too, stands in the header.
-    name = f'<div class="rv-name">ResNet Viz<span>{title}</span></div>'
-    st.html(f'<style>{CSS}</style>{name}<p class="rv-lead">{LEADS.get(title, "")}</p>')
+    name = f'<div class="rv-name">ResNet Viz<span>{tr(title)}</span></div>'
+    st.html(f'<style>{CSS}</style>{name}<p class="rv-lead">{tr(LEADS.get(title, ""))}</p>')
+    switch()
     serve(plotly_js(), "plotly.min.js")
     serve(STAGE / "stage.js", "stage.js")
     with guarded():

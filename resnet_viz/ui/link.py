@@ -11,6 +11,7 @@ import streamlit as st
 from resnet_viz.spec.values import DEFAULTS, from_link, to_link
 
 T = TypeVar("T")
+LANGUAGE = "lang"  # the parameter of every page (`ui.speaking`), which the form leaves as it is
 
 
 def linked(key: str, default: T, parse: Callable[[str], T] = str) -> T:  # type: ignore[assignment]
@@ -46,7 +47,7 @@ def follow_form(**more: str | bool) -> list[str]:
     ``more``: what else stands in session and URL, key = default. Who comes from another page by its name alone, without a
     parameter, finds the form as it was. Call it before the widgets are drawn, and `write_form` behind them.
     """
-    query = st.query_params.to_dict()
+    query = {key: text for key, text in st.query_params.to_dict().items() if key != LANGUAGE}
     came = st.session_state.get("previous page") != st.session_state.get("page")
     for key, default in more.items():
         st.session_state.setdefault(key, default)
@@ -73,6 +74,7 @@ def write_form(**more: str | bool) -> None:
     """Write the form as it stands into the URL, and ``more``, as `form_query` says; nothing else stays there."""
     query = form_query(_values(), **more)
     st.session_state["written form"] = query
+    query = query | {key: text for key, text in st.query_params.to_dict().items() if key == LANGUAGE}
     if query != st.query_params.to_dict():
         st.query_params.from_dict(query)
 

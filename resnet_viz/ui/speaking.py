@@ -1,0 +1,44 @@
+"""In which language a session is spoken to: as chosen or as a link says, else its browser's; a choice is kept in the URL."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from resnet_viz import language
+from resnet_viz.language import SOURCE, languages, nearest, tr
+from resnet_viz.ui.link import LANGUAGE, link, linked
+
+
+def _of_session() -> str:
+    known = get_script_run_ctx(suppress_warning=True)
+    chosen = st.session_state.get(LANGUAGE) if known else None
+    return chosen if chosen in languages() else SOURCE
+
+
+def follow_language() -> None:
+    """Let this session's texts be in its language from here on. Call it before the first text is drawn."""
+    language.follow(_of_session)
+    linked(LANGUAGE, nearest(st.context.locale), _known)
+
+
+def _known(code: str) -> str:
+    if code not in languages():
+        raise ValueError(code)
+    return code
+
+
+def switch() -> None:
+    """The choice of the language, in the header (see the frame's style)."""
+    link(LANGUAGE, language.current(), nearest(st.context.locale))
+    names = languages()
+    if len(names) < 2:
+        return
+    # A screen reader and the browser's own fonts go by what the document says of itself.
+    tell = f'<script>document.documentElement.lang = "{language.current()}"</script>'
+    with st.container(key="language"):
+        st.html(tell, unsafe_allow_javascript=True)
+        st.selectbox(
+            tr("Language"), list(names), format_func=names.__getitem__, key=LANGUAGE, persist_state="session",
+            label_visibility="collapsed", filter_mode=None,
+        )  # fmt: skip
