@@ -168,6 +168,9 @@ def chart(
     bare = not drawing.layout.get("xaxis", {}).get("visible", True)
     # Streamlit's theme sets the axis title lower.
     room = drawing.layout["margin"]["b"] if bare else max(48, drawing.layout["margin"]["b"])
+    # plotly looks for pandas among the modules, and breaks on one that another session is just importing: this waits for it.
+    import pandas  # noqa: F401
+
     figure = drawing.figure().update_layout(margin_b=room)
     with st.container(key=f"wide_{key}") if wide else nullcontext():
         st.plotly_chart(figure, key=key, height=height, config={"displayModeBar": False}, **options)
