@@ -24,8 +24,10 @@ WORDS = "#B34E00"
 # The pair as text on a dark page, where the lines' own colours are hard to read.
 LIFTED = {RESIDUAL: "#56aee2", PLAIN: "#f08a45", WORDS: "#f08a45"}
 
+# The grey of small print and of reference lines. No grey has 4.5:1 both on white and on a dark page: there it is another one.
+QUIET, QUIET_DARK = "#696f78", "#a0a7b0"
 # Greys that hold on a light and on a dark page.
-QUIET, GRID, BAND = "rgba(128,128,128,0.9)", "rgba(128,128,128,0.22)", "rgba(128,128,128,0.14)"
+GRID, BAND = "rgba(128,128,128,0.22)", "rgba(128,128,128,0.14)"
 
 # Diverging scale of logarithms (ColorBrewer's PRGn): purple is too small, green too large, the middle arrives intact.
 SCALE = [
@@ -173,6 +175,15 @@ def ink(colour: str) -> str:
     return WORDS if colour == PLAIN else colour
 
 
+def _greyed(part: Any) -> Any:
+    """A part of a figure with the grey of dark pages for that of light ones."""
+    if isinstance(part, dict):
+        return {key: _greyed(value) for key, value in part.items()}
+    if isinstance(part, list) and part and isinstance(part[0], (dict, list, str)):  # not along numbers
+        return [_greyed(value) for value in part]
+    return QUIET_DARK if isinstance(part, str) and part == QUIET else part
+
+
 def faint(colour: str, alpha: float) -> str:
     """The colour "#rrggbb" as rgba, ``alpha`` its opacity from 0 to 1."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
@@ -254,14 +265,23 @@ class Drawing:
             label["y"] = min(label["y"], above - half)
             above = label["y"] - half
 
-    def lift(self) -> None:
-        """Make it fit for a dark page: the pair's texts brighter, boxes that would glare darker. (The stage does so itself.)"""
-        for note in self.layout["annotations"]:
-            colour = note["font"].get("color")
-            note["font"] = note["font"] | {"color": LIFTED.get(colour, colour)}
-        for trace in self.data:
-            if trace.get("marker", {}).get("colorscale") is SCALE:
-                trace["marker"]["colorscale"] = SCALE_DARK
+    def dress(self, dark: bool) -> None:
+        """Put on a page's theme: its greys, and on a dark one brighter texts, darker boxes. (The stage does so itself.)"""
+        quiet = {"color": QUIET_DARK if dark else QUIET}
+        if dark:
+            self.data, self.layout = _greyed(self.data), _greyed(self.layout)
+            for note in self.layout["annotations"]:
+                colour = note["font"].get("color")
+                note["font"] = note["font"] | {"color": LIFTED.get(colour, colour)}
+            for trace in self.data:
+                if trace.get("marker", {}).get("colorscale") == SCALE:
+                    trace["marker"]["colorscale"] = SCALE_DARK
+        self.layout["font"] |= quiet
+        axes = [part for name, part in self.layout.items() if name.startswith(("xaxis", "yaxis"))]
+        bars = [part["colorbar"] for name, part in self.layout.items() if "coloraxis" in name and "colorbar" in part]
+        for axis in axes + bars:
+            axis["tickfont"] = quiet | axis.get("tickfont", {})
+            axis["title"] = axis.get("title", {}) | {"font": quiet | axis.get("title", {}).get("font", {})}
 
     def figure(self) -> go.Figure:
         """The same, as a validated figure."""

@@ -380,6 +380,7 @@ function readTheme(root) {
   };
 }
 function dress(layout, traces, theme, palette) {
+  for (const part of [layout, ...traces]) Object.assign(part, regreyed(part, palette.quiet, theme.quiet));
   layout.font = { ...layout.font, family: theme.font, color: theme.text };
   layout.hoverlabel = { bgcolor: theme.background, bordercolor: theme.border, font: { color: theme.text } };
   if (theme.dark && layout.coloraxis) layout.coloraxis.colorscale = palette.scaleDark;
@@ -391,8 +392,14 @@ function dress(layout, traces, theme, palette) {
   const texts = [...layout.annotations ?? [], ...axes.map((key2) => layout[key2].title)];
   for (const { font } of texts.filter((text) => text?.font?.color)) {
     if (theme.dark) font.color = palette.lifted[font.color] ?? font.color;
-    if (font.color === palette.quiet) font.color = theme.quiet;
   }
+}
+function regreyed(part, from, to) {
+  if (part === from) return to;
+  const inner = (value) => regreyed(value, from, to);
+  if (Array.isArray(part)) return typeof part[0] === "number" ? part : part.map(inner);
+  if (part?.constructor !== Object) return part;
+  return Object.fromEntries(Object.entries(part).map(([key2, value]) => [key2, inner(value)]));
 }
 function hollow(trace, background) {
   if (!trace.marker?.symbol?.endsWith?.("-open")) return;

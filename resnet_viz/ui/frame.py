@@ -23,6 +23,7 @@ from resnet_viz.files import ASSETS, STAGE, served
 from resnet_viz.language import tr
 from resnet_viz.runs.schema import default_home, faults
 from resnet_viz.stage.library import plotly_js
+from resnet_viz.ui import access
 from resnet_viz.ui.say import complain, plain
 from resnet_viz.ui.speaking import follow_language, switch
 from resnet_viz.words.pages import LEADS
@@ -84,7 +85,7 @@ def frame(title: str) -> Iterator[None]:
     st.session_state["previous page"], st.session_state["page"] = st.session_state.get("page"), title
     # On a narrow screen the navigation is folded away: the page's name, too, stands in the header.
     name = f'<div class="rv-name">ResNet Viz<span>{tr(title)}</span></div>'
-    st.html(f'<style>{CSS}</style>{name}<p class="rv-lead">{tr(LEADS.get(title, ""))}</p>')
+    st.html(f'<style>{CSS}{access.CSS}</style>{name}<p class="rv-lead">{tr(LEADS.get(title, ""))}</p>')
     switch()
     serve(plotly_js(), "plotly.min.js")
     serve(STAGE / "stage.js", "stage.js")
@@ -161,8 +162,7 @@ def chart(
     rather than becoming cramped on a narrow screen it moves sideways.
     """
     heading = drawing.layout["meta"]
-    if st.context.theme.type == "dark":
-        drawing.lift()
+    drawing.dress(dark=st.context.theme.type == "dark")
     if heading["title"]:
         st.markdown(f"**{plain(heading['title'])}** :gray[{plain(heading['hint'])}]", help=tip)
     bare = not drawing.layout.get("xaxis", {}).get("visible", True)

@@ -7,7 +7,7 @@ const PALETTE = { lifted: { "#0072B2": "#56aee2" }, scaleDark: "dark scale", qui
 function dressed(dark) {
   const layout = {
     font: { size: 13 }, coloraxis: { colorscale: "scale" }, yaxis: { title: { font: { color: "#0072B2" } } },
-    annotations: [{ font: { color: "#0072B2" } }, { font: { color: "grey" } }],
+    annotations: [{ font: { color: "#0072B2" } }, { font: { color: "grey" } }], shapes: [{ line: { color: "grey" } }],
   };
   const traces = [
     { marker: { colorscale: "scale" }, line: { color: "#0072B2" } }, { marker: { symbol: "square-open", color: "#D55E00" } }, {},
@@ -21,6 +21,7 @@ test("a figure takes the page's letters and greys", () => {
   assert.deepEqual(layout.font, { size: 13, family: "letters", color: "ink" });
   assert.equal(layout.hoverlabel.bgcolor, "paper");
   assert.deepEqual(layout.annotations.map((note) => note.font.color), ["#0072B2", "pale"]);
+  assert.equal(layout.shapes[0].line.color, "pale");
   assert.equal(layout.coloraxis.colorscale, "scale");
 });
 

@@ -27,6 +27,7 @@ export function readTheme(root) {
 // Dress a figure for a theme. `palette` is what Python sends beside the figures: `lifted` (a pair's colour → the brighter one
 // that a dark page needs for text), `scaleDark` (the diverging scale of a dark page) and `quiet` (the grey of small print).
 export function dress(layout, traces, theme, palette) {
+  for (const part of [layout, ...traces]) Object.assign(part, regreyed(part, palette.quiet, theme.quiet));
   layout.font = { ...layout.font, family: theme.font, color: theme.text };
   layout.hoverlabel = { bgcolor: theme.background, bordercolor: theme.border, font: { color: theme.text } };
   if (theme.dark && layout.coloraxis) layout.coloraxis.colorscale = palette.scaleDark;
@@ -38,8 +39,16 @@ export function dress(layout, traces, theme, palette) {
   const texts = [...(layout.annotations ?? []), ...axes.map((key) => layout[key].title)];
   for (const { font } of texts.filter((text) => text?.font?.color)) {
     if (theme.dark) font.color = palette.lifted[font.color] ?? font.color;
-    if (font.color === palette.quiet) font.color = theme.quiet;
   }
+}
+
+// A part of a figure with one grey in another's place; rows of numbers stay the same arrays.
+function regreyed(part, from, to) {
+  if (part === from) return to;
+  const inner = (value) => regreyed(value, from, to);
+  if (Array.isArray(part)) return typeof part[0] === "number" ? part : part.map(inner);
+  if (part?.constructor !== Object) return part;
+  return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, inner(value)]));
 }
 
 // An open marker is filled with the page's colour, so that no line shows through it.
