@@ -97,7 +97,7 @@ def lecture_switch() -> None:
         st.toggle("Lecture", key="lecture", persist_state="session", help=tip)
 
 
-with frame("Twins"):
+with frame("Twins", stage=True):
     store = live.store()
     refused = follow_form(show="", recorded=live.FIRST, lecture=False)
     form.follow_recording()

@@ -632,6 +632,7 @@ function click(state, name, point) {
   }
 }
 export {
+  loadPlotly,
   stage,
   still
 };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import functools
+import hashlib
 import logging
 import os
 import shutil
@@ -75,22 +76,38 @@ CSS = """
 }
 """
 
+# Where this fails, the stage itself says so.
+HASTEN = """<script>
+import(new URL("%s", document.baseURI)).then((stage) => stage.loadPlotly()).catch(() => {});
+</script>"""
+
 
 @contextmanager
-def frame(title: str) -> Iterator[None]:
-    """A whole page stands inside: ``with frame("Runs"):``. Sets title, wide layout and style; says what fails, see `guarded`."""
+def frame(title: str, stage: bool = False) -> Iterator[None]:
+    """A whole page stands inside: ``with frame("Runs"):``. Sets title, wide layout and style; says what fails, see `guarded`.
+
+    ``stage``: the page draws the stage. Browsers then fetch its scripts at once, while the server works on what they draw.
+    """
     _begin_at_app()
     follow_language()
     st.set_page_config(page_title=f"{tr(title)} · ResNet Viz", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     st.session_state["previous page"], st.session_state["page"] = st.session_state.get("page"), title
     # On a narrow screen the navigation is folded away: the page's name, too, stands in the header.
     name = f'<div class="rv-name">ResNet Viz<span>{tr(title)}</span></div>'
-    st.html(f'<style>{CSS}{access.CSS}</style>{name}<p class="rv-lead">{tr(LEADS.get(title, ""))}</p>')
+    lead = f'<p class="rv-lead">{tr(LEADS.get(title, ""))}</p>'
+    scripts = HASTEN % stage_script() if stage else ""
+    st.html(f"<style>{CSS}{access.CSS}</style>{name}{lead}{scripts}", unsafe_allow_javascript=stage)
     switch()
     serve(plotly_js(), "plotly.min.js")
     serve(STAGE / "stage.js", "stage.js")
     with guarded():
         yield
+
+
+@cache
+def stage_script() -> str:
+    """The address of the stage's script beside a page; another for each version, so that browsers keep no old one."""
+    return f"app/static/stage.js?{hashlib.sha256((STAGE / 'stage.js').read_bytes()).hexdigest()[:12]}"
 
 
 def _begin_at_app() -> None:

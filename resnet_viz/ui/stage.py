@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ import streamlit as st
 from resnet_viz.files import STAGE
 from resnet_viz.runs.record import Record
 from resnet_viz.stage.payload import pack
+from resnet_viz.ui.frame import stage_script
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def stage(
 
 # Streamlit sends a component's script again at every refresh, so that is two lines that load the real one, once.
 LOADER = """
-const stage = import(new URL("app/static/stage.js?%s", document.baseURI));
+const stage = import(new URL("%s", document.baseURI));
 export default (component) => stage.then((module) => module.stage(component)).catch((error) => {
   component.parentElement.textContent =
     `The charts could not be loaded (${error.message}): start the app by the command resnet-viz, or in its own folder.`;
@@ -81,10 +81,9 @@ export default (component) => stage.then((module) => module.stage(component)).ca
 
 @cache
 def _component() -> Any:
-    version = hashlib.sha256((STAGE / "stage.js").read_bytes()).hexdigest()[:12]
     return st.components.v2.component(
         "resnet_viz_stage",
-        js=LOADER % version,
+        js=LOADER % stage_script(),
         css=(STAGE / "stage.css").read_text(encoding="utf-8"),
         isolate_styles=False,  # Plotly's own style rules live in the document
     )

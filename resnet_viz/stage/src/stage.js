@@ -9,6 +9,7 @@ import { loadPlotly } from "./library.js";
 import { conceals, key, makeBar, pause, seek, toggle } from "./slider.js";
 import { dress, readTheme } from "./theme.js";
 
+export { loadPlotly } from "./library.js";
 export { still } from "./still.js";
 
 const TWINS = ["fan", "loss", "accuracy"]; // the charts of the first tab; each other tab has one, of its own name
