@@ -59,7 +59,9 @@ def draw_twins() -> None:
     except UserError as error:
         st.info(plain(str(error)))
         return
-    for column, one in zip(st.columns(2, gap="medium"), both, strict=True):
+    with st.container(key="stack_twins"):
+        columns = st.columns(2, gap="medium")
+    for column, one in zip(columns, both, strict=True):
         name = one.source.spec.called
         with column:
             st.markdown(f"**{name}** says {plain(one.says())}")

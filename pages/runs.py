@@ -24,7 +24,9 @@ def curves(records) -> None:
     """Loss and accuracy of some runs, overlaid; higher where more labels must find room."""
     height = max(300, 60 + 40 * len(figures.nets(records)))
     drawings = {"overlay loss": figures.divergence(records), "overlay accuracy": figures.accuracy(records, still=True)}
-    for column, (key, drawing) in zip(st.columns(2), drawings.items(), strict=True):
+    with st.container(key="stack_curves"):
+        columns = st.columns(2)
+    for column, (key, drawing) in zip(columns, drawings.items(), strict=True):
         drawing.part_labels(height)
         with column:
             chart(drawing, key, height, wide=True)

@@ -83,7 +83,9 @@ def _fan(drawing: Drawing, net: Net, number: int, limit: int) -> bool:
         )  # fmt: skip
         if np.isfinite(ratios[0, 0]) and abs(ratios[0, 0]) > 1.5:  # out of the way of the labels at the band
             where = {"x": 1, "xanchor": "left", "yanchor": "bottom", "font": {"color": net.colour}}
-            drawing.note(f"step {steps[0]:,}", name="first", y=float(np.clip(ratios[0, 0], -limit, limit)), **where)
+            drawing.note(
+                f"step {steps[0]:,}", name=f"first-{number}", y=float(np.clip(ratios[0, 0], -limit, limit)), **where
+            )
     now = ratios[-1] if len(steps) else np.full(len(blocks), np.nan)
     size = drawing.size / 2 if len(blocks) <= 60 else 3
     drawing.trace(

@@ -30,7 +30,8 @@ def at_block_1(records: Sequence[Record]) -> dict[str, str]:
 def start(records: Sequence[Record], click: bool = True) -> Drawing:
     """`fan` of networks before their first step, with room for three, whose labels may lie close together."""
     drawing = fan(records, click=click)
-    drawing.layout["margin"].update(l=56, r=56)
+    drawing.layout["margin"].update(l=64, r=56)
+    drawing.layout["yaxis"]["side"] = "right"  # the labels of the lines stand on the left
     limit = drawing.layout["yaxis"]["range"][1]
     below = -math.inf
     labels = [note for note in drawing.layout["annotations"] if note.get("name", "").startswith("net-")]

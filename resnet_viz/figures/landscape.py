@@ -14,7 +14,9 @@ from resnet_viz.figures.style import GRID, QUIET, SCALE, Drawing
 from resnet_viz.spec.lab import LandscapeSpec
 
 # Green is better than guessing, white as good, purple worse.
-LOSSES = [[place, colour] for (place, _), (_, colour) in zip(SCALE, reversed(SCALE), strict=True)]
+LOSSES: list[list[Any]] = [[place, colour] for (place, _), (_, colour) in zip(SCALE, reversed(SCALE), strict=True)]
+# The same for surfaces, which have no frame: grey as good as guessing, for white is not seen on a white page.
+ON_WHITE = [[place, {0.4: "#c3d3c0", 0.5: "#b9bec6", 0.6: "#cdbfd3"}.get(place, colour)] for place, colour in LOSSES]
 # Losses are drawn within so many decades of guessing; what is beyond has the last colour.
 DECADES = 6.0
 LINES = {"show": True, "color": "rgba(90,90,90,0.6)", "width": 1, "size": 0.5}  # on surfaces, every half decade
@@ -91,13 +93,19 @@ def contours(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Dra
         number = str(place + 1) if place else ""
         axis = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
         left = place * (1.07 / count)
+        frame: dict[str, Any] = {
+            "showline": True,
+            "mirror": True,
+            "linecolor": GRID,
+        }  # white is as good as guessing, and may reach the edge
         drawing.axis(
             f"xaxis{number}", xtitle, domain=[left, left + 1.07 / count - 0.07], anchor=f"y{number}",
-            range=[net.x[0], net.x[-1]], nticks=5, showgrid=False, constrain="domain",
+            range=[net.x[0], net.x[-1]], nticks=5, showgrid=False, constrain="domain", **frame,
         )  # fmt: skip
         drawing.axis(
             f"yaxis{number}", "" if place else ytitle, anchor=f"x{number}", range=[net.y[0], net.y[-1]], nticks=5, showgrid=False,
-            constrain="domain", showticklabels=not place, **({"scaleanchor": f"x{number}"} if lab.directions == "random" else {}),
+            constrain="domain", showticklabels=not place, **frame,
+            **({"scaleanchor": f"x{number}"} if lab.directions == "random" else {}),
         )  # fmt: skip
         z = filled(logs(net.loss, classes))
         drawing.trace(
@@ -121,6 +129,8 @@ def contours(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Dra
             yanchor="bottom", yshift=3, font={"color": net.colour},
         )  # fmt: skip
     drawing.layout["margin"] = {"l": 52, "r": 80, "t": 30, "b": 48}
+    if lab.directions == "random":
+        drawing.keep_shape(1.07 / count - 0.07, 544)
     return drawing
 
 
@@ -149,7 +159,7 @@ def surface(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Draw
         "Loss around the trained weights (Li et al. 2018)",
         "height and colour: log of the loss, one scale; drag to turn",
     )
-    drawing.layout["coloraxis"] = scale = _scale(nets, classes)
+    drawing.layout["coloraxis"] = scale = _scale(nets, classes) | {"colorscale": ON_WHITE}
     every = np.concatenate([logs(net.loss, classes).ravel() for net in nets])
     low, high = float(np.nanmin(every)), float(np.nanmax(every))
     ticks = _ticks(low, high)

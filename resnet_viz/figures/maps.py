@@ -35,8 +35,13 @@ def _uri(pixels: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _mosaic(drawing: Drawing, tiles: np.ndarray, columns: int, gap: int, under: int) -> list[tuple[int, int]]:
-    """Tiles (N, H, W, 3) uint8 as one image, ``gap`` pixels between columns, ``under`` below rows; returns top left corners."""
+def _mosaic(
+    drawing: Drawing, tiles: np.ndarray, columns: int, gap: int, under: int, least: int
+) -> list[tuple[int, int]]:
+    """Tiles (N, H, W, 3) uint8 as one image, ``gap`` pixels between columns, ``under`` below rows; returns top left corners.
+
+    ``least``: the pixels of the screen that a column's caption needs.
+    """
     count, height, width, _ = tiles.shape
     rows = -(-count // columns)
     pixels = np.zeros((rows * (height + under), columns * (width + gap) - gap, 4), np.uint8)
@@ -53,6 +58,7 @@ def _mosaic(drawing: Drawing, tiles: np.ndarray, columns: int, gap: int, under: 
         "yaxis", range=[pixels.shape[0] - 0.4, -0.6], scaleanchor="x", constrain="domain", constraintoward="top", **quiet
     )  # fmt: skip
     drawing.layout |= {"barmode": "overlay", "margin": {"l": 0, "r": 0, "t": 2, "b": 2}}
+    drawing.keep_shape(pixels.shape[0] / pixels.shape[1], least * columns)
     return corners
 
 
@@ -90,7 +96,7 @@ def channels(
     drawing = Drawing(title, hint)
     gap, under = max(1, width // 8), max(2, round(width / 2))
     drawn = coloured(tiles / ends[:, None, None], scale).astype(np.uint8)
-    corners = _mosaic(drawing, drawn, columns, gap, under)
+    corners = _mosaic(drawing, drawn, columns, gap, under, 30)
     for channel, (top, left) in zip(order, corners, strict=True):
         _caption(drawing, str(channel), left + width / 2, top + height)
         if channel == chosen:
@@ -112,12 +118,13 @@ def pane(drawing: Drawing, values: np.ndarray, left: float, end: float, scale: s
     )  # fmt: skip
 
 
-def square(drawing: Drawing, width: float, height: float) -> None:
-    """Set axes of ``width`` × ``height`` cells on which a cell is a square, row 0 at the top."""
+def square(drawing: Drawing, width: float, height: float, least: int = 0) -> None:
+    """Set axes of ``width`` × ``height`` cells on which a cell is a square, row 0 at the top; ``least``: see `keep_shape`."""
     hidden: dict[str, Any] = {"visible": False, "fixedrange": True, "constrain": "domain"}
     drawing.axis("xaxis", range=[-0.5, width - 0.5], constraintoward="left", **hidden)
     drawing.axis("yaxis", range=[height - 0.5, -0.5], scaleanchor="x", constraintoward="top", **hidden)
     drawing.layout["margin"] = {"l": 0, "r": 0, "t": 0, "b": 0}
+    drawing.keep_shape(height / width, least)
 
 
 def enlarged(values: np.ndarray, title: str, scale: str = next(iter(SCALES))) -> Drawing:
@@ -134,7 +141,7 @@ def row(maps: Sequence[np.ndarray], captions: Sequence[str], title: str, scale: 
     drawing = Drawing(title, "Each on its own scale.")
     height, width = maps[0].shape
     tiles = np.stack([coloured(m / limit(m), scale).astype(np.uint8) for m in maps])
-    corners = _mosaic(drawing, tiles, max(9, len(tiles)), max(1, width // 8), max(2, width // 2))
+    corners = _mosaic(drawing, tiles, max(9, len(tiles)), max(1, width // 8), max(2, width // 2), 68)
     for caption, (top, left) in zip(captions, corners, strict=True):
         _caption(drawing, caption, left + width / 2, top + height)
     return drawing
@@ -150,7 +157,7 @@ def kernels(weights: np.ndarray, scale: str = next(iter(SCALES))) -> Drawing:
         tiles = np.round(127.5 + 127.5 * weights.transpose(0, 2, 3, 1) / end).astype(np.uint8)
     else:
         tiles = coloured(weights[:, 0] / end, scale).astype(np.uint8)
-    _mosaic(drawing, tiles, COLUMNS if len(tiles) > 32 else max(8, len(tiles) // 2), 1, 1)
+    _mosaic(drawing, tiles, COLUMNS if len(tiles) > 32 else max(8, len(tiles) // 2), 1, 1, 0)
     return drawing
 
 
@@ -166,7 +173,7 @@ def images(
     drawing = Drawing(title, hint)
     side = pixels.shape[1]
     tiles = np.stack([rgb(p) for p in pixels])
-    corners = _mosaic(drawing, tiles, max(9, len(tiles)), max(1, side // 10), max(3, side // 4))
+    corners = _mosaic(drawing, tiles, max(9, len(tiles)), max(1, side // 10), max(3, side // 4), 86)
     high, wide = side / size[0], side / size[1]
     for (top, left), caption, (down, across) in zip(corners, captions, cells, strict=True):
         _caption(drawing, caption, left + side / 2, top + side)

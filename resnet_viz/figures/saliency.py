@@ -16,6 +16,8 @@ from resnet_viz.figures.overlay import SCALES, Look, difference, rgb, scaled
 from resnet_viz.figures.style import GRID, PLAIN, QUIET, RESIDUAL, Drawing, literal
 from resnet_viz.words.numbers import signed
 
+GAP = 0.02  # of the chart's width, between panels
+BETWEEN = 0.38  # of a row's height, for the texts between two rows
 BORDER = 0.03  # of a panel's side: the hatched border of a wrong guess
 
 
@@ -69,15 +71,12 @@ def maps(
     rows = max(1, -(-len(panels) // columns))
     deepest = max((len(p.beneath) for p in panels), default=0)
     tallest = max((p.title.count("\n") for p in panels), default=0)
-    drawing.layout["margin"] = {"l": 4, "r": 4, "t": 26 + 19 * tallest, "b": 8 + 19 * deepest}
-    bar = {
-        "thickness": 10,
-        "outlinewidth": 0,
-        "tickvals": [-1, 0, 1],
-        "x": 1.0,
-        "len": 1,
-        "ypad": 0,
-    }  # as high as the maps
+    drawing.layout["margin"] = {"l": 4, "r": 48, "t": 26 + 19 * tallest, "b": 8 + 19 * deepest}
+    # The bar is as high as the maps, for the plot keeps its shape.
+    bar = {"thickness": 10, "outlinewidth": 0, "tickvals": [-1, 0, 1], "x": 1.0, "len": 1, "ypad": 0}
+    letters = max((len(line) for p in panels for line in (*p.title.split("\n"), *p.beneath)), default=0)
+    least = columns * max(84, 7 * letters + 10) + 52
+    drawing.keep_shape((1 / columns - GAP) * rows / (1 - (BETWEEN if rows > 1 else 0)), least)
     drawing.layout["coloraxis"] = {"colorscale": SCALES[look.scale], "cmin": -1, "cmax": 1, "colorbar": bar}
     for number, panel in enumerate(panels):
         values = None if panel.raw is None else scaled(panel.raw, look.view)
@@ -94,10 +93,10 @@ def _panel(
     """One image with its map, in the unit square, at (column, row) of (columns, rows)."""
     column, row, columns, rows = place
     axis = "" if number == 1 else str(number)
-    gap, between = 0.02, 0.3 if rows > 1 else 0.0
+    between = BETWEEN if rows > 1 else 0.0
     left, high = column / columns, 1 - row / rows
     flat: dict[str, Any] = {"visible": False, "fixedrange": True, "constrain": "domain"}
-    drawing.axis(f"xaxis{axis}", range=[0, 1], domain=[left, left + 1 / columns - gap], anchor=f"y{axis}", **flat)
+    drawing.axis(f"xaxis{axis}", range=[0, 1], domain=[left, left + 1 / columns - GAP], anchor=f"y{axis}", **flat)
     drawing.axis(
         f"yaxis{axis}", range=[1, 0], domain=[high - (1 - between) / rows, high], anchor=f"x{axis}",
         scaleanchor=f"x{axis}", constraintoward="top", **flat,

@@ -265,6 +265,13 @@ class Drawing:
             label["y"] = min(label["y"], above - half)
             above = label["y"] - half
 
+    def keep_shape(self, ratio: float, least: int = 0) -> None:
+        """Let the plot be ``ratio`` times as high as it is wide, so that what is square in it fills it at every width.
+
+        ``least``: the width in pixels below which its texts would lie on one another. The page does as ``layout.meta`` says.
+        """
+        self.layout["meta"] |= {"ratio": ratio, "least": least}
+
     def dress(self, dark: bool) -> None:
         """Put on a page's theme: its greys, and on a dark one brighter texts, darker boxes. (The stage does so itself.)"""
         quiet = {"color": QUIET_DARK if dark else QUIET}

@@ -150,11 +150,11 @@ def triptych(
     signs = [
         f"+ {factor}" if added else "," if skip else factor,
         "=" if added or not skip else "→",
-        f"→<br>{last}" if last else "=",
+        "→<br>" + last.replace(", ", "<br>") if last else "=",
     ]
     for number, sign in enumerate(signs):
         at = (number + 1) * step - 0.21 * width - 0.5
-        drawing.note(sign, x=at, y=(height - 1) / 2, font={"size": 20 if "<" not in sign else 15})
+        drawing.note(sign, x=at, y=(height - 1) / 2, font={"size": 20 if "<" not in sign else 13})
     if not skip:
         for a, b in ((0, height - 1), (height - 1, 0)):
             drawing.shape(type="line", x0=0, x1=width - 1, y0=a, y1=b, line={"color": PLAIN, "width": 3})
@@ -162,7 +162,7 @@ def triptych(
             outline(drawing, 0, 0, height, width, {"color": QUIET, "width": 1, "dash": "dot"})
     if note:
         drawing.note(note, x=(width - 1) / 2, y=height - 0.5, yanchor="top", font={"size": 12, "color": QUIET})
-    square(drawing, 3 * step + width, height)
+    square(drawing, 3 * step + width, height, 430)
     drawing.layout["margin"] |= {"t": 24, "b": 20}
     return drawing
 
@@ -182,7 +182,7 @@ def guesses(now: Sequence[tuple[str, float]], untouched: Sequence[float], tint: 
             line = {"color": QUIET, "width": 3}
             drawing.shape(name="before", type="line", x0=before, x1=before, y0=place - 0.42, y1=place + 0.42, line=line)
     hidden: dict[str, Any] = {"visible": False, "fixedrange": True}
-    drawing.axis("xaxis", range=[-0.72, 1.32], **hidden)
+    drawing.axis("xaxis", range=[0, 1], **hidden)
     drawing.axis("yaxis", range=[len(now) - 0.4, -0.6], **hidden)
-    drawing.layout["margin"] = {"l": 0, "r": 0, "t": 0, "b": 0}
+    drawing.layout["margin"] = {"l": 92, "r": 56, "t": 0, "b": 0}  # for names and per cent
     return drawing

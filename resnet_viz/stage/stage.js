@@ -230,15 +230,16 @@ function fan(view, state) {
     note.text = `<b>${data.nets[number].label}</b><br>${now[number].words}`;
     labels.push(note);
   }
-  fanRoom(view, data, labels, limit);
+  fanRoom(view, state, labels, limit);
 }
-function fanRoom({ layout, width, height, size, measure: measure2 }, data, labels, limit) {
+function fanRoom({ layout, traces, width, height, size, measure: measure2 }, { data, theme }, labels, limit) {
   const notes = layout.annotations ?? [], narrow = width < NARROW, rooms = { left: 10 };
   if (narrow) {
     for (const note of notes) {
       if (note.name === "strip-right") note.visible = false;
       if (note.name === "strip-left") note.text = note.text.replace("loss", "").trim();
-      if (labels.includes(note)) Object.assign(note, { xanchor: "left", xshift: 8, align: "left" });
+      if (labels.includes(note)) Object.assign(note, { xanchor: "left", xshift: 8, align: "left", bgcolor: theme.veil });
+      if (note.name?.startsWith("first-")) aside(note, traces);
     }
   } else {
     rooms.left = Math.max(...data.nets.map((net) => measure2(`${net.label}<br>×99,999, too large`)), 0) + 20;
@@ -252,6 +253,11 @@ function fanRoom({ layout, width, height, size, measure: measure2 }, data, label
   const pixels = (height - layout.margin.t - layout.margin.b) * layout.yaxis.domain[1];
   const tall = labels.some((note) => note.text.split("<br>").length > 2), gap = (tall ? 4.2 : 2.9) * size;
   spread(labels, (y) => pixels * (0.5 - y / (2 * limit)), pixels, gap, narrow ? (tall ? 2.7 : 2) * size : 0);
+}
+function aside(note, traces) {
+  const line = traces.find(({ meta }) => meta?.role === "first" && meta.net === +note.name.slice("first-".length));
+  const y = numbers(line.y), at = Math.floor(0.55 * y.length);
+  [note.x, note.y] = [at + 1, y[at]];
 }
 function loss(view, state) {
   const { layout } = view, top = layout.yaxis.range[1];
@@ -409,14 +415,14 @@ function hollow(trace, background) {
 // resnet_viz/stage/src/still.js
 var CONFIG = { displayModeBar: false, responsive: false };
 function still(root, { views, slider, palette }) {
-  const sentence = element("p", "rv-sentence", { role: "status" }), aside = element("small", "rv-aside");
+  const sentence = element("p", "rv-sentence", { role: "status" }), aside2 = element("small", "rv-aside");
   const title = element("span", "rv-title"), hint = element("span", "rv-hint"), plot2 = element("div", "rv-still");
   const scroller = element("div", "rv-scroll", {}, plot2);
   let shown = slider ? views.length - 1 : 0, near = false;
   const show2 = (number) => {
     const view = views[shown = number];
-    sentence.replaceChildren(`${view.sentence} `, aside);
-    aside.textContent = view.aside;
+    sentence.replaceChildren(`${view.sentence} `, aside2);
+    aside2.textContent = view.aside;
     title.textContent = view.figure.layout.meta.title;
     hint.textContent = view.figure.layout.meta.hint;
     plot2.style.height = `${view.height}px`;

@@ -7,9 +7,10 @@ import functools
 import hashlib
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ CSS = """
 .st-key-header { position: fixed; top: 0.75rem; right: 9.6rem; width: auto; z-index: 999991; }
 .st-key-language { position: fixed; top: 0.55rem; right: 4rem; width: 5.2rem; gap: 0; z-index: 999991; }
 .st-key-language [data-testid="stSelectbox"] div { padding-inline: 0.12rem; font-size: 0.85rem; }
-@media (min-width: 701px) {
+@media (min-width: 901px) {
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-controls) { flex-wrap: nowrap; }
   [data-testid="stColumn"]:has([class*="st-key-wide_"], .st-key-stage) { min-width: 0; }
   [data-testid="stColumn"]:has(.st-key-controls) { min-width: 17.5rem; }
@@ -55,8 +56,9 @@ CSS = """
   [class*="st-key-stack"] [data-testid="stHorizontalBlock"] { flex-direction: column; }
   [class*="st-key-stack"] [data-testid="stColumn"] { width: 100%; flex: 1 1 auto; }
 }
-[class*="st-key-wide_"] [data-testid="stElementContainer"] { overflow-x: auto; max-width: 100%; }
+[class*="st-key-wide_"] [data-testid="stElementContainer"] { overflow: auto hidden; max-width: 100%; }
 [class*="st-key-wide_"] :is([data-testid="stFullScreenFrame"], .stPlotlyChart) { min-width: 34rem; }
+[class*="st-key-wide_"] ::-webkit-scrollbar-thumb { background: rgba(128, 128, 128, 0.6); }
 .rv-name { position: fixed; top: 1.05rem; left: 1.6rem; z-index: 999991; font-weight: 700; line-height: 1.2; }
 .rv-name span { display: none; }
 [data-testid="stToolbar"] { padding-left: 7rem; }
@@ -65,12 +67,17 @@ CSS = """
   .rv-name span { display: block; font-weight: 400; }
   [data-testid="stToolbar"] { padding-left: 0; }
 }
-@media (max-width: 700px) {
+@media (max-width: 900px) {
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-controls) { flex-direction: column; }
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-controls) > [data-testid="stColumn"] { width: 100%; }
   .st-key-train { position: fixed; top: 0.55rem; right: 3.2rem; width: auto !important; max-width: 9rem; z-index: 999991; }
   .st-key-header { display: none; }
   .st-key-language { right: 3.2rem; width: 4.2rem; }
   .st-key-language svg { display: none; }
   :has(.st-key-train) .st-key-language { right: 10rem; }
+  :has(.st-key-train) [data-testid="stToolbar"] .rc-overflow { margin-right: 11rem; }
+}
+@media (max-width: 700px) {
   [data-testid="stMainBlockContainer"] { padding: 3.6rem 0.8rem 0.6rem; }
   [data-testid="stMainBlockContainer"] h1 { font-size: 1.3rem; }
 }
@@ -175,8 +182,8 @@ def chart(
 ) -> None:
     """A drawing of `figures` that stands still, under its own title and hint; options are `st.plotly_chart`'s own.
 
-    ``height`` in pixels. ``tip``: what its terms mean (Markdown), shown when one points at the sign behind the hint. ``wide``:
-    rather than becoming cramped on a narrow screen it moves sideways.
+    ``height`` in pixels, at most, of one that keeps its shape. ``tip``: what its terms mean (Markdown), shown when one points at
+    the sign behind the hint. ``wide``: rather than becoming cramped on a narrow screen it moves sideways.
     """
     heading = drawing.layout["meta"]
     drawing.dress(dark=st.context.theme.type == "dark")
@@ -184,13 +191,36 @@ def chart(
         st.markdown(f"**{plain(heading['title'])}** :gray[{plain(heading['hint'])}]", help=tip)
     bare = not drawing.layout.get("xaxis", {}).get("visible", True)
     # Streamlit's theme sets the axis title lower.
-    room = drawing.layout["margin"]["b"] if bare else max(48, drawing.layout["margin"]["b"])
+    margin = drawing.layout["margin"]
+    margin["b"] = margin["b"] if bare else max(48, margin["b"])
     # plotly looks for pandas among the modules, and breaks on one that another session is just importing: this waits for it.
     import pandas  # noqa: F401
 
-    figure = drawing.figure().update_layout(margin_b=room)
-    with st.container(key=f"wide_{key}") if wide else nullcontext():
+    figure = drawing.figure()
+    around = f"{'wide' if wide or heading.get('least') else 'narrow'}_{key}"
+    with st.container(key=around):
+        if "ratio" in heading:
+            st.html(_shape(around, heading["ratio"], heading["least"], margin, height))
         st.plotly_chart(figure, key=key, height=height, config={"displayModeBar": False}, **options)
+
+
+def _shape(around: str, ratio: float, least: int, margin: dict[str, int], height: int) -> str:
+    """Style for the chart in the container ``around``: its plot is ``ratio`` times as high as it is wide at any width.
+
+    It is at least ``least`` pixels wide, and grows up to ``height`` pixels.
+    """
+    beside, above = margin["l"] + margin["r"], margin["t"] + margin["b"]
+    height = max(height, round(above + ratio * (least - beside)))
+    most = round((height - above) / ratio) + beside
+    name = re.sub("[^a-zA-Z0-9_-]", "-", around)  # as Streamlit writes a key into a class
+    return f"""<style>
+.st-key-{name} {{ container-type: inline-size; }}
+.st-key-{name} [data-testid="stElementContainer"] {{ flex: none !important; height: auto !important; }}
+.st-key-{name} :is([data-testid="stFullScreenFrame"], .stPlotlyChart) {{
+  min-width: {least}px; max-width: {most}px; max-height: {height}px;
+  height: calc({above}px + {ratio:.4f} * (max(100cqw, {least}px) - {beside}px)) !important;
+}}
+</style>"""
 
 
 @cache

@@ -202,6 +202,7 @@ def test_a_hatched_border_is_named_where_the_class_is_known_and_blocks_have_one_
     assert block.options[-1].startswith("block 9, ")
     target = at.selectbox(key="target 10 airplane")
     assert target.options[0] == "what residual-20 says", "a guess in it would outlive its image"
+    assert target.value is not None, "Streamlit would let the select be emptied once the image changes"
 
 
 def test_guesses_stand_in_order() -> None:

@@ -2,7 +2,7 @@
 // `layout` and `traces`, `width`, `height` and `size` (of letters) in pixels, and `measure`, the width of a text; `state` is the
 // stage's: `data`, `step`, `log`, `theme`.
 
-import { clip, lastUpTo, rowOf } from "./data.js";
+import { clip, lastUpTo, numbers, rowOf } from "./data.js";
 import { amount, factor, spread } from "./labels.js";
 import { conceals } from "./slider.js";
 
@@ -38,17 +38,18 @@ function fan(view, state) {
     note.text = `<b>${data.nets[number].label}</b><br>${now[number].words}`;
     labels.push(note);
   }
-  fanRoom(view, data, labels, limit);
+  fanRoom(view, state, labels, limit);
 }
 
 // Room beside the fan's blocks, in pixels, for what is written there; labels pushed apart.
-function fanRoom({ layout, width, height, size, measure }, data, labels, limit) {
+function fanRoom({ layout, traces, width, height, size, measure }, { data, theme }, labels, limit) {
   const notes = layout.annotations ?? [], narrow = width < NARROW, rooms = { left: 10 };
   if (narrow) {
     for (const note of notes) {
       if (note.name === "strip-right") note.visible = false;
       if (note.name === "strip-left") note.text = note.text.replace("loss", "").trim();
-      if (labels.includes(note)) Object.assign(note, { xanchor: "left", xshift: 8, align: "left" });
+      if (labels.includes(note)) Object.assign(note, { xanchor: "left", xshift: 8, align: "left", bgcolor: theme.veil });
+      if (note.name?.startsWith("first-")) aside(note, traces);
     }
   } else {
     rooms.left = Math.max(...data.nets.map((net) => measure(`${net.label}<br>×99,999, too large`)), 0) + 20;
@@ -62,6 +63,13 @@ function fanRoom({ layout, width, height, size, measure }, data, labels, limit) 
   const pixels = (height - layout.margin.t - layout.margin.b) * layout.yaxis.domain[1];
   const tall = labels.some((note) => note.text.split("<br>").length > 2), gap = (tall ? 4.2 : 2.9) * size;
   spread(labels, (y) => pixels * (0.5 - y / (2 * limit)), pixels, gap, narrow ? (tall ? 2.7 : 2) * size : 0);
+}
+
+// Move the name of a line of the first step along that line, away from the labels at the left.
+function aside(note, traces) {
+  const line = traces.find(({ meta }) => meta?.role === "first" && meta.net === +note.name.slice("first-".length));
+  const y = numbers(line.y), at = Math.floor(0.55 * y.length);
+  [note.x, note.y] = [at + 1, y[at]];
 }
 
 // Chart B, on a logarithmic axis where the viewer wants one.

@@ -12,6 +12,7 @@ from resnet_viz.ui.explain.view import Question, Values, View, block_name, metho
 from resnet_viz.ui.say import plain
 
 USUAL = "as published"
+NO_CLASS = -1  # not None: Streamlit lets a selectbox be emptied once its value has been None
 
 
 def name_classes(classes: Sequence[str]) -> None:
@@ -31,13 +32,13 @@ def ask(views: Sequence[View]) -> Question:
     which = f"{spec.classes} {first.classes[0]}"
     chosen = st.selectbox(
         "Class to explain",
-        [None, *names],
-        format_func=lambda n: usual if n is None else names[n],
+        [NO_CLASS, *names],
+        format_func=lambda n: names.get(n, usual),
         key=f"target {which}",
     )
     with st.popover("Class minus class, block", width="stretch"):
         minus = st.selectbox(
-            "Minus class", [None, *names], format_func=lambda n: "nothing" if n is None else names[n], key=f"minus {which}",
+            "Minus class", [NO_CLASS, *names], format_func=lambda n: names.get(n, "nothing"), key=f"minus {which}",
             help="What speaks for the one class rather than for the other: the difference of their logits.",
         )  # fmt: skip
         cells = layers(spec)
@@ -47,11 +48,11 @@ def ask(views: Sequence[View]) -> Question:
             key=f"layer {spec.family} {spec.depth} {spec.size}",
             help="Usually the last block with at least 4×4 cells.",
         )  # fmt: skip
-    target = first.guess if chosen is None else chosen
+    target = first.guess if chosen == NO_CLASS else chosen
     if minus == target:
         st.caption(plain(f"{names[minus]} minus itself is 0 everywhere; explaining {names[target]} alone."))
-        minus = None
-    return Question(target, minus, layer, chosen is None)
+        minus = NO_CLASS
+    return Question(target, None if minus == NO_CLASS else minus, layer, chosen == NO_CLASS)
 
 
 def choose_methods() -> dict[str, Values]:
