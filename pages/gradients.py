@@ -128,7 +128,8 @@ with frame("Gradients"):
             gradients.draw_shattering_controls()
         else:
             gradients.draw_controls()
-            controls.draw_unusual()
+            controls.draw_skips()
+            controls.draw_unusual("no_skip")
             if st.button(
                 "Set these nets on Twins", width="stretch", help="Opens Twins with them set; train them there."
             ):

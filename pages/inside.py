@@ -5,6 +5,7 @@ import streamlit as st
 from resnet_viz.errors import UserError
 from resnet_viz.figures import maps
 from resnet_viz.figures.triptych import network as drawn_network
+from resnet_viz.language import tr
 from resnet_viz.nets import refs
 from resnet_viz.ui import choose, foreign, live
 from resnet_viz.ui.frame import chart, frame
@@ -44,6 +45,8 @@ def draw_layer() -> None:
         go = inside.went("channels", "channel")
         charts.draw_channels(view, number, part, scale, own, "channels", channel, on_select=go, selection_mode="points")
     with one:
+        last = len(inside.layer(view, number, part)) - 1
+        st.number_input(tr("Channel"), 0, last, key="channel", persist_state="session")
         drawing = maps.enlarged(inside.layer(view, number, part)[channel], f"Channel {channel}", scale)
         chart(drawing, "enlarged", 190)
 

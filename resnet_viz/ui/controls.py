@@ -5,13 +5,14 @@ Every control stands in the URL under its field's name (`ui.link`), so a link ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import streamlit as st
 
 from resnet_viz.data import catalogue, download
+from resnet_viz.language import tr
 from resnet_viz.runs.store import Store
 from resnet_viz.spec import arch
 from resnet_viz.spec.checks import SpecError, quote
@@ -143,15 +144,21 @@ def draw_main() -> None:
             f"The data set {quote(current()['data'])} is not on this machine; bring it with Your data, or choose another."
         )
         st.session_state["data"] = DEFAULTS["data"]
-    left, right = st.columns(2)
-    with left:
-        draw_data(**_bound("data"))
-    with right:
-        st.selectbox("Nets", list(NETS), 0, NETS.__getitem__, **_bound("nets"))
     names = [name for name, (_, entry) in CONTROLS.items() if entry.tab == "main" and name != "depth"]
-    for place, name in enumerate(names):
-        with (left, right)[place % 2]:
-            _draw(name)
+    for pair in batched(["data", "nets", *names]):  # a row at a time, as the keyboard goes
+        for name, place in zip(pair, st.columns(2), strict=False):
+            with place:
+                if name == "data":
+                    draw_data(**_bound(name))
+                elif name == "nets":
+                    st.selectbox("Nets", list(NETS), 0, NETS.__getitem__, **_bound(name))
+                else:
+                    _draw(name)
+
+
+def batched(names: Sequence[str]) -> list[Sequence[str]]:
+    """Names two by two, in their order."""
+    return [names[at : at + 2] for at in range(0, len(names), 2)]
 
 
 def _depths() -> tuple[int, ...]:
@@ -160,13 +167,29 @@ def _depths() -> tuple[int, ...]:
     return (2 + 2 * sum(stages), 2 + 3 * sum(stages)) if stages else OFFERED[current()["family"]]
 
 
-def draw_unusual() -> None:
+def draw_skips() -> None:
+    """Which skips the next net lacks: by keyboard and finger what a click on a block does."""
+    if not (count := _blocks()):
+        return
+    label = CONTROLS["no_skip"][1].label
+    st.session_state["skips off"] = [block for block in _off() if block <= count]
+    st.multiselect(
+        tr(label),
+        range(1, count + 1),
+        key="skips off",
+        on_change=lambda: _switch_off(st.session_state["skips off"]),
+        placeholder=tr("Block …"),
+        help=tr("Blocks of the next net that lose their skip, as by a click on them in the drawing."),
+    )
+
+
+def draw_unusual(*but: str) -> None:
     """What the next net has that no control shows: skips switched off by clicks on its drawing, and what a link or a run brought.
 
-    It is kept in the URL like every control.
+    It is kept in the URL like every control. ``but``: fields that the page shows in another way.
     """
     for name, (_, entry) in CONTROLS.items():
-        if entry.tab or st.session_state.setdefault(name, DEFAULTS[name]) == DEFAULTS[name]:
+        if name in but or entry.tab or st.session_state.setdefault(name, DEFAULTS[name]) == DEFAULTS[name]:
             continue
         left, right = st.columns([3, 1], vertical_alignment="center")
         shown = {True: "yes"}.get(
@@ -185,10 +208,10 @@ def draw_more() -> None:
     for tab, place in zip(tabs, st.tabs(list(tabs.values())), strict=True):
         names = [name for name, (_, entry) in CONTROLS.items() if entry.tab == tab]
         with place:
-            columns = st.columns(2)
-            for number, name in enumerate(names):
-                with columns[number % 2]:
-                    _draw(name, **_OPTIONS.get(name, {}))
+            for pair in batched(names):
+                for name, column in zip(pair, st.columns(2), strict=False):
+                    with column:
+                        _draw(name, **_OPTIONS.get(name, {}))
 
 
 def _family_changed() -> None:
@@ -230,17 +253,29 @@ def pending_skips(blocks: int) -> list[int]:
         return []
 
 
+def _blocks() -> int:
+    """How many blocks the form's net has; 0 where the form describes none."""
+    try:
+        return block_count(residual_spec(current() | {"no_skip": ""}).model)
+    except (SpecError, KeyError):
+        return 0
+
+
+def _off() -> list[int]:
+    """Blocks of the form's net whose skips are off."""
+    return sorted({int(part) for part in str(current()["no_skip"]).split(".") if part.isdecimal()})
+
+
+def _switch_off(blocks: Iterable[int]) -> None:
+    st.session_state["no_skip"] = ".".join(map(str, sorted(blocks)))
+
+
 def toggle_skip(block: int) -> None:
     """Switch the skip of a block (from 1) off, or on again; of a block that the form's net has not, say so."""
-    try:
-        count = block_count(residual_spec(current() | {"no_skip": ""}).model)
-    except (SpecError, KeyError):
-        return
-    if block > count:
+    count = _blocks()
+    if count and block > count:
         st.session_state["complaint"] = (
             f"The form's net has {count} blocks, and no block {block}: set the form to what is shown first."
         )
-        return
-    off = set(filter(str.isdecimal, str(current()["no_skip"]).split(".")))
-    off ^= {str(block)}
-    st.session_state["no_skip"] = ".".join(sorted(off, key=int))
+    elif count:
+        _switch_off({*_off()} ^ {block})

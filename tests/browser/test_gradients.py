@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.browser.conftest import READY
+
 pytestmark = pytest.mark.browser
 
 
@@ -36,7 +38,9 @@ def test_gradients_before_the_first_step(page, server) -> None:
     wait_for_headline(page, "with skip 6 off")
     page.wait_for_url("**no_skip=6**")
 
-    page.get_by_role("button", name="All on").click()
+    # By keyboard, the same way back.
+    page.wait_for_selector(READY)
+    page.get_by_role("combobox", name="Skips off").press("Backspace")
     wait_for_headline(page, "^26 layers((?!off).)*$")
     page.get_by_role("radio", name="Paths").or_(page.get_by_role("button", name="Paths", exact=True)).click()
     wait_for_headline(page, "of all paths")

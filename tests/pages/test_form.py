@@ -35,6 +35,20 @@ def test_every_preset_sets_all_controls_and_trains() -> None:
     assert len(Store().runs()) == 2 * len(controls.PRESETS)
 
 
+def test_skips_are_switched_without_a_mouse_and_controls_stand_in_the_order_of_their_rows() -> None:
+    at = unrun("twins", depth=20).run()
+    at.multiselect(key="skips off").set_value([7, 3]).run()
+    assert at.session_state["no_skip"] == "3.7"
+    at.select_slider(key="depth").set_value(8).run()  # of 3 blocks
+    assert at.multiselect(key="skips off").value == [3]
+    assert at.error
+    at.multiselect(key="skips off").set_value([]).run()
+    assert not at.error
+    assert at.session_state["no_skip"] == ""
+    drawn = [w.key for w in at.main if getattr(w, "key", None) in ("data", "nets", "norm", "lr")]
+    assert drawn == ["data", "nets", "norm", "lr"]
+
+
 def shown_costs(depth: int, batch_size: int) -> dict[str, float]:
     """The numbers in the caption over the button, by what they count."""
     at = unrun("twins", depth=depth, batch_size=batch_size).run()

@@ -71,6 +71,20 @@ def test_several_dropped_blocks_are_tried_at_once() -> None:
     assert any("Dropped: blocks 5, 8" in m.value and "297" in m.value for m in at.markdown)
 
 
+def test_blocks_are_dropped_and_put_back_without_a_mouse() -> None:
+    at = page()
+    at.multiselect(key="lesion_dropped").select(1).run()
+    assert any("Dropped: block 1" in m.value for m in at.markdown)
+    at.multiselect(key="lesion_dropped").unselect(1).run()
+    assert not any("Dropped" in m.value for m in at.markdown)
+
+
+def test_blocks_that_other_networks_have_not_are_put_back() -> None:
+    at = page(lesion_dropped={1, 99})
+    assert not at.exception
+    assert any("Dropped: block 1." in m.value for m in at.markdown)
+
+
 def test_drop_every_block_queues_one_lab_of_both_nets() -> None:
     at = page()
     at.number_input(key="lesion_repeats").set_value(3).run()

@@ -169,7 +169,7 @@ def channel_of(view: View, number: int, part: str) -> int:
     """The channel looked at: the one clicked in this block, else the strongest of the layer."""
     order, _ = ranked(layer(view, number, part))
     place = (view.source.spec.called, number, whole(part))
-    if st.session_state.get("channel at") != place or st.session_state["channel"] not in order:
+    if st.session_state.get("channel at") != place or st.session_state.get("channel") not in order:
         st.session_state.update({"channel at": place, "channel": order[0]})
     return st.session_state["channel"]
 

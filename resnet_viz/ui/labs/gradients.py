@@ -54,7 +54,7 @@ def draw_controls() -> None:
         st.session_state["depth"] = min(DEPTHS, key=lambda d: abs(d - controls.current()["depth"]))
     bound: dict[str, Any] = {"persist_state": "session"}
     st.select_slider("Depth", DEPTHS, DEFAULTS["depth"], key="depth", **bound)
-    left, right = st.columns(2)
+    left, right = st.columns(2)  # a row at a time, as the keyboard goes
     left.selectbox("Norm", list(NORMS), 0, NORMS.__getitem__, key="norm", **bound)
     right.selectbox(
         "Starting weights", list(INITS), 0, INITS.__getitem__, key="init",
@@ -62,6 +62,7 @@ def draw_controls() -> None:
         **bound,
     )  # fmt: skip
     check_link("images", IMAGES, "noise")
+    left, right = st.columns(2)
     left.selectbox("Images", list(IMAGES), 0, IMAGES.__getitem__, key="images", **bound)
     right.number_input("Seed", 0, None, DEFAULTS["seed"], 1, key="seed", **bound)
 

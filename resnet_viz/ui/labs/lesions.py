@@ -18,6 +18,7 @@ from resnet_viz.figures import lesion_record
 from resnet_viz.figures.lesion_record import METRICS, Lesions
 from resnet_viz.figures.style import LIFTED, ink
 from resnet_viz.files import LABS
+from resnet_viz.language import tr
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import Source
 from resnet_viz.runs.record import Record, load
@@ -160,8 +161,7 @@ def sentence(view: str, nets: Sequence[Lesions], images: int) -> str:
 
 def toggle(block: int) -> None:
     """Drop a block (from 1), or put it back."""
-    dropped: set[int] = st.session_state.setdefault("lesion_dropped", set())
-    st.session_state["lesion_dropped"] = dropped ^ {block}
+    st.session_state["lesion_dropped"] = sorted({*st.session_state.get("lesion_dropped", ())} ^ {block})
 
 
 @st.cache_data(show_spinner="Asking the networks without these blocks", max_entries=500)
@@ -177,8 +177,16 @@ def _without(ref: str, step: int, blocks: tuple[int, ...], _source: Source) -> t
 
 def ten_images(sources: Sequence[Source], nets: Sequence[Lesions], images: int) -> None:
     """Each net's accuracy and its guesses on ten images, before and after the clicked blocks were dropped."""
-    dropped: set[int] = st.session_state.setdefault("lesion_dropped", set())
-    left, right = st.columns([5, 1], vertical_alignment="center")
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    blocks = range(1, max(net.count for net in nets) + 1)
+    st.session_state["lesion_dropped"] = [b for b in sorted(st.session_state.get("lesion_dropped", ())) if b in blocks]
+    dropped = right.multiselect(  # by keyboard and finger what a click on a block does
+        tr("Blocks dropped"),
+        blocks,
+        key="lesion_dropped",
+        persist_state="session",
+        placeholder=tr("Block …"),
+    )
     many = f"**Dropped: block{'s' * (len(dropped) > 1)} {', '.join(map(str, sorted(dropped)))}.**"
     rows, which_images, dark = [], f"{images:,} test images", st.context.theme.type == "dark"
     try:
@@ -202,7 +210,6 @@ def ten_images(sources: Sequence[Source], nets: Sequence[Lesions], images: int) 
         st.html(CSS + _table(sources[0], nets[0], rows))
     except UserError as error:
         left.info(plain(str(error)))
-    right.button("Put back", on_click=st.session_state.update, kwargs={"lesion_dropped": set()}, disabled=not dropped)
 
 
 def _table(source: Source, net: Lesions, rows: Sequence[tuple[Source, str, Asked, Asked]]) -> str:

@@ -87,6 +87,7 @@ def form(shown: Sequence[Run | Record], refused: Sequence[str], why: Callable[[]
     controls.draw_main()
     with st.container(horizontal=True, gap="small"):
         with st.popover("More"):
+            controls.draw_skips()
             controls.draw_more()
         with st.popover("Your data"):
             own_data()
