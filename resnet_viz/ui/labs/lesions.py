@@ -178,11 +178,11 @@ def _without(ref: str, step: int, blocks: tuple[int, ...], _source: Source) -> t
 def ten_images(sources: Sequence[Source], nets: Sequence[Lesions], images: int) -> None:
     """Each net's accuracy and its guesses on ten images, before and after the clicked blocks were dropped."""
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    blocks = range(1, max(net.count for net in nets) + 1)
-    st.session_state["lesion_dropped"] = [b for b in sorted(st.session_state.get("lesion_dropped", ())) if b in blocks]
+    there = range(1, max(net.count for net in nets) + 1)
+    st.session_state["lesion_dropped"] = [b for b in sorted(st.session_state.get("lesion_dropped", ())) if b in there]
     dropped = right.multiselect(  # by keyboard and finger what a click on a block does
         tr("Blocks dropped"),
-        blocks,
+        there,
         key="lesion_dropped",
         persist_state="session",
         placeholder=tr("Block …"),
