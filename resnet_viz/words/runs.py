@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import isfinite
 
 from resnet_viz.runs.record import Record
 from resnet_viz.words.numbers import loss, percent, spread
-from resnet_viz.words.twins import smoothed
+from resnet_viz.words.twins import have_ended, losses
 
 
 def count(statuses: Sequence[str]) -> str:
@@ -21,14 +20,14 @@ def count(statuses: Sequence[str]) -> str:
 
 def compared(nets: Sequence[tuple[str, Sequence[Record]]]) -> str:
     """What runs that were picked came to: of each network its label and its runs, which differ in their seed alone."""
-    said = []
+    said, ended = [], have_ended([record for _, records in nets for record in records])
     for label, records in nets:
-        losses = [v for r in records if (v := r.result.get("train_loss", smoothed(r))) is not None and isfinite(v)]
+        found = losses(records, ended)
         tests = [v for r in records if (v := r.result.get("test_accuracy")) is not None]
-        ended = {r.status for r in records} - {"finished"}
+        others = {r.status for r in records} - {"finished"}
         parts = [
-            f"training loss {spread(losses, loss)}" if losses else "",
+            f"training loss {spread(found, loss)}" if found else "",
             f"test {spread(tests, percent)}" if tests else "",
         ]
-        said.append(f"{label}: {', '.join(filter(None, [*parts, *sorted(ended)]))}")
+        said.append(f"{label}: {', '.join(filter(None, [*parts, *sorted(others)]))}")
     return f"{'; '.join(said)}."

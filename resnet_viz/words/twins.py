@@ -59,10 +59,15 @@ def conditions(record: Record) -> str:
     return f"{length} at learning rate {train.lr:g}"
 
 
-def _losses(records: Sequence[Record]) -> str:
-    """The training loss of some runs that have not diverged: at their end, else smoothed, as at the end of its line."""
-    values = [v for r in records if (v := r.result.get("train_loss", smoothed(r))) is not None and math.isfinite(v)]
-    return spread(values, loss) if values else "nothing yet"
+def have_ended(records: Sequence[Record]) -> bool:
+    """Whether every run that has not diverged has a loss of its last epoch, so that this is the one to say."""
+    return bool(records) and all("train_loss" in r.result for r in records if r.status != "diverged")
+
+
+def losses(records: Sequence[Record], ended: bool) -> list[float]:
+    """The training losses of runs that have not diverged: of the last epoch where all in sight have ``ended``, else smoothed."""
+    values = [r.result["train_loss"] if ended else smoothed(r) for r in records if r.status != "diverged"]
+    return [value for value in values if value is not None and math.isfinite(value)]
 
 
 def smoothed(record: Record) -> float | None:
@@ -131,8 +136,10 @@ def verdict(records: Sequence[Record]) -> str:
     own = {name: "" for name, _ in sound}
     if not any(r.status in LIVE for r in rest) and len({r.step for r in rest}) > 1:
         own = {name: f" (step {', '.join(f'{r.step:,}' for r in members)})" for name, members in sound}
-    losses = ", ".join(f"{_losses(members)} {how[name]}{own[name]}" for name, members in sound)
-    head = f"{_begun(subject(records))}, {_when(rest)}: training loss {losses}."
+    found = [losses(members, have_ended(records)) for _, members in sound]
+    texts = [spread(values, loss) if values else "nothing yet" for values in found]
+    said = ", ".join(f"{text} {how[name]}{own[name]}" for text, (name, _) in zip(texts, sound, strict=True))
+    head = f"{_begun(subject(records))}, {_when(rest)}: training loss {said}."
     tests = [[v for r in members if (v := r.result.get("test_accuracy")) is not None] for _, members in sound]
     tail = f"Test accuracy {' and '.join(spread(t, percent) for t in tests)}." if all(tests) else ""
     return " ".join(filter(None, [head, tail, *sentences, *(_broken(members, name) for name, members in sound)]))
@@ -198,6 +205,5 @@ def aside(records: Sequence[Record], concealed: bool = False) -> str:
         counted = f"{len(seeds)} {what}, seeds {', '.join(map(str, seeds))}; figures are the range over them."
     else:
         counted = f"Seed {seeds[0]}." if seeds else ""
-    ended = bool(records) and all("train_loss" in r.result for r in records if r.status != "diverged")
-    which = LAST_EPOCH if ended and not concealed else SMOOTHED
+    which = LAST_EPOCH if have_ended(records) and not concealed else SMOOTHED
     return " ".join(filter(None, (shared, counted, which if any(len(r.get("loss")[1]) for r in records) else "")))

@@ -52,6 +52,17 @@ def test_what_is_replayed_is_announced_without_its_end() -> None:
     assert "smoothed" in aside(pair, concealed=True), "the chart's is then the only loss in sight"
 
 
+def test_a_net_that_ended_beside_a_live_one_has_the_loss_that_the_small_print_names() -> None:
+    """One measure for both: the end's mean over the last epoch is another number than the smoothed loss beside it."""
+    pair = [run(train_loss=0.012, test_accuracy=0.98), run(SPEC.twin(), "running", step=130)]
+    assert "smoothed" in aside(pair)
+    assert "training loss 0.54 with skips, 0.54 without" in verdict(pair)
+    assert compared([("residual", pair[:1]), ("plain", pair[1:])]).count("training loss 0.54") == 2
+    pair[1] = run(SPEC.twin(), train_loss=1.31)
+    assert "last epoch" in aside(pair)
+    assert "training loss 0.01 with skips, 1.3 without" in verdict(pair)
+
+
 def test_runs_that_were_picked_bear_the_loss_at_the_end_of_their_lines() -> None:
     """Smoothed over 5 of 132 steps: the mean of the last five, not the last one alone."""
     live = run(status="running", step=132)
