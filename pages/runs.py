@@ -6,7 +6,7 @@ from resnet_viz import figures
 from resnet_viz.runs.naming import labels
 from resnet_viz.runs.schema import disk_cap
 from resnet_viz.spec.values import values_of
-from resnet_viz.ui import live
+from resnet_viz.ui import live, who
 from resnet_viz.ui.frame import chart, fragment, frame
 from resnet_viz.ui.labs import shown as lab
 from resnet_viz.ui.link import form_query
@@ -85,7 +85,8 @@ def buttons(picked) -> None:
             show = st.session_state.get("show", "")
             st.switch_page("pages/twins.py", query_params=form_query(values_of(first.spec), show=show))
         actions.take_along(picked)
-        if st.button("Delete", icon=":material/delete:", key="delete"):
+        mine = all(store.may_change(run.id) for run in picked)
+        if st.button("Delete", icon=":material/delete:", key="delete", disabled=not mine):
             actions.ask_to_delete([run.id for run in picked])
             st.rerun()  # the whole page: it opens the dialog
 
@@ -93,12 +94,13 @@ def buttons(picked) -> None:
 def disk() -> None:
     """How much room checkpoints take, the cap, and how to get some back."""
     used, cap = store.checkpoint_bytes(), disk_cap()
+    may_prune = store.visitor is None or store.visitor.teacher
     left, right = st.columns([3, 1], vertical_alignment="center")
     room = (
         f"Checkpoints take {used / 1e6:,.0f} MB of {cap / 1e9:g} GB; past that the oldest go, never a run's last state."
     )
     left.progress(min(1.0, used / cap) if cap else float(used > 0), room)
-    if right.button("Delete all but each run's last", help="Of the checkpoints of runs that have ended."):
+    if may_prune and right.button("Delete all but each run's last", help="Of the checkpoints of runs that have ended."):
         st.toast(f"{store.prune(0) / 1e6:,.0f} MB freed.")
 
 
@@ -109,3 +111,4 @@ with frame("Runs"):
     actions.bring()
     disk()
     actions.delete_dialog()
+    who.log_out()

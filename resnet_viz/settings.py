@@ -1,12 +1,14 @@
 """What the environment sets, and how the cores are divided.
 
-RESNET_VIZ_HOME, _DATA, _DISK_GB, _WORKERS, _SPARES, _CHECKPOINT_SECONDS. A mistake there is one sentence.
+RESNET_VIZ_HOME, _DATA, _DISK_GB, _OWN_GB, _WORKERS, _SPARES, _CHECKPOINT_SECONDS, _MODE. A mistake there is one sentence.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+from pathlib import Path
 
 from resnet_viz.errors import UserError
 
@@ -29,6 +31,35 @@ def number(name: str, default: float) -> float:
     if not (math.isfinite(parsed) and parsed >= 0):
         raise UserError(f"{name}={value} is not a number from 0 up; set it to one, such as {default:g}, or unset it.")
     return parsed
+
+
+def memory() -> float:
+    """Bytes of memory that this process may use: the machine's, or less where its container has less; infinite where unknown."""
+    sizes = [math.inf]
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
+        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
+        sizes.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(sizes)
+
+
+MODES = ("local", "class", "demo")
+
+
+def mode(alone: bool) -> str:
+    """For whom the app is: RESNET_VIZ_MODE, else "local" where only this machine reaches it (``alone``), "class" elsewhere.
+
+    Raises UserError for a mode that there is not, and for "local" where others reach it.
+    """
+    asked = os.environ.get("RESNET_VIZ_MODE") or ("local" if alone else "class")
+    if asked not in MODES:
+        raise UserError(f"RESNET_VIZ_MODE={asked[:60]} is none of {', '.join(MODES)}; set it to one, or unset it.")
+    if asked == "local" and not alone:
+        raise UserError(
+            "RESNET_VIZ_MODE=local is for one person, who may read this machine's files, but others reach this address; "
+            "set it to class or demo, or serve 127.0.0.1."
+        )
+    return asked
 
 
 def cores() -> int:

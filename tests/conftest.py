@@ -68,7 +68,7 @@ def no_workers(monkeypatch) -> None:
 
     monkeypatch.setattr(engine, "supervise", lambda *_args, **_options: None)
     if live := sys.modules.get("resnet_viz.ui.live"):
-        live.store.clear()  # pages keep one store for all visitors, and this test has another home
+        live._store.clear()  # pages keep one store for all visitors, and this test has another home
 
 
 @dataclass(frozen=True)

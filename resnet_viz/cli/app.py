@@ -25,6 +25,11 @@ def add_parser(commands: Any) -> None:
         metavar="ADDRESS",
         help="0.0.0.0 lets in all who reach this machine; default: %(default)s",
     )
+    command.add_argument(
+        "--demo",
+        action="store_true",
+        help="for a public link: private runs that go after an hour, limits, no server paths",
+    )
     command.add_argument("--headless", action="store_true", help="serve, but open no browser")
     command.set_defaults(call=app)
 
@@ -33,6 +38,8 @@ def app(options: argparse.Namespace) -> int:
     """Serve until interrupted; runs are kept where the command was given. Raises UserError for a port that is none."""
     if options.port is not None and not 1 <= options.port <= 65535:
         raise UserError(f"--port {options.port} is no port; choose one from 1024 to 65535.")
+    if options.demo:
+        os.environ["RESNET_VIZ_MODE"] = "demo"
     # -P: modules are not looked for in the folder that somebody happens to be in.
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(prepare()), f"--server.address={options.host}"]
     if options.port is not None:

@@ -73,7 +73,7 @@ def pack(store: Store, ids: Sequence[str]) -> bytes:
     return held.getvalue()
 
 
-def unpack(store: Store, name: str, content: bytes, owner: str = "") -> list[str]:
+def unpack(store: Store, name: str, content: bytes) -> list[str]:
     """Keep the runs of a file that `pack` made under their own ids, which are returned. All or none.
 
     Raises BundleError for what is wrong with the file, StoreError where one of its runs is here already.
@@ -85,7 +85,7 @@ def unpack(store: Store, name: str, content: bytes, owner: str = "") -> list[str
         for record in found:
             _check(name, record)
         taken = [(record, list(_weights(name, archive, record))) for record in found]
-    arrivals.add(store, taken, owner)
+    arrivals.add(store, taken, store.visitor.name if store.visitor else "")
     return [record.id for record in found]
 
 

@@ -52,6 +52,7 @@ class Run:
     versions: dict[str, Any]
     layout: Layout | None
     bytes: int
+    shared: int = 0
 
     @property
     def live(self) -> bool:

@@ -80,7 +80,12 @@ def _hashes(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE checkpoints ADD COLUMN sha256 TEXT NOT NULL DEFAULT ''")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _fields_words, _hashes)
+def _sharing(db: sqlite3.Connection) -> None:
+    """Version 4: whether others of a class see a run."""
+    db.execute("ALTER TABLE runs ADD COLUMN shared INTEGER NOT NULL DEFAULT 0")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _fields_words, _hashes, _sharing)
 
 
 class StoreError(UserError):

@@ -6,12 +6,13 @@ A page writes what is wanted of a run; its worker alone writes what is.
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import sqlite3
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import asdict
 from itertools import groupby
 from typing import Any
@@ -23,17 +24,53 @@ from resnet_viz.runs.claim import Claim
 from resnet_viz.runs.events import METRICS
 from resnet_viz.runs.layout import Layout
 from resnet_viz.runs.naming import first_name
+from resnet_viz.runs.queue import Queue
 from resnet_viz.runs.record import EMPTY, LIVE, Record, Series
 from resnet_viz.runs.rows import COLUMNS, RESUMABLE, Run, Saved, Unreadable, insert, read
-from resnet_viz.runs.schema import CHECKPOINTS, Database, StoreError
+from resnet_viz.runs.schema import CHECKPOINTS, StoreError
+from resnet_viz.runs.visitor import Visitor
 from resnet_viz.spec.run import RunSpec
 
 
-class Store(Database):
-    """The runs below one folder. Safe to share between threads: each has its own connection."""
+class Store(Queue):
+    """The runs below one folder. Safe to share between threads: each has its own connection.
 
-    def create(self, specs: Sequence[tuple[RunSpec, int]], *, owner: str = "") -> list[str]:
+    ``visitor`` is who asks: None for workers, the command line and whoever is alone on their machine, who see and may do
+    everything. For a visitor, runs that they don't see are not there, and a change of another's run raises StoreError.
+    """
+
+    visitor: Visitor | None = None
+
+    def seen_by(self, visitor: Visitor | None) -> Store:
+        """The same store as somebody sees it, with the same connections."""
+        store = copy(self)
+        store.visitor = visitor
+        return store
+
+    @property
+    def _seen(self) -> tuple[str, tuple[str, ...]]:
+        return self.visitor.sees if self.visitor else ("1", ())
+
+    def may_change(self, run: str) -> bool:
+        """Whether who asks may stop, rename, share or delete a run; one that is gone, too."""
+        if self.visitor is None:
+            return True
+        row = self.db.execute("SELECT owner FROM runs WHERE id = ?", (run,)).fetchone()
+        return row is None or self.visitor.may_change(row["owner"])
+
+    @contextmanager
+    def _change(self, run: str) -> Iterator[sqlite3.Connection]:
+        """A transaction on a run of who asks, on a full disk too."""
+        if not self.may_change(run):
+            raise StoreError(
+                "Only who started this run, or a teacher, may stop, rename or delete it; *Train again* makes one of your own."
+            )
+        with self.transaction(reserve=True) as db:
+            yield db
+
+    def create(self, specs: Sequence[tuple[RunSpec, int]]) -> list[str]:
         """Queue runs, each a spec and its number of steps, as one group; twins are two of one group. Returns their ids."""
+        owner = self.visitor.name if self.visitor else ""
         group = uuid.uuid4().hex[:8]
         ids = [uuid.uuid4().hex[:12] for _ in specs]
         with self.transaction() as db:
@@ -57,11 +94,11 @@ class Store(Database):
         return Claim(self, self.run(run))
 
     def _rows(self, group: str | None, limit: int) -> Iterator[Run | Unreadable]:
+        seen, values = self._seen
+        query = f"SELECT {COLUMNS} FROM runs WHERE {seen}"
         if group is not None:
-            query, values = "WHERE grp = ? ORDER BY created LIMIT ?", (group, limit)
-        else:
-            query, values = "ORDER BY created DESC LIMIT ?", (limit,)  # type: ignore[assignment]
-        return map(read, self.db.execute(f"SELECT {COLUMNS} FROM runs {query}", values))
+            return map(read, self.db.execute(f"{query} AND grp = ? ORDER BY created LIMIT ?", (*values, group, limit)))
+        return map(read, self.db.execute(f"{query} ORDER BY created DESC LIMIT ?", (*values, limit)))
 
     def runs(self, group: str | None = None, limit: int = 10_000) -> list[Run]:
         """All runs, newest first, or those of a group in order of creation; without those that are `unreadable`."""
@@ -72,8 +109,9 @@ class Store(Database):
         return [row for row in self._rows(None, 10_000) if isinstance(row, Unreadable)]
 
     def run(self, run: str) -> Run:
-        """One run. Raises StoreError where there is none of that id, or it can't be read."""
-        row = self.db.execute(f"SELECT {COLUMNS} FROM runs WHERE id = ?", (run,)).fetchone()
+        """One run. Raises StoreError where there is none of that id that who asks sees, or it can't be read."""
+        seen, values = self._seen
+        row = self.db.execute(f"SELECT {COLUMNS} FROM runs WHERE id = ? AND {seen}", (run, *values)).fetchone()
         if row is None:
             raise StoreError(f"There is no run {run}; it may have been deleted.")
         parsed = read(row)
@@ -110,7 +148,7 @@ class Store(Database):
 
         A run of the user's own loop goes its own way: no worker takes it up.
         """
-        with self.transaction(reserve=True) as db:
+        with self._change(run) as db:
             db.execute("UPDATE runs SET wanted = ?, wanted_step = 0 WHERE id = ?", (what, run))
             if what == "run":
                 marks = ", ".join("?" * len(RESUMABLE))
@@ -125,26 +163,32 @@ class Store(Database):
 
     def want_step(self, run: str) -> None:
         """Want one more step of a run that is paused."""
-        with self.transaction(reserve=True) as db:
+        with self._change(run) as db:
             db.execute("UPDATE runs SET wanted = 'pause', wanted_step = step + 1 WHERE id = ?", (run,))
 
     def rename(self, run: str, name: str) -> None:
         """Call a run otherwise."""
-        with self.transaction(reserve=True) as db:
+        with self._change(run) as db:
             db.execute("UPDATE runs SET name = ? WHERE id = ?", (name.strip() or run, run))
 
     def set_note(self, run: str, note: str) -> None:
         """Keep a note with a run."""
-        with self.transaction(reserve=True) as db:
+        with self._change(run) as db:
             db.execute("UPDATE runs SET note = ? WHERE id = ?", (note, run))
+
+    def share(self, run: str, shared: bool) -> None:
+        """Let others of a class see a run, or not."""
+        with self._change(run) as db:
+            db.execute("UPDATE runs SET shared = ? WHERE id = ?", (shared, run))
 
     def delete(self, run: str) -> None:
         """Delete a run with all that was measured and saved; its worker, if any, stops by itself. Cannot be undone.
 
         The files go first: on a full disk that makes room for the transaction.
         """
-        self._delete_files(run)
-        with self.transaction(reserve=True) as db:
+        if self.may_change(run):
+            self._delete_files(run)
+        with self._change(run) as db:
             for table, column in (("points", "run"), ("checkpoints", "run"), ("runs", "id")):
                 db.execute(f"DELETE FROM {table} WHERE {column} = ?", (run,))
         self._delete_files(run)  # what its worker saved meanwhile
@@ -216,6 +260,11 @@ class Store(Database):
             if file not in known and file.parent.name not in live:
                 remove(file)
 
+    def forget(self, seconds: float) -> None:
+        """Delete the runs that were queued longer ago than so many seconds, of a demo, whose runs are promised to go."""
+        for row in self.db.execute("SELECT id FROM runs WHERE created < ?", (time.time() - seconds,)).fetchall():
+            self.delete(row["id"])
+
     def speeds(self, limit: int = 50) -> list[tuple[RunSpec, float]]:
         """Specs and measured images per second of the last trainings, newest first: what a new one may expect."""
         rows = self.db.execute(
@@ -229,48 +278,3 @@ class Store(Database):
             if recent and isinstance(run, Run):
                 speeds.append((run.spec, float(np.median(np.frombuffer(b"".join(r[0] for r in recent), np.float32)))))
         return speeds
-
-    def waiting(self) -> int:
-        """How many runs wait for a worker."""
-        return self.db.execute("SELECT count(*) FROM runs WHERE status = 'queued' AND wanted != 'stop'").fetchone()[0]
-
-    def busy(self) -> int:
-        """How many runs workers have, whoever started them; those that are paused too."""
-        query = "SELECT count(*) FROM runs WHERE kind != 'watch' AND status IN ('running', 'paused')"
-        return self.db.execute(query).fetchone()[0]
-
-    def claim(self, worker: str, most: float = math.inf) -> Claim | None:
-        """Give the oldest run that waits to a worker; None where none waits, or ``most`` are at work already.
-
-        What was measured after the run's last full checkpoint is forgotten: it will come again. A run that can't be read fails.
-        """
-        while self.waiting() and self.busy() < most:
-            with self.transaction() as db:
-                if self.busy() >= most:  # another was first
-                    break
-                row = db.execute(
-                    f"SELECT {COLUMNS} FROM runs WHERE status = 'queued' AND wanted != 'stop' ORDER BY created LIMIT 1"
-                ).fetchone()
-                if row is None:
-                    break
-                run, now, parsed = row["id"], time.time(), read(row)
-                if isinstance(parsed, Unreadable):
-                    db.execute("UPDATE runs SET status = 'failed', message = ? WHERE id = ?", (parsed.reason, run))
-                    continue
-                last = db.execute("SELECT max(step) FROM checkpoints WHERE run = ? AND full", (run,)).fetchone()[0] or 0
-                db.execute("DELETE FROM points WHERE run = ? AND step > ?", (run, last))
-                db.execute("DELETE FROM checkpoints WHERE run = ? AND step > ?", (run, last))
-                db.execute(
-                    "UPDATE runs SET status = 'running', attempt = attempt + 1, heartbeat = heartbeat + 1, step = ?,"
-                    " started = coalesce(started, ?), progress = '' WHERE id = ?",
-                    (last, now, run),
-                )
-                db.execute("UPDATE workers SET run = ? WHERE id = ?", (run, worker))
-            # With the forgotten rows go their files, and what a killed worker left half-written.
-            known = {saved.path for saved in self.checkpoints(run)}
-            for folder in CHECKPOINTS:
-                for file in (self.home / folder / run).glob("*"):
-                    if file not in known:
-                        remove(file)
-            return Claim(self, self.run(run))
-        return None

@@ -249,6 +249,11 @@ def multiply_adds(spec: ModelSpec) -> int:
     return sum(part.multiply_adds for part in _parts(spec))
 
 
+def training_bytes(spec: ModelSpec, batch_size: int) -> int:
+    """Bytes of one training: weights, gradients and momentum in float32, and what a batch keeps for the backward pass."""
+    return 12 * parameters(spec) + batch_size * activation_bytes(spec)
+
+
 @lru_cache(maxsize=32)
 def activation_bytes(spec: ModelSpec, itemsize: int = 4) -> int:
     """Bytes that one image keeps for the backward pass, itself included, ``itemsize`` a number, each tensor once.

@@ -12,6 +12,7 @@ from resnet_viz.errors import UserError
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import SHORTCUTS, ModelSpec, is_bottleneck
+from resnet_viz.ui import live
 from resnet_viz.ui.controls import draw
 from resnet_viz.ui.say import complain, plain
 
@@ -49,7 +50,7 @@ def checkpoint(key: str) -> None:
         "CIFAR nets, or a checkpoint of a run."
     )
     file = st.file_uploader("Checkpoint", key=f"{key}_file")
-    if file is None:
+    if file is None or not live.fits(file):
         return
     kept: dict[str, Any] = st.session_state.setdefault(f"{key} brought", {})
     if kept.get("file") != file.file_id:

@@ -231,9 +231,7 @@ def costs(store: Store) -> str:
     """Parameters, multiply-adds, memory and expected time of what the controls would train. Raises SpecError, DataError."""
     specs = chosen(current())
     model, batch_size = specs[0].model, specs[0].train.batch_size
-    parameters = arch.parameters(model)
-    # Weights, gradients and momentum in float32, and what a batch keeps for the backward pass.
-    memory = 12 * parameters + batch_size * arch.activation_bytes(model)
+    parameters, memory = arch.parameters(model), arch.training_bytes(model, batch_size)
     seconds = engine.expected_seconds(store, specs)
     time = f"about {duration(seconds)}" if seconds else "time unknown until this machine has trained such a net"
     parts = (

@@ -25,7 +25,7 @@ from resnet_viz.files import ASSETS, STAGE, served
 from resnet_viz.language import tr
 from resnet_viz.runs.schema import default_home, faults
 from resnet_viz.stage.library import plotly_js
-from resnet_viz.ui import access
+from resnet_viz.ui import access, who
 from resnet_viz.ui.say import complain, plain
 from resnet_viz.ui.speaking import follow_language, switch
 from resnet_viz.words.pages import LEADS
@@ -107,6 +107,12 @@ def frame(title: str, stage: bool = False) -> Iterator[None]:
     switch()
     serve(plotly_js(), "plotly.min.js")
     serve(STAGE / "stage.js", "stage.js")
+    admitted = False
+    with guarded():
+        who.admit()
+        admitted = True
+    if not admitted:
+        st.stop()
     with guarded():
         yield
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,10 +20,11 @@ from resnet_viz.runs.record import Record, Series, load
 from resnet_viz.runs.rows import Run
 from resnet_viz.runs.schema import StoreError
 from resnet_viz.runs.store import Store
+from resnet_viz.ui import who
 from resnet_viz.ui.say import complain, misread, plain
 from resnet_viz.words.twins import called
 from resnet_viz.words.watched import advice
-from resnet_viz.workers import engine
+from resnet_viz.workers import engine, limits
 
 # Seconds between two looks at a live run.
 TICK = 0.4
@@ -31,12 +33,31 @@ KEPT = 64e6
 CURVES = ("loss", "val_accuracy", "grad_block")
 
 
+# Seconds after which a demo's runs go.
+DEMO_KEEPS = 3600.0
+
+
 @st.cache_resource(show_spinner=False)
-def store() -> Store:
+def _store(mode: str) -> Store:
     """The store, its workers kept warm from the first page on."""
     found = Store()
-    engine.supervise(found)
+    engine.supervise(found, keeps=DEMO_KEEPS if mode == "demo" else math.inf)
     return found
+
+
+def store() -> Store:
+    """The store as whoever looks at this page sees it."""
+    return _store(who.mode()).seen_by(who.visitor())
+
+
+def fits(upload: Any) -> bool:
+    """Whether an upload is within this server's limit; else that is said."""
+    most = limits.of(store()).upload
+    if upload.size > most:
+        complain(
+            f"{upload.name[:60]!r} has {upload.size / 1e6:,.0f} MB, and this server takes up to {most / 1e6:g}; bring less."
+        )
+    return upload.size <= most
 
 
 def existing(ids: Iterable[str]) -> list[Run]:
@@ -192,7 +213,7 @@ def how_far_is(run: Run) -> tuple[float, str]:
 
 def waits(run: Run) -> str:
     """What a run that is queued waits for: its place, when it is expected to begin, and whether it will pause then."""
-    runs = store().runs()
+    runs = store().seen_by(None).runs()  # others' too
     ahead = [r for r in runs if r.status == "queued" and r.wanted != "stop" and r.created < run.created]
     busy = [r for r in runs if r.status in ("running", "paused")]
     words = "waiting for a worker (the first one takes some seconds to warm up)"
@@ -227,6 +248,7 @@ def how_far(runs: Sequence[Run]) -> None:
 
 def buttons(runs: Sequence[Run]) -> None:
     """Pause, single step, go on, stop, resume: what makes sense now, for all the runs together."""
+    runs = [run for run in runs if store().may_change(run.id)]
     live = [r for r in runs if r.live]
     paused = [r for r in live if r.wanted == "pause"]
     resumable = [r for r in runs if r.resumable]

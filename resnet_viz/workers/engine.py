@@ -27,6 +27,7 @@ from resnet_viz.runs.store import Store
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.schedules import BN_IMAGES, FIT_IMAGES
+from resnet_viz.workers import limits
 
 # Idle workers that wait warm while somebody visits, so that a click trains at once: one, for each holds half a gigabyte. Two
 # while runs go on, and for a while after: whoever trains twins trains them again.
@@ -45,30 +46,21 @@ PAUSE = 10.0
 LOGS = 50
 
 
-def memory() -> float:
-    """Bytes of memory that this process may use: the machine's, or less where its container has less; infinite where unknown."""
-    sizes = [math.inf]
-    with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
-        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
-        sizes.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return min(sizes)
-
-
 def spares() -> int:
     """How many idle workers wait warm while somebody visits: RESNET_VIZ_SPARES, else one, none on a small machine."""
-    return int(settings.number("RESNET_VIZ_SPARES", SPARES if memory() >= SMALL_MACHINE else 0))
+    return int(settings.number("RESNET_VIZ_SPARES", SPARES if settings.memory() >= SMALL_MACHINE else 0))
 
 
-def start(store: Store, specs: Sequence[RunSpec], owner: str = "") -> list[str]:
-    """Queue runs as one group; returns their ids.
+def start(store: Store, specs: Sequence[RunSpec]) -> list[str]:
+    """Queue runs as one group, of whom the store is seen by; returns their ids.
 
-    Raises UserError for a spec that can't run; then nothing is queued.
+    Raises UserError for a spec that can't run, or that is over a limit; then nothing is queued.
     """
     settings.workers()  # a mistake there is said before anything is queued
     filled = [catalogue.fill(spec) for spec in specs]
+    limits.check(store, filled)
     # A lab counts its own steps, once its networks are loaded.
-    return store.create([(s, 0 if s.lab else catalogue.total_steps(s)) for s in filled], owner=owner)
+    return store.create([(s, 0 if s.lab else catalogue.total_steps(s)) for s in filled])
 
 
 def expected_seconds(store: Store, specs: Sequence[RunSpec]) -> float | None:
@@ -242,9 +234,10 @@ def visit() -> None:
     _visited = time.monotonic()
 
 
-def supervise(store: Store, spares: int | None = None) -> None:
+def supervise(store: Store, spares: int | None = None, keeps: float = math.inf) -> None:
     """From now on, in a thread of its own, keep workers running for this store. Once a process; later calls do nothing.
 
+    ``keeps``: so many seconds after they were queued, runs are deleted.
     ``spares``: how many wait warm; None: as many as `Children.warm` says, for a server that people visit.
     """
     with _lock:
@@ -266,6 +259,8 @@ def supervise(store: Store, spares: int | None = None) -> None:
                 if not alone.is_locked:
                     time.sleep(0.5)
                     continue
+                if keeps < math.inf:
+                    store.forget(keeps)
                 # Two processes that import torch would take the cores from the first page's own start.
                 wait = time.monotonic() - start < SPARES_AFTER
                 children.keep(0 if wait else children.warm() if spares is None else spares)

@@ -57,7 +57,7 @@ def test_a_pair_is_brought_with_all_of_its_curves_and_weights_by_the_command_lin
     here = Store(tmp_path / "here")
     for before in there.runs():
         after = here.run(before.id)
-        local = {"owner": "", "attempt": 0, "bytes": 0, "wanted": "stop"}
+        local = {"owner": "", "shared": 0, "attempt": 0, "bytes": 0, "wanted": "stop"}
         assert replace(after, **local) == replace(before, **local)
         ours, theirs = here.record(before.id).series, there.record(before.id).series
         assert ours.keys() == theirs.keys() >= {"loss", "grad_block", "val_accuracy", "activation_std"}

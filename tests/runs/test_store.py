@@ -14,6 +14,7 @@ from resnet_viz.runs.claim import DRAMA, MOST, Superseded, stride_at
 from resnet_viz.runs.events import Checkpoint, Point
 from resnet_viz.runs.schema import StoreError
 from resnet_viz.runs.store import Store
+from resnet_viz.runs.visitor import Visitor
 from resnet_viz.spec.run import RunSpec
 
 SPEC = RunSpec()
@@ -267,7 +268,7 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_nothing_half_written(
 
 
 def test_a_note_a_name_and_a_group(store) -> None:
-    run = store.create([(SPEC, 1)], owner="ada")[0]
+    run = store.seen_by(Visitor("ada", "class")).create([(SPEC, 1)])[0]
     store.rename(run, "  my net ")
     store.set_note(run, "first try")
     changed = store.run(run)

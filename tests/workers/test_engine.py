@@ -67,14 +67,14 @@ def test_the_engine_keeps_workers_warm_runs_what_is_queued_and_they_leave_with_i
 def test_how_many_workers_wait_warm(store, monkeypatch) -> None:
     """One, two while runs go on, none where nobody visits or the machine is small, unless the environment says so."""
     children = engine.Children(store)
-    monkeypatch.setattr(engine, "memory", lambda: 8e9)
+    monkeypatch.setattr(settings, "memory", lambda: 8e9)
     monkeypatch.setattr(engine, "_visited", -math.inf)
     assert children.warm() == 0
     engine.visit()
     assert children.warm() == 1
     children.busy_at = time.monotonic()
     assert children.warm() == 2
-    monkeypatch.setattr(engine, "memory", lambda: 3.9e9)
+    monkeypatch.setattr(settings, "memory", lambda: 3.9e9)
     assert children.warm() == 0
     monkeypatch.setenv("RESNET_VIZ_SPARES", "3")
     assert children.warm() == 3
@@ -85,12 +85,12 @@ def test_how_many_workers_wait_warm(store, monkeypatch) -> None:
 def test_memory_is_the_machines_or_its_containers(monkeypatch) -> None:
     machine = int(Path("/proc/meminfo").read_text().split()[1]) * 1024 if Path("/proc/meminfo").exists() else None
     if machine:
-        assert 0 < engine.memory() <= machine * 1.001
-    monkeypatch.setattr(engine.Path, "read_text", lambda _path: "1000000000\n")
-    assert engine.memory() == 1e9
-    monkeypatch.setattr(engine.Path, "read_text", lambda _path: "max\n")
+        assert 0 < settings.memory() <= machine * 1.001
+    monkeypatch.setattr(Path, "read_text", lambda _path: "1000000000\n")
+    assert settings.memory() == 1e9
+    monkeypatch.setattr(Path, "read_text", lambda _path: "max\n")
     monkeypatch.delattr(engine.os, "sysconf")  # Windows
-    assert engine.memory() == math.inf
+    assert settings.memory() == math.inf
 
 
 def test_a_time_is_that_of_the_same_kind_of_net_with_its_evaluations_or_unknown(store, monkeypatch) -> None:

@@ -16,7 +16,7 @@ from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import ENDED, Record
 from resnet_viz.runs.rows import Run
 from resnet_viz.spec.run import RunSpec
-from resnet_viz.ui import choose, live
+from resnet_viz.ui import choose, live, who
 from resnet_viz.ui.frame import download, guarded
 from resnet_viz.ui.runs.table import TICKED
 from resnet_viz.ui.say import complain, plain
@@ -84,6 +84,11 @@ def noted(run: Run, key: str) -> None:
     live.store().set_note(run.id, st.session_state.pop(key).strip())
 
 
+def shared_is(run: Run, key: str) -> None:
+    """Let the class see a run, or not, as the switch ``key`` says."""
+    live.store().share(run.id, st.session_state.pop(key))
+
+
 def one(run: Run) -> None:
     """Name and note of a single run, and what it was made with."""
     left, right = st.columns(2)
@@ -91,8 +96,13 @@ def one(run: Run) -> None:
     name, note = f"name {run.id} {run.name}", f"note {run.id} {run.note}"
     st.session_state.setdefault(name, run.name)
     st.session_state.setdefault(note, run.note)
-    left.text_input("Name", key=name, on_change=renamed, args=(run, name))
-    right.text_input("Note", key=note, on_change=noted, args=(run, note))
+    mine = live.store().may_change(run.id)
+    left.text_input("Name", key=name, on_change=renamed, args=(run, name), disabled=not mine)
+    right.text_input("Note", key=note, on_change=noted, args=(run, note), disabled=not mine)
+    if mine and who.mode() == "class":
+        shared = f"shared {run.id} {run.shared}"
+        st.session_state.setdefault(shared, bool(run.shared))
+        st.toggle("The class sees this run", key=shared, on_change=shared_is, args=(run, shared))
     if run.message:
         st.warning(plain(run.message))
     if run.kind == "train":
@@ -169,7 +179,7 @@ def bring() -> None:
     with st.popover("Import runs", icon=":material/upload:"):
         file = st.file_uploader("A .zip that *Whole, with weights* made, or `export --whole`", key="bring_runs")
         kept: dict[str, str] = st.session_state.setdefault("runs brought", {})
-        if file is not None and kept.get("file") != file.file_id:
+        if file is not None and kept.get("file") != file.file_id and live.fits(file):
             kept |= {"file": file.file_id, "error": ""}
             try:
                 st.session_state[TICKED] = bundle.unpack(live.store(), file.name, file.getvalue())

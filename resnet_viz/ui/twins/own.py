@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from resnet_viz.data import catalogue, own
+from resnet_viz.ui import live
 from resnet_viz.ui.say import complain, plain
 from resnet_viz.words.data_sets import summary
 
@@ -38,11 +39,15 @@ def own_data() -> None:
         "N,H,W[,C], `y`: N labels), or a `.parquet`."
     )
     upload = st.file_uploader("File", type=["npz", "zip", "tar", "gz", "tgz", "bz2", "xz", "parquet"], key="own_upload")
-    path = st.text_input("Or a file or folder on this machine", key="own_path", placeholder="/path/to/images")
+    # Whose machine this is may name its files; others see none of them.
+    alone = live.store().visitor is None
+    path = ""
+    if alone:
+        path = st.text_input("Or a file or folder on this machine", key="own_path", placeholder="/path/to/images")
     if st.button("Use these images", disabled=not (upload or path), key="own_use"):
-        if upload:
+        if upload and live.fits(upload):
             _import((upload.name, upload))
-        else:
+        elif not upload:
             _import(Path(path))
     if words := st.session_state.get("own_summary"):
         st.success("These images are what is trained on next.")
