@@ -43,6 +43,10 @@ var ENTITIES = { "&lt;": "<", "&gt;": ">", "&amp;": "&", "&#37;": "%" };
 function plainLines(text) {
   return text.replace(/<\/?b>/g, "").split("<br>").map((line) => line.replace(/&(lt|gt|amp|#37);/g, (e) => ENTITIES[e]));
 }
+function alternative({ meta, annotations = [] }) {
+  const labels = annotations.filter((note) => note.visible !== false).map((note) => plainLines(note.text).join(" ").trim());
+  return [meta.title, meta.hint, ...labels].filter(Boolean).join("; ");
+}
 var context;
 function measure(text, size, font) {
   context ??= document.createElement("canvas").getContext("2d");
@@ -416,7 +420,7 @@ function hollow(trace, background) {
 var CONFIG = { displayModeBar: false, responsive: false };
 function still(root, { views, slider, palette }) {
   const sentence = element("p", "rv-sentence", { role: "status" }), aside2 = element("small", "rv-aside");
-  const title = element("span", "rv-title"), hint = element("span", "rv-hint"), plot2 = element("div", "rv-still");
+  const title = element("span", "rv-title"), hint = element("span", "rv-hint"), plot2 = element("div", "rv-still", { role: "img" });
   const scroller = element("div", "rv-scroll", {}, plot2);
   let shown = slider ? views.length - 1 : 0, near = false;
   const show2 = (number) => {
@@ -426,7 +430,7 @@ function still(root, { views, slider, palette }) {
     title.textContent = view.figure.layout.meta.title;
     hint.textContent = view.figure.layout.meta.hint;
     plot2.style.height = `${view.height}px`;
-    plot2.setAttribute("aria-label", view.figure.layout.meta.title);
+    plot2.setAttribute("aria-label", alternative(view.figure.layout));
     draw2();
   };
   const draw2 = () => {
@@ -516,7 +520,7 @@ function close(state) {
   state.root.remove();
 }
 function makePanel(state, name) {
-  const title = element("span", "rv-title"), hint = element("span", "rv-hint"), node = element("div", "rv-plot");
+  const title = element("span", "rv-title"), hint = element("span", "rv-hint"), node = element("div", "rv-plot", { role: "img" });
   const header = element("header", "rv-header", {}, title, hint);
   if (name === "loss") {
     const log = element("button", "rv-button rv-log", { type: "button", "aria-pressed": "false" }, "log");
@@ -623,6 +627,7 @@ function plot(state, name) {
   if (width < 480 && !data.lecture) layout.font.size = 12;
   const { size } = layout.font;
   CHARTS[name]({ layout, traces, width, height, size, measure: (text) => measure(text, size, theme.font) }, state);
+  node.setAttribute("aria-label", alternative(layout));
   window.Plotly.react(node, traces, layout, CONFIG2);
   if (!node.dataset.heard) {
     node.dataset.heard = "true";

@@ -21,6 +21,7 @@ from streamlit.runtime import pages_manager
 from resnet_viz import __version__
 from resnet_viz.errors import UserError
 from resnet_viz.figures import Drawing
+from resnet_viz.figures.alternative import alternative
 from resnet_viz.files import ASSETS, STAGE, served
 from resnet_viz.language import tr
 from resnet_viz.runs.schema import default_home, faults
@@ -207,7 +208,14 @@ def chart(
     with st.container(key=around):
         if "ratio" in heading:
             st.html(_shape(around, heading["ratio"], heading["least"], margin, height))
-        st.plotly_chart(figure, key=key, height=height, config={"displayModeBar": False}, **options)
+        st.plotly_chart(
+            figure,
+            key=key,
+            height=height,
+            config={"displayModeBar": False},
+            alt=alternative(drawing) or None,
+            **options,
+        )
 
 
 def _shape(around: str, ratio: float, least: int, margin: dict[str, int], height: int) -> str:

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { plainLines, factor, spread } from "../../resnet_viz/stage/src/labels.js";
+import { alternative, plainLines, factor, spread } from "../../resnet_viz/stage/src/labels.js";
 
 const HEIGHT = 200, GAP = 30;
 
@@ -52,4 +52,9 @@ test("a factor is said in two digits, as figures.numbers.factor says it", () => 
   const said = { 0: "×1", 0.45: "×2.8", 1.08: "×12", 3.4149: "×2,600", "-0.61": "÷4.1", "-4.78": "÷60,000", 7.2: "×10⁷", "-12": "÷10¹²" };
   for (const [log10, words] of Object.entries(said)) assert.equal(factor(Number(log10)), words);
   assert.equal(factor(null), "not finite");
+});
+
+test("a chart's text alternative is its title, hint and the labels that are seen, as plain text", () => {
+  const annotations = [{ text: "<b>plain</b><br>1.65" }, { text: "hidden", visible: false }, { text: "a &lt; b" }];
+  assert.equal(alternative({ meta: { title: "Loss", hint: "" }, annotations }), "Loss; plain 1.65; a < b");
 });

@@ -7,6 +7,12 @@ export function plainLines(text) {
   return text.replace(/<\/?b>/g, "").split("<br>").map((line) => line.replace(/&(lt|gt|amp|#37);/g, (e) => ENTITIES[e]));
 }
 
+// What a chart shows, for those who can't see it: its title, hint and labels. `figures.alternative` says so of charts that stand still.
+export function alternative({ meta, annotations = [] }) {
+  const labels = annotations.filter((note) => note.visible !== false).map((note) => plainLines(note.text).join(" ").trim());
+  return [meta.title, meta.hint, ...labels].filter(Boolean).join("; ");
+}
+
 let context;
 
 // The width in pixels of a text in Plotly's markup, in bold, which is the wider; `size` in pixels.

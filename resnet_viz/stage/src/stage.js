@@ -4,7 +4,7 @@
 import { CHARTS } from "./charts.js";
 import { unpack } from "./data.js";
 import { element } from "./dom.js";
-import { measure } from "./labels.js";
+import { alternative, measure } from "./labels.js";
 import { loadPlotly } from "./library.js";
 import { conceals, key, makeBar, pause, seek, toggle } from "./slider.js";
 import { dress, readTheme } from "./theme.js";
@@ -61,7 +61,7 @@ function close(state) {
 }
 
 function makePanel(state, name) {
-  const title = element("span", "rv-title"), hint = element("span", "rv-hint"), node = element("div", "rv-plot");
+  const title = element("span", "rv-title"), hint = element("span", "rv-hint"), node = element("div", "rv-plot", { role: "img" });
   const header = element("header", "rv-header", {}, title, hint);
   if (name === "loss") {
     const log = element("button", "rv-button rv-log", { type: "button", "aria-pressed": "false" }, "log");
@@ -180,6 +180,7 @@ function plot(state, name) {
   if (width < 480 && !data.lecture) layout.font.size = 12;
   const { size } = layout.font;
   CHARTS[name]({ layout, traces, width, height, size, measure: (text) => measure(text, size, theme.font) }, state);
+  node.setAttribute("aria-label", alternative(layout));
   window.Plotly.react(node, traces, layout, CONFIG);
   if (!node.dataset.heard) {
     node.dataset.heard = "true";

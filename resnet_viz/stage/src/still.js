@@ -1,6 +1,7 @@
 // Charts that stand still, on pages that need no server: a choice among views, each a sentence and a chart.
 
 import { element } from "./dom.js";
+import { alternative } from "./labels.js";
 import { dress, readTheme } from "./theme.js";
 
 const CONFIG = { displayModeBar: false, responsive: false };
@@ -9,7 +10,7 @@ const CONFIG = { displayModeBar: false, responsive: false };
 // labels count, where one moves along them rather than choosing. A chart is drawn once its section comes near the window.
 export function still(root, { views, slider, palette }) {
   const sentence = element("p", "rv-sentence", { role: "status" }), aside = element("small", "rv-aside");
-  const title = element("span", "rv-title"), hint = element("span", "rv-hint"), plot = element("div", "rv-still");
+  const title = element("span", "rv-title"), hint = element("span", "rv-hint"), plot = element("div", "rv-still", { role: "img" });
   const scroller = element("div", "rv-scroll", {}, plot);
   let shown = slider ? views.length - 1 : 0, near = false;
   const show = (number) => {
@@ -19,7 +20,7 @@ export function still(root, { views, slider, palette }) {
     title.textContent = view.figure.layout.meta.title;
     hint.textContent = view.figure.layout.meta.hint;
     plot.style.height = `${view.height}px`;
-    plot.setAttribute("aria-label", view.figure.layout.meta.title);
+    plot.setAttribute("aria-label", alternative(view.figure.layout));
     draw();
   };
   const draw = () => {
