@@ -11,6 +11,7 @@ from typing import Any
 
 from resnet_viz.cli.output import FileError
 from resnet_viz.cli.train import follow
+from resnet_viz.data.splits import load_splits
 from resnet_viz.figures.numbers import moments
 from resnet_viz.files import INSTALLED
 from resnet_viz.nets import refs
@@ -36,6 +37,7 @@ CIFAR = TrainSpec(lr=0.1, weight_decay=5e-4, schedule="onecycle")
 EPOCHS = {"20": 36, "56": 4}
 # Epochs whose weights ship, of the shallow CIFAR twins: a map being learned.
 LOOKS = (1, 3, 11)
+TESTED = 1000  # test images by which the limit of strangeness is measured
 # What bands need.
 CURVES = {"loss", "accuracy", "val_accuracy", "val_loss", "test_accuracy", "test_loss"}
 
@@ -117,9 +119,11 @@ def _drawn(series: Series) -> Series:
 
 
 def _weights(store: Store, run: Run, to: Path) -> list[Path]:
-    from resnet_viz.nets import weights  # and torch with it
+    from resnet_viz.attribution.familiar import limit  # and torch with it
+    from resnet_viz.nets import weights
 
     spec = run.spec
+    tested = load_splits(spec.data).images["test"][:TESTED]
     name = f"{spec.data.name}-{spec.model.called}"
     per_epoch = run.steps // spec.train.epochs
     last = refs.find(f"run:{run.id}", store)
@@ -131,7 +135,9 @@ def _weights(store: Store, run: Run, to: Path) -> list[Path]:
         label = f"{spec.model.called} on {'CIFAR-10' if spec.data.name == 'cifar10' else spec.data.name}"
         shown = replace(source, ref=f"shipped:{name}", label=label, about=about(run, source.step))
         path = to / f"{name}.{source.step}.safetensors"
-        weights.save(path, replace(weights.load(source), source=shown), half=True)
+        network = weights.load(source)
+        shown = replace(shown, unlike=round(limit(network.model, network.prepare(tested)), 3))
+        weights.save(path, replace(network, source=shown), half=True)
         written.append(path)
     return written
 

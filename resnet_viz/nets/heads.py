@@ -26,6 +26,7 @@ class Head:
     label: str
     step: int
     about: str
+    unlike: float
 
 
 def parse(kept: Mapping[str, str]) -> Head:
@@ -49,7 +50,10 @@ def parse(kept: Mapping[str, str]) -> Head:
     label, about = _value(kept, "label"), _value(kept, "about")
     for name, text in (("label", label), ("about", about)):
         require(_is_text(text), f"Its {name} {quote(text)} is no text.")
-    return Head(spec, data, mean, std, tuple(classes), label, step, about)
+    unlike = _value({"unlike": "0", **kept}, "unlike")  # files of earlier versions have none
+    fine = type(unlike) in (int, float) and 0 <= unlike <= 1e6
+    require(fine, f"Its limit of strangeness {quote(unlike)} is no number from 0 up.")
+    return Head(spec, data, mean, std, tuple(classes), label, step, about, unlike)
 
 
 def _text_of(kept: Mapping[str, str], name: str) -> str:

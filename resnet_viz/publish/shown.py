@@ -165,6 +165,7 @@ def _cam(pair: Sequence[weights.Network], image: np.ndarray) -> View:
     both = "" if guesses[0].name == guesses[1].name else name
     sentence = saliency_words.two_maps(guesses[0], guesses[1], "Grad-CAM", both, agreement(*raws))
     strange = float(strangeness(first.model, x)[0])
-    aside = saliency_words.unlike(first.spec.called, strange, LIMIT) if strange > LIMIT else ""
+    limit = first.source.unlike or LIMIT
+    aside = saliency_words.unlike(first.spec.called, strange, limit) if strange > limit else ""
     chart = twin_maps(seen, panels, Look(), f"Grad-CAM for {name}", "Each map 0 to 1 by its own maximum.")
     return View(f"{first.spec.depth} layers", sentence, aside, chart, 318)

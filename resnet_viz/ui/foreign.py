@@ -33,8 +33,9 @@ def warn(view: Seen) -> None:
     except UserError:  # its weights are gone: the plain net is all there is
         pass
     strange = _strangeness(network.source.ref, network.source.step, view.digest, network, view.seen)
-    if strange > LIMIT:
-        st.warning(plain(words.unlike(network.spec.called, strange, LIMIT)))
+    limit = network.source.unlike or LIMIT
+    if strange > limit:
+        st.warning(plain(words.unlike(network.spec.called, strange, limit)))
 
 
 @st.cache_data(show_spinner=False, max_entries=200)

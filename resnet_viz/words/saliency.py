@@ -79,8 +79,8 @@ def _listed(found: Mapping[str, float]) -> str:
 def unlike(net: str, strange: float, limit: float) -> str:
     """That an image is unlike the training data: ``strange`` standard deviations away, where under ``limit`` is usual."""
     return (
-        f"This image is unlike the training data: inside {net} its answers lie {strange:.1f} standard deviations from those that "
-        f"BatchNorm remembers, on average (usual: under {limit:g}). A net says a class all the same; don't lean on it."
+        f"This image is unlike the training data: inside {net} its answers lie {strange:.2f} standard deviations from those that "
+        f"BatchNorm remembers, on average (usual: under {limit:.2f}). A net says a class all the same; don't lean on it."
     )
 
 

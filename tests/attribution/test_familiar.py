@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from resnet_viz.attribution.familiar import LIMIT, strangeness
+from resnet_viz.attribution.familiar import strangeness
 from resnet_viz.data import images
+from resnet_viz.data.splits import load_splits
 from resnet_viz.nets import models, refs, weights
+from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import ModelSpec
 
 
@@ -44,8 +46,15 @@ def test_photos_are_familiar_to_shipped_nets_and_noise_and_blanks_are_not(kind) 
     blanks = [np.full((32, 32, 3), level, np.uint8) for level in (0, 120, 255)]
     found = strangeness(network.model, network.prepare(np.stack([*photos, noise, *blanks]))).tolist()
     usual, (noisy, *blank) = found[: len(photos)], found[len(photos) :]
-    assert max(usual) < LIMIT < min(blank)
-    assert noisy > max(usual)
+    assert max(usual) < network.source.unlike < min(blank)
+    assert noisy > network.source.unlike
+
+
+@pytest.mark.parametrize("source", [s for s in refs.shipped() if s.spec.channels == 1], ids=lambda s: s.ref)
+def test_three_in_a_hundred_test_images_exceed_the_limit_in_a_shipped_nets_head(source) -> None:
+    network = weights.load(source)
+    found = strangeness(network.model, network.prepare(load_splits(DataSpec("digits")).images["test"]))
+    assert (found > source.unlike).float().mean().item() == pytest.approx(0.03, abs=0.005)
 
 
 def test_hooks_go_and_a_net_without_batchnorm_can_not_say() -> None:
