@@ -3,6 +3,7 @@
 import streamlit as st
 
 from resnet_viz.figures.saliency import maps, twin_maps
+from resnet_viz.language import N_, tr
 from resnet_viz.ui import choose, foreign
 from resnet_viz.ui.explain import controls, more
 from resnet_viz.ui.explain import view as explain
@@ -25,12 +26,17 @@ def asked() -> Case:
 def twins(case: Case) -> dict:
     """The first method: what the net sees | residual | plain | difference. Returns its raw maps by method."""
     raws = explain.raw_maps(case, [case.lead])
-    say(explain.sentence(case, raws[case.lead]), f"One image: {case.image}.", headline)
+    say(explain.sentence(case, raws[case.lead]), tr("One image: {image}.", image=case.image), headline)
     foreign.warn(case.views[0])
     panels = [explain.panel(case, v, case.lead, raw) for v, raw in zip(case.views, raws[case.lead], strict=True)]
-    look, title = case.look(case.lead), f"{explain.methods()[case.lead].label} for {case.target}"
-    span = "−1 to 1" if look.view == "signed" else "0 to 1"
-    hint = f"Each map {span} by its own maximum." + " Hatched border: a wrong guess." * (case.truth is not None)
+    look, title = (
+        case.look(case.lead),
+        tr("{method} for {target}", method=explain.methods()[case.lead].label, target=case.target),
+    )
+    span = tr("−1 to 1") if look.view == "signed" else tr("0 to 1")
+    hint = tr("Each map {span} by its own maximum.", span=span) + tr(" Hatched border: a wrong guess.") * (
+        case.truth is not None
+    )
     chart(twin_maps(case.views[0].seen, panels, look, title, hint), "twins", 318, wide=True)
     return raws
 
@@ -45,7 +51,7 @@ def other_methods(case: Case) -> dict:
             for key in rest
             for v, raw in zip(case.views, raws[key], strict=True)
         ]
-        title, hint = "The same question, other methods", "● residual, □ plain."
+        title, hint = tr("The same question, other methods"), tr("● residual, □ plain.")
         drawing = maps(case.views[0].seen, panels, case.look(rest[0]), title, hint)
         chart(drawing, "others", 270 * -(-len(panels) // 4), wide=True)
     return raws
@@ -54,13 +60,15 @@ def other_methods(case: Case) -> dict:
 def beneath(case: Case, raws: dict) -> None:
     """The tabs: only the one in view is worked out."""
     tabs = {
-        "Every block": lambda: more.every_block(case),
-        "Over training": lambda: more.over_training(case),
-        "Can you trust it?": lambda: trust_tab(case, raws),
-        "Guesses": lambda: more.guesses(case),
-        "Many images": lambda: more.many(case),
+        N_("Every block"): lambda: more.every_block(case),
+        N_("Over training"): lambda: more.over_training(case),
+        N_("Can you trust it?"): lambda: trust_tab(case, raws),
+        N_("Guesses"): lambda: more.guesses(case),
+        N_("Many images"): lambda: more.many(case),
     }
-    for tab, draw in zip(st.tabs(list(tabs), on_change="rerun", key="beneath"), tabs.values(), strict=True):
+    for tab, draw in zip(
+        st.tabs([tr(label) for label in tabs], on_change="rerun", key="beneath"), tabs.values(), strict=True
+    ):
         if tab.open:
             with tab:
                 draw()
@@ -69,7 +77,7 @@ def beneath(case: Case, raws: dict) -> None:
 with frame("Explain"):
     headline = st.empty()
     left, right = st.columns([0.77, 0.23], gap="medium")
-    say("Looking at an image with two nets …", place=headline)
+    say(tr("Looking at an image with two nets …"), place=headline)
     with right, st.container(key="controls"):
         case = asked()
     with left:

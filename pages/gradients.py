@@ -5,6 +5,7 @@ import streamlit as st
 from resnet_viz.figures.gradients import norms, start
 from resnet_viz.figures.paths import paths
 from resnet_viz.figures.shattering import correlation, curves
+from resnet_viz.language import N_, tr
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.ui import controls
 from resnet_viz.ui.frame import chart, fragment, frame
@@ -33,7 +34,7 @@ def draw_norms(spec: ModelSpec, seed: int, images: str) -> None:
     say(gradients.growth(records), gradients.conditions(spec, seed, images), headline)
     chart(norms(records), key="norms", height=450, wide=True)
     st.button(
-        "Healthy norms, dead net? On to Shattering", on_click=st.session_state.update, kwargs={"view": "Shattering"}
+        tr("Healthy norms, dead net? On to Shattering"), on_click=st.session_state.update, kwargs={"view": "Shattering"}
     )
 
 
@@ -49,13 +50,18 @@ def draw_shattering(_spec: ModelSpec, seed: int, _images: str) -> None:
     if st.session_state["kind"] == gradients.NETS[1]:
         draw_conv(seed)
         return
-    with st.spinner("Measuring the correlations…"):
+    with st.spinner(tr("Measuring the correlations…")):
         correlations = {kind: gradients.correlations(kind, seed) for kind in ("plain", "residual", "residual_bn")}
     from resnet_viz.labs import shattering
 
     say(
         words.says_shattering(correlations),
-        f"{shattering.NETS} fully connected nets a dot, {shattering.INPUTS} Gaussian inputs, seed {seed}. Balduzzi 2017.",
+        tr(
+            "{nets} fully connected nets a dot, {inputs} Gaussian inputs, seed {seed}. Balduzzi 2017.",
+            nets=shattering.NETS,
+            inputs=shattering.INPUTS,
+            seed=seed,
+        ),
         headline,
     )
     chart(correlation(correlations, shattering.noise()), key="correlation", height=275)
@@ -63,7 +69,7 @@ def draw_shattering(_spec: ModelSpec, seed: int, _images: str) -> None:
 
 def third_column(seed: int) -> None:
     """The depth that one drags; it redraws itself alone."""
-    depth = st.slider("And at any depth", 1, 50, 50, key="third")
+    depth = st.slider(tr("And at any depth"), 1, 50, 50, key="third")
     shown = {(kind, depth): gradients.curve(kind, depth, seed) for kind in ("residual_bn", "plain")}
     drawing = curves(shown)
     drawing.layout["meta"] = {"title": "", "hint": ""}
@@ -75,13 +81,18 @@ def draw_conv(seed: int) -> None:
     from resnet_viz.labs import shattering
 
     norm = st.session_state["norm"]
-    with st.spinner("Measuring the correlations…"):
+    with st.spinner(tr("Measuring the correlations…")):
         kinds = {"plain": "none", "residual_bn" if norm == "batch" else "residual": "identity"}
         correlations = {kind: gradients.conv_correlations(shortcut, norm, seed) for kind, shortcut in kinds.items()}
     plain, residual = (values.mean(0)[0] for _, values in correlations.values())
     say(
         words.says_conv_shattering(residual, plain, gradients.CONV_DEPTHS[0]),
-        f"Measured now: {shattering.CONV_NETS} nets a dot, {shattering.CONV_INPUTS} images of 8×8, seed {seed}.",
+        tr(
+            "Measured now: {nets} nets a dot, {inputs} images of 8×8, seed {seed}.",
+            nets=shattering.CONV_NETS,
+            inputs=shattering.CONV_INPUTS,
+            seed=seed,
+        ),
         headline,
     )
     noise = shattering.noise(shattering.CONV_NETS, shattering.CONV_INPUTS, 3 * 8 * 8)
@@ -90,7 +101,7 @@ def draw_conv(seed: int) -> None:
 
 def draw_paths(spec: ModelSpec, seed: int, images: str) -> None:
     """Through how many branches the gradient comes (Veit 2016)."""
-    with st.spinner("Splitting the gradient by paths…"):
+    with st.spinner(tr("Splitting the gradient by paths…")):
         split = gradients.paths(spec, seed, images)
     say(
         words.says_paths(len(split.count) - 1, split.carrying),
@@ -100,7 +111,7 @@ def draw_paths(spec: ModelSpec, seed: int, images: str) -> None:
     chart(paths(split.count, split.share), key="paths", height=480)
 
 
-VIEWS = {"Fan": draw_fan, "Norms": draw_norms, "Shattering": draw_shattering, "Paths": draw_paths}
+VIEWS = {N_("Fan"): draw_fan, N_("Norms"): draw_norms, N_("Shattering"): draw_shattering, N_("Paths"): draw_paths}
 
 # What stands beside the form in session and URL, as it is until somebody chooses otherwise.
 USUAL = {"view": "Fan", "images": "noise", "kind": gradients.NETS[0]}
@@ -115,8 +126,9 @@ with frame("Gradients"):
             misread("view", st.session_state["view"], USUAL["view"])
             st.session_state["view"] = USUAL["view"]
         view = st.segmented_control(
-            "View",
+            tr("View"),
             list(VIEWS),
+            format_func=tr,
             default=USUAL["view"],
             required=True,
             key="view",
@@ -131,7 +143,7 @@ with frame("Gradients"):
             controls.draw_skips()
             controls.draw_unusual("no_skip")
             if st.button(
-                "Set these nets on Twins", width="stretch", help="Opens Twins with them set; train them there."
+                tr("Set these nets on Twins"), width="stretch", help=tr("Opens Twins with them set; train them there.")
             ):
                 st.switch_page("pages/twins.py", query_params=twins_query())
     *setting, complaint = gradients.chosen()

@@ -5,7 +5,7 @@ import streamlit as st
 from resnet_viz.errors import UserError
 from resnet_viz.figures import maps
 from resnet_viz.figures.triptych import network as drawn_network
-from resnet_viz.language import tr
+from resnet_viz.language import N_, tr
 from resnet_viz.nets import refs
 from resnet_viz.ui import choose, foreign, live
 from resnet_viz.ui.frame import chart, frame
@@ -19,7 +19,7 @@ def draw_network(alpha: float) -> None:
     guess = view.guesses(inside.triptych(view, number, alpha).logits if number else None)[0]
     drawing = drawn_network(view.source.spec, view.survey.shares.numpy(), number, guess)
     go = inside.went("network", "block")
-    chart(drawing, "network", 172, charts.TERMS["network"], True, on_select=go, selection_mode="points")
+    chart(drawing, "network", 172, charts.term("network"), True, on_select=go, selection_mode="points")
 
 
 def draw_block() -> float:
@@ -47,7 +47,8 @@ def draw_layer() -> None:
     with one:
         last = len(inside.layer(view, number, part)) - 1
         st.number_input(tr("Channel"), 0, last, key="channel", persist_state="session")
-        drawing = maps.enlarged(inside.layer(view, number, part)[channel], f"Channel {channel}", scale)
+        title = tr("Channel {channel}", channel=channel)
+        drawing = maps.enlarged(inside.layer(view, number, part)[channel], title, scale)
         chart(drawing, "enlarged", 190)
 
 
@@ -55,7 +56,7 @@ def draw_twins() -> None:
     """The same block and layer of the net and of its twin."""
     twin = refs.twin(view.source, live.store())
     if twin is None:
-        st.info("This network has no twin here: the nets that ship have one, and those trained on Twins as a pair.")
+        st.info(tr("This network has no twin here: the nets that ship have one, and those trained on Twins as a pair."))
         return
     try:
         both = sorted([view, inside.look(choose.network(twin), chosen)], key=lambda v: not v.source.spec.residual)
@@ -67,7 +68,7 @@ def draw_twins() -> None:
     for column, one in zip(columns, both, strict=True):
         name = one.source.spec.called
         with column:
-            st.markdown(f"**{name}** says {plain(one.says())}")
+            st.markdown(tr("**{name}** says {says}", name=name, says=plain(one.says())))
             if number:
                 charts.draw_triptych(one, number, None, 1.0, scale, f"triptych of {name}", 140)
             charts.draw_channels(one, number, part, scale, own, f"channels of {name}", columns=8)
@@ -76,14 +77,14 @@ def draw_twins() -> None:
 with frame("Inside"):
     headline = st.empty()
     left, right = st.columns([0.77, 0.23], gap="medium")
-    say("Looking …", place=headline)
+    say(tr("Looking …"), place=headline)
     with right, st.container(key="controls"):
         network = choose.choose_loaded("net")
         chosen = choose.choose_image("image", network)
         view = inside.look(network, chosen)
         number = inside.choose_block(view)
-        st.caption(f"What the net sees: {view.source.spec.size}×{view.source.spec.size}")
-        st.image(inside.pixels(view), width=128, alt=f"{chosen.name}, as the net sees it")
+        st.caption(tr("What the net sees: {size}×{size}", size=view.source.spec.size))
+        st.image(inside.pixels(view), width=128, alt=tr("{name}, as the net sees it", name=chosen.name))
     with left:
         foreign.warn(view)
         whole, block = st.container(), st.container()
@@ -94,15 +95,17 @@ with frame("Inside"):
         with whole:
             draw_network(alpha)
         if alpha != 1:
-            st.caption("The network's bars and all that stands below are at α = 1.")
+            st.caption(tr("The network's bars and all that stands below are at α = 1."))
         tabs = {
-            "Channels": draw_layer,
-            "Plain beside residual": draw_twins,
-            "Over training": lambda: charts.draw_over_training(view, chosen, number, part, channel, scale, own),
-            "Most excited by": lambda: charts.draw_top(view, number, channel),
-            "Kernels": lambda: charts.draw_kernels(view, scale),
+            N_("Channels"): draw_layer,
+            N_("Plain beside residual"): draw_twins,
+            N_("Over training"): lambda: charts.draw_over_training(view, chosen, number, part, channel, scale, own),
+            N_("Most excited by"): lambda: charts.draw_top(view, number, channel),
+            N_("Kernels"): lambda: charts.draw_kernels(view, scale),
         }
-        for tab, draw in zip(st.tabs(list(tabs), on_change="rerun", key="below"), tabs.values(), strict=True):
+        for tab, draw in zip(
+            st.tabs([tr(label) for label in tabs], on_change="rerun", key="below"), tabs.values(), strict=True
+        ):
             if tab.open:
                 with tab:
                     draw()

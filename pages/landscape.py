@@ -3,6 +3,7 @@
 import streamlit as st
 
 from resnet_viz.files import PACKAGE
+from resnet_viz.language import tr
 from resnet_viz.ui import live
 from resnet_viz.ui.frame import fragment, frame
 from resnet_viz.ui.labs import landscape
@@ -18,17 +19,18 @@ def answer(called: str, name: str) -> None:
     run = lab.shown("landscape")
     what = landscape.shown(run, name)
     if what is None:
-        say(f"The loss around {called} is not measured yet.")
+        say(tr("The loss around {called} is not measured yet.", called=called))
         return
     head = st.empty()
     if run:
         lab.progress(run)
         if left := landscape.how_long(run):
-            st.caption(f"{left}. The grid is refined in passes; stop when you have seen enough.")
+            st.caption(tr("{left}. The grid is refined in passes; stop when you have seen enough.", left=left))
     check_link("landscape_view", landscape.VIEWS, landscape.VIEWS[0])
     view = st.segmented_control(
-        "View",
+        tr("View"),
         landscape.VIEWS,
+        format_func=tr,
         default="Contours",
         required=True,
         key="landscape_view",
@@ -48,7 +50,7 @@ with frame("Landscape"):
     with right, st.container(key="controls"):
         network, run, name = landscape.choose_shown()
         landscape.form(network)
-        with st.popover("What does this show?", width="stretch"):
+        with st.popover(tr("What does this show?"), width="stretch"):
             st.markdown((PACKAGE / "ui" / "labs" / "landscape.md").read_text(encoding="utf-8"))
     going = run is not None and run.live
     st.session_state["landscape_going"] = going

@@ -5,6 +5,7 @@ import streamlit as st
 from resnet_viz.figures import lesion as figures
 from resnet_viz.figures import lesion_record
 from resnet_viz.files import PACKAGE
+from resnet_viz.language import tr
 from resnet_viz.runs.layout import layout_of
 from resnet_viz.ui import live
 from resnet_viz.ui.frame import chart, fragment, frame
@@ -45,7 +46,9 @@ def answer(sources) -> None:
     say(lesions.sentence(view, nets, images), origin if record else "")
     if run:
         lab.progress(run)
-    st.segmented_control("View", lesions.VIEWS, default=view, key="lesion_view", label_visibility="collapsed")
+    st.segmented_control(
+        tr("View"), lesions.VIEWS, format_func=tr, default=view, key="lesion_view", label_visibility="collapsed"
+    )
     draw(view, nets, sources[0].spec.classes)
     if view == lesions.VIEWS[0]:
         lesions.ten_images(sources, nets, images)
@@ -61,7 +64,7 @@ with frame("Lesions"):
     with right, st.container(key="controls"):
         sources, run = lesions.follow(run, lesions.chosen())
         lesions.form(sources, lesions.known(sources, run)[0])
-        with st.popover("What does this show?", width="stretch"):
+        with st.popover(tr("What does this show?"), width="stretch"):
             st.markdown((PACKAGE / "ui" / "labs" / "lesions.md").read_text(encoding="utf-8"))
     going = run is not None and run.live
     st.session_state["lesion_going"] = going

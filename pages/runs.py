@@ -3,6 +3,7 @@
 import streamlit as st
 
 from resnet_viz import figures
+from resnet_viz.language import N_, tr
 from resnet_viz.runs.naming import labels
 from resnet_viz.runs.schema import disk_cap
 from resnet_viz.spec.values import values_of
@@ -40,21 +41,27 @@ def answer() -> None:
     for broken in store.unreadable():
         left, right = st.columns([6, 1], vertical_alignment="center")
         left.warning(plain(broken.sentence))
-        if right.button("Delete", icon=":material/delete:", key=f"delete {broken.id}"):
+        if right.button(tr("Delete"), icon=":material/delete:", key=f"delete {broken.id}"):
             actions.ask_to_delete([broken.id])
             st.rerun()  # the whole page: it opens the dialog
     say(words.count([run.status for run in runs]))
     live.say_why_they_wait(runs)
     if not runs:
         st.write(
-            "On **Twins**, click **Train both**: some seconds later there are two runs to compare, like this recorded pair."
+            tr(
+                "On **Twins**, click **Train both**: some seconds later there are two runs to compare, like "
+                "this recorded pair."
+            )
         )
         curves(live.recorded()[:2])
         return
     picked = ticked(runs)
     if not picked:
         st.caption(
-            "Tick runs on the left to overlay them; runs that differ in the seed alone become one band. Below: the latest."
+            tr(
+                "Tick runs on the left to overlay them; runs that differ in the seed alone become one band. "
+                "Below: the latest."
+            )
         )
     trained = [run for run in picked or runs if run.spec.trains]
     overlaid = trained if picked else store.runs(trained[0].group)[-LATEST:] if trained else []
@@ -77,16 +84,16 @@ def buttons(picked) -> None:
     first = picked[0]
     with st.container(horizontal=True):
         several = 1 < len(picked) <= STAGE and all(run.spec.trains for run in picked)
-        where = "the stage" if several else lab.place(first)[0]
-        if st.button(f"Open on {where}", icon=":material/open_in_new:", key="open"):
+        where = N_("the stage") if several else lab.place(first)[0]
+        if st.button(tr("Open on {where}", where=tr(where)), icon=":material/open_in_new:", key="open"):
             lab.open_on_stage(picked) if several else lab.open_run(first)
         alone = len(picked) == 1 and first.kind == "train"
-        if alone and st.button("Train again, with changes", icon=":material/replay:", key="again"):
+        if alone and st.button(tr("Train again, with changes"), icon=":material/replay:", key="again"):
             show = st.session_state.get("show", "")
             st.switch_page("pages/twins.py", query_params=form_query(values_of(first.spec), show=show))
         actions.take_along(picked)
         mine = all(store.may_change(run.id) for run in picked)
-        if st.button("Delete", icon=":material/delete:", key="delete", disabled=not mine):
+        if st.button(tr("Delete"), icon=":material/delete:", key="delete", disabled=not mine):
             actions.ask_to_delete([run.id for run in picked])
             st.rerun()  # the whole page: it opens the dialog
 
@@ -96,12 +103,15 @@ def disk() -> None:
     used, cap = store.checkpoint_bytes(), disk_cap()
     may_prune = store.visitor is None or store.visitor.teacher
     left, right = st.columns([3, 1], vertical_alignment="center")
-    room = (
-        f"Checkpoints take {used / 1e6:,.0f} MB of {cap / 1e9:g} GB; past that the oldest go, never a run's last state."
+    room = tr(
+        "Checkpoints take {used:,.0f} MB of {cap:g} GB; past that the oldest go, never a run's last state.",
+        used=used / 1e6,
+        cap=cap / 1e9,
     )
     left.progress(min(1.0, used / cap) if cap else float(used > 0), room)
-    if may_prune and right.button("Delete all but each run's last", help="Of the checkpoints of runs that have ended."):
-        st.toast(f"{store.prune(0) / 1e6:,.0f} MB freed.")
+    label, tip = tr("Delete all but each run's last"), tr("Of the checkpoints of runs that have ended.")
+    if may_prune and right.button(label, help=tip):
+        st.toast(tr("{freed:,.0f} MB freed.", freed=store.prune(0) / 1e6))
 
 
 with frame("Runs"):

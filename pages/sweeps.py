@@ -5,6 +5,7 @@ import streamlit as st
 from resnet_viz.errors import UserError
 from resnet_viz.figures.sweeps import sweep
 from resnet_viz.files import PACKAGE
+from resnet_viz.language import tr
 from resnet_viz.runs.sweeps import QUESTIONS
 from resnet_viz.ui import live
 from resnet_viz.ui.frame import chart, fragment, frame
@@ -27,7 +28,7 @@ def answer(kind: str, group: str) -> None:
     """The sentence, how far the sweep is, and its figure. Called again at every tick of a live sweep."""
     runs = store.runs(group) if group else []
     records = [live.record(run, ("val_accuracy",)) for run in runs] or parts.recorded(kind)
-    recorded = "" if runs else " Recorded."
+    recorded = "" if runs else tr(" Recorded.")
     say(sweep_words.verdict(records), sweep_words.aside(records) + recorded)
     parts.progress(store, runs)
     chart(sweep(kind, records), key=f"sweep {kind}", height=520, wide=True)
@@ -39,9 +40,13 @@ def controls(kind: str, shown: dict[str, str]) -> None:
     """The right column: which sweep is shown, and what to run."""
     if len(shown) > 1:
         st.selectbox(
-            "Shown", list(shown), format_func=lambda g: shown.get(g, g), key=f"{kind}_shown", persist_state="session"
+            tr("Shown"),
+            list(shown),
+            format_func=lambda g: shown.get(g, g),
+            key=f"{kind}_shown",
+            persist_state="session",
         )
-    st.markdown("**Next sweep**")
+    st.markdown(tr("**Next sweep**"))
     complaint = st.session_state.pop("complaint", None)
     specs, cost = [], None
     try:
@@ -54,7 +59,7 @@ def controls(kind: str, shown: dict[str, str]) -> None:
     if complaint:
         complain(complaint)
     st.button(
-        "Run the sweep",
+        tr("Run the sweep"),
         type="primary",
         width="stretch",
         on_click=start,
@@ -70,7 +75,7 @@ with frame("Sweeps"):
     with right, st.container(key="controls"):
         check_link("question", QUESTIONS.values(), QUESTIONS["depth"])
         kind = st.segmented_control(
-            "Question", list(QUESTIONS), format_func=QUESTIONS.__getitem__, default="depth", key="question",
+            tr("Question"), list(QUESTIONS), format_func=lambda kind: tr(QUESTIONS[kind]), default="depth", key="question",
             bind="query-params", required=True, width="stretch",
         )  # fmt: skip
         shown = parts.known(store, kind)
@@ -81,5 +86,5 @@ with frame("Sweeps"):
     going = bool(group) and not live.settled(store.runs(group))
     with left:
         fragment(answer, 2.0 if going else None)(kind, group)
-        with st.expander("What this shows, and what it does not"):
+        with st.expander(tr("What this shows, and what it does not")):
             st.markdown((PACKAGE / "ui" / "labs" / f"sweep_{kind}.md").read_text(encoding="utf-8"))

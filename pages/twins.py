@@ -4,6 +4,7 @@ import streamlit as st
 
 from resnet_viz.figures import log_ratio, nets
 from resnet_viz.figures.numbers import factor
+from resnet_viz.language import tr
 from resnet_viz.runs import sweeps
 from resnet_viz.ui import controls, live
 from resnet_viz.ui.frame import fragment, frame
@@ -35,11 +36,11 @@ def answer(group: str, lecture: bool) -> None:
     shipped = live.recorded(recording := live.recording())
     runs = live.runs_of(group)
     if not runs:
-        recorded = f"Recorded: {live.recordings()[recording]}."
+        recorded = tr("Recorded: {name}.", name=live.recordings()[recording])
         if group:
             say(
-                "These runs are not on this server, or can't be read (see Runs); Train makes your own.",
-                f"Below: {recorded}",
+                tr("These runs are not on this server, or can't be read (see Runs); Train makes your own."),
+                tr("Below: {recorded}", recorded=recorded),
             )
         else:
             concealed = conceals("stage")
@@ -54,16 +55,16 @@ def answer(group: str, lecture: bool) -> None:
     several = not live.picked(group) and sweeps.question([run.spec for run in runs])  # learning rates, say
     if own:
         bet = None
-        say(watched.verdict(records), watched.aside(records) + " Live." * going)
+        say(watched.verdict(records), watched.aside(records) + tr(" Live.") * going)
     elif conceals("stage"):
         say(twins.announced(records), twins.aside(records, concealed=True))
     elif live.picked(group):
-        small = twins.aside(records) + " Live." * going
+        small = twins.aside(records) + tr(" Live.") * going
         say(run_words.compared([(net.label, net.records) for net in nets(records)]), small)
     else:
         words = sweep_words if several else twins
         claim = "" if several else twins.claim(records)
-        say(words.verdict(records), words.aside(records) + " Live." * going, claim=claim)
+        say(words.verdict(records), words.aside(records) + tr(" Live.") * going, claim=claim)
     if several:
         progress(store, runs)
     else:
@@ -78,7 +79,7 @@ def answer(group: str, lecture: bool) -> None:
         st.rerun()  # the whole page, so that it ticks from now on, or no longer
 
 
-@st.dialog("Why do the two part?", width="large")
+@st.dialog(tr("Why do the two part?"), width="large")
 def why() -> None:
     """What the charts mean, what was measured in the runs that are shown, and what was not."""
     runs = [run for run in live.runs_of(st.session_state["show"]) if run.ours]
@@ -86,15 +87,15 @@ def why() -> None:
     first = {net.label: log_ratio(net.first)[1][:, 0] for net in nets(records)}
     arrivals = {label: (factor(at[0]), factor(at[-1])) for label, at in first.items() if len(at)}
     st.markdown(words_why.why(records, arrivals))
-    with st.expander("The words used here"):
+    with st.expander(tr("The words used here")):
         st.markdown(tip(*WORDS))
 
 
 def lecture_switch() -> None:
     """Lecture mode: controls hidden, thick lines, large type. It stands in the app's header (see the frame's style)."""
-    tip = "Controls hidden, thick lines, large type; the keys ← → move along the steps."
+    tip = tr("Controls hidden, thick lines, large type; the keys ← → move along the steps.")
     with st.container(key="header"):
-        st.toggle("Lecture", key="lecture", persist_state="session", help=tip)
+        st.toggle(tr("Lecture"), key="lecture", persist_state="session", help=tip)
 
 
 with frame("Twins", stage=True):

@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from resnet_viz.language import N_
+
 for _message in (
     "Setting backward hooks",
     "Setting forward, backward hooks",
@@ -207,12 +209,12 @@ def _guided_gradcam(q: Question) -> Tensor:
     )
 
 
-STEPS = Parameter("steps", "Steps", 128, 8, 512, 8)
-SAMPLES = Parameter("samples", "Samples", 32, 4, 256, 4)
-SEED = Parameter("seed", "Seed", 0, 0, 2**31 - 1, 1)
-NOISE = Parameter("noise", "Noise, share of the image's range", 0.15, 0.01, 0.5, 0.01)
-WINDOW = Parameter("window", "Square, share of the side", 0.25, 0.05, 0.5, 0.05)
-STRIDE = Parameter("stride", "Stride, share of the square", 0.25, 0.1, 1.0, 0.05)
+STEPS = Parameter("steps", N_("Steps"), 128, 8, 512, 8)
+SAMPLES = Parameter("samples", N_("Samples"), 32, 4, 256, 4)
+SEED = Parameter("seed", N_("Seed"), 0, 0, 2**31 - 1, 1)
+NOISE = Parameter("noise", N_("Noise, share of the image's range"), 0.15, 0.01, 0.5, 0.01)
+WINDOW = Parameter("window", N_("Square, share of the side"), 0.25, 0.05, 0.5, 0.05)
+STRIDE = Parameter("stride", N_("Stride, share of the square"), 0.25, 0.1, 1.0, 0.05)
 
 
 def _steps(values: Mapping[str, float], _size: int) -> int:
@@ -225,44 +227,44 @@ def _samples(values: Mapping[str, float], _size: int) -> int:
 
 METHODS: dict[str, Method] = {
     "gradcam": Method(
-        "Grad-CAM", "Selvaraju 2017, arXiv 1610.02391", "one forward pass, backward to the block", _gradcam,
+        "Grad-CAM", "Selvaraju 2017, arXiv 1610.02391", N_("one forward pass, backward to the block"), _gradcam,
         front=True, layered=True,
     ),
     "integrated_gradients": Method(
-        "Integrated Gradients", "Sundararajan 2017, arXiv 1703.01365", "a forward and backward pass a step",
+        "Integrated Gradients", "Sundararajan 2017, arXiv 1703.01365", N_("a forward and backward pass a step"),
         _integrated_gradients, _steps, (STEPS,), front=True,
     ),
     "occlusion": Method(
-        "Occlusion", "Zeiler 2014, arXiv 1311.2901", "a forward pass for each place of the square",
+        "Occlusion", "Zeiler 2014, arXiv 1311.2901", N_("a forward pass for each place of the square"),
         _occlusion, _occlusion_passes, (WINDOW, STRIDE), front=True,
     ),
-    "saliency": Method("Saliency", "Simonyan 2014, arXiv 1312.6034", "one forward and backward pass", _saliency),
+    "saliency": Method("Saliency", "Simonyan 2014, arXiv 1312.6034", N_("one forward and backward pass"), _saliency),
     "input_x_gradient": Method(
-        "Input × Gradient", "Shrikumar 2016, arXiv 1605.01713", "one forward and backward pass", _input_x_gradient
+        "Input × Gradient", "Shrikumar 2016, arXiv 1605.01713", N_("one forward and backward pass"), _input_x_gradient
     ),
     "smoothgrad": Method(
-        "SmoothGrad", "Smilkov 2017, arXiv 1706.03825", "a forward and backward pass a sample",
+        "SmoothGrad", "Smilkov 2017, arXiv 1706.03825", N_("a forward and backward pass a sample"),
         _noisy("smoothgrad"), _samples, (SAMPLES, NOISE, SEED),
     ),
     "vargrad": Method(
-        "VarGrad", "Adebayo 2018, arXiv 1810.03307", "a forward and backward pass a sample",
+        "VarGrad", "Adebayo 2018, arXiv 1810.03307", N_("a forward and backward pass a sample"),
         _noisy("vargrad"), _samples, (SAMPLES, NOISE, SEED),
     ),
     "guided_backprop": Method(
-        "Guided Backprop", "Springenberg 2015, arXiv 1412.6806", "one forward and backward pass", _guided_backprop
+        "Guided Backprop", "Springenberg 2015, arXiv 1412.6806", N_("one forward and backward pass"), _guided_backprop
     ),
     "deconvolution": Method(
-        "Deconvolution", "Zeiler 2014, arXiv 1311.2901", "one forward and backward pass", _deconvolution
+        "Deconvolution", "Zeiler 2014, arXiv 1311.2901", N_("one forward and backward pass"), _deconvolution
     ),
     "deeplift": Method(
-        "DeepLIFT", "Shrikumar 2017, arXiv 1704.02685", "two forward and backward passes", _deeplift, lambda _v, _s: 2
+        "DeepLIFT", "Shrikumar 2017, arXiv 1704.02685", N_("two forward and backward passes"), _deeplift, lambda _v, _s: 2
     ),
     "gradient_shap": Method(
         "GradientSHAP", "Lundberg 2017, arXiv 1705.07874; Erion 2021, arXiv 1906.10670",
-        "a forward and backward pass a sample", _gradient_shap, _samples, (SAMPLES, SEED),
+        N_("a forward and backward pass a sample"), _gradient_shap, _samples, (SAMPLES, SEED),
     ),
     "guided_gradcam": Method(
-        "Guided Grad-CAM", "Selvaraju 2017, arXiv 1610.02391", "two forward and backward passes", _guided_gradcam,
+        "Guided Grad-CAM", "Selvaraju 2017, arXiv 1610.02391", N_("two forward and backward passes"), _guided_gradcam,
         lambda _v, _s: 2, layered=True,
     ),
 }  # fmt: skip

@@ -19,6 +19,7 @@ from typing import Any
 
 from resnet_viz.errors import UserError
 from resnet_viz.files import cache as home
+from resnet_viz.language import N_
 from resnet_viz.spec.checks import quote
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.run import RunSpec, SpecError
@@ -67,7 +68,7 @@ _CIFAR100 = tuple(
 
 
 BUILT_IN = {
-    "digits": Facts("Digits 8×8", 1, 8, _TEN, 1797),
+    "digits": Facts(N_("Digits 8×8"), 1, 8, _TEN, 1797),
     "mnist": Facts("MNIST", 1, 28, _TEN, 60_000, 10_000, ("crop",)),
     "fashion": Facts("Fashion-MNIST", 1, 28, _FASHION, 60_000, 10_000, ("flip", "crop")),
     "cifar10": Facts("CIFAR-10", 3, 32, _CIFAR10, 50_000, 10_000, ("flip", "crop")),

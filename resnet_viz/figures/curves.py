@@ -10,6 +10,7 @@ import numpy as np
 
 from resnet_viz.figures.numbers import apart, finite, smooth, thin
 from resnet_viz.figures.style import QUIET, Drawing, Net, faint, literal, nets
+from resnet_viz.language import tr
 from resnet_viz.runs.record import Record
 from resnet_viz.words.numbers import percent
 from resnet_viz.words.twins import in_common
@@ -45,12 +46,12 @@ def divergence(
     Several seeds of a net become a band with thin lines. Traces that the scrubber reads carry ``meta`` {"role", "net"}.
     """
     drawn, end = nets(records), planned(records)
-    drawing = Drawing(LOSS, "nats; thick: smoothed", lecture)
+    drawing = Drawing(tr(LOSS), tr("nats; thick: smoothed"), lecture)
     guesses = {count: math.log(count) for count in (_classes(records) if records else [10])}
-    drawing.axis("xaxis", "step", range=[0, end], showgrid=False, nticks=6)
+    drawing.axis("xaxis", tr("step"), range=[0, end], showgrid=False, nticks=6)
     drawing.axis("yaxis", range=[0, max([7.0, *(2 * guess for guess in guesses.values())])], nticks=5)
     drawing.layout["margin"] = {"l": 44, "r": 112, "t": 10, "b": 34}
-    _levels(drawing, {count: (guess, f"guessing {guess:.2f}") for count, guess in guesses.items()}, end)
+    _levels(drawing, {count: (guess, tr("guessing {loss:.2f}", loss=guess)) for count, guess in guesses.items()}, end)
     for net in nets(ghost):
         x, y = thin(*_smoothed(net.first), 200)
         line = {"color": faint(net.colour, 0.15), "width": drawing.line, "dash": net.dash}
@@ -64,8 +65,8 @@ def divergence(
             _quiet(drawing, *thin(*finite(net.first.get("loss"))), line, meta={"role": "raw", "net": number})
         if curve := _band(drawing, net, [thin(*_smoothed(record)) for record in net.records]):
             diverged = net.first.status == "diverged"
-            state = f"diverged<br>at step {net.first.step:,}" if diverged else _loss(curve[1][-1])
-            _main(drawing, net, number, curve, f"<b>{net.short}</b> {state}", hover="%{y:.3g} nats at step %{x}")
+            state = tr("diverged<br>at step {step:,}", step=net.first.step) if diverged else _loss(curve[1][-1])
+            _main(drawing, net, number, curve, f"<b>{net.short}</b> {state}", hover=tr("%{y:.3g} nats at step %{x}"))
     _mark_apart(drawing, drawn)
     return drawing
 
@@ -81,25 +82,25 @@ def accuracy(records: Sequence[Record], lecture: bool = False, still: bool = Fal
     drawn, end = nets(records), planned(records)
     lengths = {n for r in records if (n := steps_per_epoch(r))}
     watched = bool(records) and all(r.spec.own for r in records)
-    metric, kind = ("accuracy", "training") if watched else ("val_accuracy", "validation")
-    hint = "of the training batches, smoothed" if watched else "validation, after each epoch"
-    hint += "; ★ test, at the end" * any(_tested(r) is not None for r in records)
-    drawing = Drawing(ACCURACY, hint, lecture)
+    metric, kind = ("accuracy", tr("training")) if watched else ("val_accuracy", tr("validation"))
+    hint = tr("of the training batches, smoothed") if watched else tr("validation, after each epoch")
+    hint += tr("; ★ test, at the end") * any(_tested(r) is not None for r in records)
+    drawing = Drawing(tr(ACCURACY), hint, lecture)
     drawing.axis("yaxis", range=[0, 103], tickvals=[0, 50, 100], ticktext=["0 %", "50 %", "100 %"])
     drawing.layout["margin"] = {"l": 50, "r": 112, "t": 10, "b": 34}
     own = still and len(lengths) > 1
     if own:
         end = max(-(-max(r.steps, r.step) // n) for r in records if (n := steps_per_epoch(r)))
-        drawing.axis("xaxis", "epoch", range=[0, end], showgrid=False, nticks=6)
+        drawing.axis("xaxis", tr("epoch"), range=[0, end], showgrid=False, nticks=6)
     elif len(lengths) == 1:
         (per_epoch,) = lengths
         epochs = max(1, end // per_epoch)
         ticks = range(0, epochs + 1, _round_step(epochs))
         places, names = [t * per_epoch for t in ticks], [f"{t:,}" for t in ticks]
-        drawing.axis("xaxis", "epoch", range=[0, end], showgrid=False, tickvals=places, ticktext=names)
+        drawing.axis("xaxis", tr("epoch"), range=[0, end], showgrid=False, tickvals=places, ticktext=names)
     else:
-        drawing.axis("xaxis", "step", range=[0, end], showgrid=False, nticks=6)
-    _levels(drawing, {n: (100 / n, f"chance {100 / n:.2g} %") for n in _classes(records)}, end)
+        drawing.axis("xaxis", tr("step"), range=[0, end], showgrid=False, nticks=6)
+    _levels(drawing, {n: (100 / n, tr("chance {percent:.2g} %", percent=100 / n)) for n in _classes(records)}, end)
     for number, net in enumerate(drawn):
         curves = []
         for record in net.records:
@@ -110,8 +111,8 @@ def accuracy(records: Sequence[Record], lecture: bool = False, still: bool = Fal
         if curve := _band(drawing, net, curves):
             # Steps on an axis of epochs are said as epochs.
             said = curve[0] / next(iter(lengths)) if len(lengths) == 1 else curve[0]
-            unit = "epoch" if own or len(lengths) == 1 else "step"
-            hover = f"{kind} %{{y:.3g}} % at {unit} %{{customdata:.4g}}"
+            unit = tr("epoch") if own or len(lengths) == 1 else tr("step")
+            hover = tr("{kind} %{{y:.3g}} % at {unit} %{{customdata:.4g}}", kind=kind, unit=unit)
             text = f"<b>{net.short}</b><br>{literal(percent(float(curve[1][-1]) / 100))}"
             _main(drawing, net, number, curve, text, dots=len(curve[0]) <= 40, hover=hover, customdata=_small(said))
             _test(drawing, net, number, curve[0][-1].item())
@@ -132,7 +133,7 @@ def _test(drawing: Drawing, net: Net, number: int, x: float) -> None:
     drawing.trace(
         x=[x], y=[100 * mean], mode="markers", cliponaxis=False, meta={"role": "test", "net": number},
         marker={"symbol": "star-open", "size": drawing.size + 1, "color": net.colour, "line": {"width": 2, "color": net.colour}},
-        hovertemplate=f"test {literal(percent(mean))}, at the end<extra>{net.text}</extra>",
+        hovertemplate=tr("test {accuracy}, at the end", accuracy=literal(percent(mean))) + f"<extra>{net.text}</extra>",
     )  # fmt: skip
 
 
@@ -142,7 +143,7 @@ def _round_step(length: int) -> int:
 
 
 def _loss(value: float) -> str:
-    return "over 100" if value > 100 else f"{value:.2f}" if value >= 0.005 else "&lt;0.01"
+    return tr("over 100") if value > 100 else f"{value:.2f}" if value >= 0.005 else "&lt;0.01"
 
 
 def _small(values: np.ndarray) -> np.ndarray:
@@ -172,24 +173,24 @@ def _levels(drawing: Drawing, levels: Mapping[int, tuple[float, str]], end: int)
     line = {"color": QUIET, "width": 1.5, "dash": "dot"}
     for classes, (y, text) in levels.items():
         drawing.trace(x=[0, end], y=[y, y], mode="lines", line=line, hoverinfo="skip", meta={"role": "level"})
-        which = f", {classes} classes" if len(levels) > 1 else ""
+        which = tr(", {classes} classes", classes=classes) if len(levels) > 1 else ""
         drawing.note(text + which, name="level", x=end, y=y, xanchor="right", yanchor="bottom")
 
 
 def _answer(bet: float, plain: Net) -> str:
     """How far a bet was off the plain net's training loss, of several seeds their mean; empty while that is open."""
     if plain.first.status == "diverged":
-        return "it diverged"
+        return tr("it diverged")
     ends = [loss for r in plain.records if (loss := r.result.get("train_loss")) is not None]
     if len(ends) < len(plain.records):
         return ""
     off = abs(float(np.mean(ends)) - bet)
-    return f"{off:.1f} off" if off >= 0.05 else "right"
+    return tr("{off:.1f} off", off=off) if off >= 0.05 else tr("right")
 
 
 def _bet(drawing: Drawing, bet: float, end: int, answer: str) -> None:
     """Add a bet's level and its answer, which the stage leaves out until the slider is at the end."""
-    text = f"your bet: {answer}" if answer else "your bet"
+    text = tr("your bet: {answer}", answer=answer) if answer else tr("your bet")
     drawing.trace(
         x=[0.72 * end, end], y=[bet, bet], mode="lines+markers+text", text=[text, ""], textposition="top center",
         line={"color": QUIET, "width": drawing.line, "dash": "dot"}, textfont={"color": QUIET}, hoverinfo="skip",
@@ -240,4 +241,4 @@ def _mark_apart(drawing: Drawing, drawn: Sequence[Net]) -> None:
     line = {"color": QUIET, "width": 1, "dash": "dot"}
     drawing.shape(name="apart", type="line", x0=step, x1=step, yref="y domain", y0=0, y1=0.9, line=line)
     where = {"x": step, "yref": "y domain", "y": 1, "yanchor": "top", "xanchor": "left", "xshift": 3}
-    drawing.note(f"apart from step {step}", name="apart", **where)
+    drawing.note(tr("apart from step {step}", step=step), name="apart", **where)

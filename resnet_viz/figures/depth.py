@@ -9,6 +9,7 @@ import numpy as np
 
 from resnet_viz.figures.numbers import amount, factor, log_ratio, log_values, superscript
 from resnet_viz.figures.style import SCALE, Drawing, Net, literal, nets
+from resnet_viz.language import N_, tr
 from resnet_viz.runs.events import METRICS
 from resnet_viz.runs.record import Record
 
@@ -16,10 +17,10 @@ DECADES = 4  # of the history's colours, on either side of 1
 
 # The engineer's vectors, and what to look for in each.
 ENGINEER = {
-    "grad_weight": "weight gradient ‖∂L/∂w‖: small in a net that has converged",
-    "update_ratio": "update ÷ weight: about 10⁻³ is healthy, near 1 breaks",
-    "activation_std": "std of responses before ReLU (He 2015, figure 7)",
-    "branch_share": "branch share ‖F(x)‖ ÷ ‖x‖",
+    "grad_weight": N_("weight gradient ‖∂L/∂w‖: small in a net that has converged"),
+    "update_ratio": N_("update ÷ weight: about 10⁻³ is healthy, near 1 breaks"),
+    "activation_std": N_("std of responses before ReLU (He 2015, figure 7)"),
+    "branch_share": N_("branch share ‖F(x)‖ ÷ ‖x‖"),
 }
 ENGINEER_MOMENTS = 40
 
@@ -33,8 +34,8 @@ def edges(steps: np.ndarray) -> np.ndarray:
 def history(records: Sequence[Record], lecture: bool = False) -> Drawing:
     """Two heatmaps (one a net), one over the other: y block, x step on a log axis, colour log10 ratio over ±4 decades."""
     drawn = [(n, net) for n, net in enumerate(nets(records)) if len(net.first.get("grad_block")[0])]
-    title = "The whole run at once: gradient at each block, against the last block"
-    drawing = Drawing(title, "Click a moment to go there.", lecture)
+    title = tr("The whole run at once: gradient at each block, against the last block")
+    drawing = Drawing(title, tr("Click a moment to go there."), lecture)
     rows = max(1, len(drawn))
     for row, (number, net) in enumerate(drawn):
         steps, ratios = log_ratio(net.first, kept=True)
@@ -44,16 +45,16 @@ def history(records: Sequence[Record], lecture: bool = False) -> Drawing:
             "heatmap", x=edges(steps), y=np.arange(1, count + 1, dtype=np.int16), z=ratios.T.astype(np.float32),
             text=[[factor(value) for value in row] for row in ratios.T.tolist()],
             coloraxis="coloraxis", yaxis=f"y{axis}", meta={"role": "heat", "net": number}, name=net.text,
-            hovertemplate="step %{x:.0f}, block %{y}: %{text}<extra>" + net.text + "</extra>",
+            hovertemplate=tr("step %{x:.0f}, block %{y}: %{text}") + "<extra>" + net.text + "</extra>",
         )  # fmt: skip
         low = high - 1 / rows + (0.06 if row < rows - 1 else 0)
         drawing.axis(
-            f"yaxis{axis}", f"<b>{net.text}</b>, block", net.colour, domain=[low, high], showgrid=False, anchor="x",
+            f"yaxis{axis}", f"<b>{net.text}</b>" + tr(", block"), net.colour, domain=[low, high], showgrid=False, anchor="x",
             range=[0.5, count + 0.5], tickvals=[1, count],
         )  # fmt: skip
     last = max((r.steps for r in records), default=2)
     drawing.axis(
-        "xaxis", "step", type="log", range=[math.log10(0.9), math.log10(max(2, last) * 1.02)], showgrid=False,
+        "xaxis", tr("step"), type="log", range=[math.log10(0.9), math.log10(max(2, last) * 1.02)], showgrid=False,
         dtick=1 if last > 5000 else "D2", anchor=f"y{rows if rows > 1 else ''}",
     )  # fmt: skip
     drawing.layout["margin"] = {"l": 62, "r": 96, "t": 8, "b": 40}
@@ -65,8 +66,8 @@ def history(records: Sequence[Record], lecture: bool = False) -> Drawing:
 
 def engineer(records: Sequence[Record], lecture: bool = False) -> Drawing:
     """Four charts of vectors at the latest step, log10, over layers or blocks: the keys of ENGINEER."""
-    hint = "Every layer, at the slider's step. Solid: with skips; dashed: plain."
-    drawing = Drawing("What an engineer looks at", hint, lecture)
+    hint = tr("Every layer, at the slider's step. Solid: with skips; dashed: plain.")
+    drawing = Drawing(tr("What an engineer looks at"), hint, lecture)
     drawing.layout["margin"] = {"l": 52, "r": 12, "t": 34, "b": 40}
     for place, (metric, advice) in enumerate(ENGINEER.items()):
         axis = "" if place == 0 else str(place + 1)
@@ -91,7 +92,7 @@ def engineer(records: Sequence[Record], lecture: bool = False) -> Drawing:
         high = max(math.ceil(every.max()), low + 1)
         ticks = list(range(high, low - 1, -max(1, (high - low) // 3)))
         drawing.axis(
-            f"xaxis{axis}", METRICS[metric].axis or "", domain=[left, left + 0.455], anchor=f"y{axis}", showgrid=False,
+            f"xaxis{axis}", tr(str(METRICS[metric].axis)), domain=[left, left + 0.455], anchor=f"y{axis}", showgrid=False,
             range=[0.5, length + 0.5],
         )  # fmt: skip
         drawing.axis(
@@ -99,7 +100,7 @@ def engineer(records: Sequence[Record], lecture: bool = False) -> Drawing:
             ticktext=[f"10{superscript(t)}" for t in ticks],
         )  # fmt: skip
         corner = {"x": left, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
-        drawing.note(advice, yshift=6, **corner)
+        drawing.note(tr(advice), yshift=6, **corner)
     return drawing
 
 

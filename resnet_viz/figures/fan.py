@@ -10,6 +10,7 @@ import numpy as np
 from resnet_viz.figures.numbers import arrivals, factor, log_ratio, superscript
 from resnet_viz.figures.strip import MANY, block_text, draw_boundaries, strip, ticks
 from resnet_viz.figures.style import BAND, SCALE, Drawing, Net, faint, nets
+from resnet_viz.language import tr, trn
 from resnet_viz.runs.record import Record
 from resnet_viz.words.why import FAN
 
@@ -39,17 +40,22 @@ def fan(records: Sequence[Record], lecture: bool = False, pending: Collection[in
     drawn = nets(records)
     drawn_off = {n for net in drawn for n, block in enumerate(net.layout.blocks, 1) if net.skips and not block.has_skip}
     new = [block for block in sorted(pending) if block not in drawn_off]
-    hint = "It enters at the loss and travels left. Boxes: green is larger, purple smaller."
+    hint = tr("It enters at the loss and travels left. Boxes: green is larger, purple smaller.")
     if new:
-        hint = f"Next net: without skip{'s' * (len(new) > 1)} {', '.join(map(str, new))}."
-    drawing = Drawing(FAN, hint, lecture)
+        hint = trn(
+            "Next net: without skip {skips}.",
+            "Next net: without skips {skips}.",
+            len(new),
+            skips=", ".join(map(str, new)),
+        )
+    drawing = Drawing(tr(FAN), hint, lecture)
     count, limit = max((len(net.layout.blocks) for net in drawn), default=1), span(drawn)
     rows = max(1, len(drawn))
     split = 1 - min(0.5, 0.06 + 0.15 * rows)  # the fan below, the drawings above
     named = ticks(drawn[0].layout) if drawn else [1]
     drawing.axis(
         "xaxis", range=[0.5 - 0.15 * count, 0.5 + 1.12 * count], showgrid=False, anchor="y", tickvals=named,
-        ticktext=[f"{'block ' if t == 1 else ''}{t}" for t in named],
+        ticktext=[tr("block 1") if t == 1 else str(t) for t in named],
     )  # fmt: skip
     # The band's own limits stand at the axis, for "intact" and "too large" part there.
     factors = [f"×10{superscript(-limit)}", "×0.1", "×10", f"×10{superscript(limit)}"]
@@ -60,7 +66,7 @@ def fan(records: Sequence[Record], lecture: bool = False, pending: Collection[in
     drawing.layout["barmode"] = "overlay"
     band = {"fillcolor": BAND, "line": {"width": 0}, "layer": "below"}
     drawing.shape(type="rect", xref="x domain", x0=0, x1=1, y0=-1, y1=1, **band)
-    drawing.note("arrives<br>intact", name="band", x=1, xref="x domain", y=0, xanchor="right")
+    drawing.note(tr("arrives<br>intact"), name="band", x=1, xref="x domain", y=0, xanchor="right")
     if drawn:
         draw_boundaries(drawing, drawn[0].layout)
     first = next((number for number, net in enumerate(drawn) if net.skips), -1)
@@ -68,7 +74,7 @@ def fan(records: Sequence[Record], lecture: bool = False, pending: Collection[in
         _strip_row(drawing, net, number, new if number == first else (), click)
     recorded = [_fan(drawing, net, number, limit) for number, net in enumerate(drawn)]
     if drawn and not any(recorded):
-        drawing.note("waiting for the first step", name="waiting", x=(1 + count) / 2, y=limit / 2)
+        drawing.note(tr("waiting for the first step"), name="waiting", x=(1 + count) / 2, y=limit / 2)
     return drawing
 
 
@@ -84,7 +90,10 @@ def _fan(drawing: Drawing, net: Net, number: int, limit: int) -> bool:
         if np.isfinite(ratios[0, 0]) and abs(ratios[0, 0]) > 1.5:  # out of the way of the labels at the band
             where = {"x": 1, "xanchor": "left", "yanchor": "bottom", "font": {"color": net.colour}}
             drawing.note(
-                f"step {steps[0]:,}", name=f"first-{number}", y=float(np.clip(ratios[0, 0], -limit, limit)), **where
+                tr("step {step:,}", step=steps[0]),
+                name=f"first-{number}",
+                y=float(np.clip(ratios[0, 0], -limit, limit)),
+                **where,
             )
     now = ratios[-1] if len(steps) else np.full(len(blocks), np.nan)
     size = drawing.size / 2 if len(blocks) <= 60 else 3
@@ -116,7 +125,9 @@ def _strip_row(drawing: Drawing, net: Net, number: int, pending: Collection[int]
         fill = {"color": ratios[-1].astype(np.float32), "colorscale": SCALE, "cmin": -SPAN, "cmax": SPAN}
     hover: dict[str, Any] = {
         "hovertext": [block_text(n, block) for n, block in enumerate(net.layout.blocks, 1)],
-        "hovertemplate": "%{hovertext}" + "<br>click: skip on or off" * (_switches(net) and click) + "<extra></extra>",
+        "hovertemplate": "%{hovertext}"
+        + tr("<br>click: skip on or off") * (_switches(net) and click)
+        + "<extra></extra>",
     }
     strip(
         drawing, net.layout, net.colour, number, fill=fill, meta={"net": number}, name=net.text, pending=pending,
@@ -126,9 +137,9 @@ def _strip_row(drawing: Drawing, net: Net, number: int, pending: Collection[int]
         drawing.trace(
             x=np.arange(1, count + 1, dtype=np.int16), y=np.full(count, 0.42 - number, np.float32), mode="markers", yaxis="y2",
             marker={"size": 14, "opacity": 0}, meta={"role": "arc", "net": number, "skips": True},
-            hovertemplate="block %{x}<br>click: skip on or off<extra></extra>",
+            hovertemplate=tr("block %{x}<br>click: skip on or off") + "<extra></extra>",
         )  # fmt: skip
     row = {"y": -number, "yref": "y2"}
-    drawing.note("image", name="strip-right", x=0.35, xanchor="right", xshift=-4, **row)
-    end, font = f"loss  <b>{net.short}</b>", {"color": net.colour}
+    drawing.note(tr("image"), name="strip-right", x=0.35, xanchor="right", xshift=-4, **row)
+    end, font = tr("loss") + f"  <b>{net.short}</b>", {"color": net.colour}
     drawing.note(end, name="strip-left", x=count + 0.65, xanchor="left", xshift=4, font=font, **row)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from resnet_viz.figures.fan import fan
-from resnet_viz.figures.numbers import amount, factor, log_ratio, log_values, loudness, superscript
+from resnet_viz.figures.numbers import amount, factor, log_ratio, log_values, superscript
 from resnet_viz.figures.style import QUIET, Drawing, Net, nets
+from resnet_viz.language import tr
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.laws import BN_GROWTH
 
@@ -18,13 +19,13 @@ def law(record: Record) -> tuple[float, str] | None:
     """The factor by which theory lets the gradient grow at each layer (`laws.BN_GROWTH`), and its name; None without a law."""
     model = record.spec.model
     if not model.residual and model.norm == "batch":
-        return BN_GROWTH, f"law: ×{BN_GROWTH:.3f} a layer"
+        return BN_GROWTH, tr("law: ×{factor:.3f} a layer", factor=BN_GROWTH)
     return None
 
 
 def at_block_1(records: Sequence[Record]) -> dict[str, str]:
-    """How large the gradient is at block 1 of each net at its latest step: label → such as "×12, too large"."""
-    return {net.label: loudness(log_ratio(net.first)[1][-1, 0]) for net in nets(records)}
+    """How large the gradient is at block 1 of each net at its latest step: label → such as "×12"."""
+    return {net.label: factor(log_ratio(net.first)[1][-1, 0]) for net in nets(records)}
 
 
 def start(records: Sequence[Record], click: bool = True) -> Drawing:
@@ -49,15 +50,14 @@ def norms(records: Sequence[Record]) -> Drawing:
     Laws are dotted and named. Traces carry ``meta`` {"role": "gradient", "std" or "law", "net": n}.
     """
     drawn = nets(records)
-    hint = (
-        "From the stem, layer 1, to the last convolution (Fan: from block 1 to the last block)."
-        + " Dotted: the law." * any(law(net.first) for net in drawn)
-    )
-    drawing = Drawing("Every layer, before the first step", hint)
+    hint = tr("From the stem, layer 1, to the last convolution (Fan: from block 1 to the last block).") + tr(
+        " Dotted: the law."
+    ) * any(law(net.first) for net in drawn)
+    drawing = Drawing(tr("Every layer, before the first step"), hint)
     drawing.layout["margin"] = {"l": 52, "r": 8, "t": 34, "b": 40}
     count = max((r.get("grad_layer")[1].shape[1] for r in records if len(r.get("grad_layer")[0])), default=1)
     panels = (("grad_layer", "gradient", "", [0, 0.53]), ("activation_std", "std", "2", [0.6, 1]))
-    titles = ("gradient at a layer, against the last layer's", "std before ReLU")
+    titles = (tr("gradient at a layer, against the last layer's"), tr("std before ReLU"))
     for (metric, role, axis, domain), title in zip(panels, titles, strict=True):
         seen = [np.array([-1.0, 1.0])]
         ends = []
@@ -80,7 +80,7 @@ def norms(records: Sequence[Record]) -> Drawing:
         places = [1, *range(every, count - 4, every), count] if role == "gradient" else [1, count]
         drawing.axis(
             f"xaxis{axis}", domain=domain, anchor=f"y{axis}", range=room, showgrid=False, tickvals=places, tickangle=0,
-            ticktext=[f"{'layer ' if t == 1 else ''}{t}" for t in places],
+            ticktext=[tr("layer 1") if t == 1 else str(t) for t in places],
         )  # fmt: skip
         sign = "×" if role == "gradient" else ""
         drawing.axis(
@@ -99,7 +99,7 @@ def _line(drawing: Drawing, net: Net, number: int, y: np.ndarray, axis: str, rol
         x=np.arange(1, len(y) + 1, dtype=np.int16), y=y.astype(np.float32), mode="lines", name=net.text,
         line={"color": net.colour, "width": drawing.line, "dash": net.dash}, xaxis=f"x{axis}", yaxis=f"y{axis}",
         meta={"role": role, "net": number}, customdata=[say(value) for value in y.tolist()],
-        hovertemplate="layer %{x}: %{customdata}<extra>" + net.text + "</extra>",
+        hovertemplate=tr("layer %{x}: %{customdata}") + "<extra>" + net.text + "</extra>",
     )  # fmt: skip
 
 
@@ -139,5 +139,5 @@ def _end(y: np.ndarray, left: bool) -> float:
 def _short(log10: float) -> str:
     """10^log10 in two digits, or as a power of ten."""
     if not math.isfinite(log10):
-        return "not finite"
+        return tr("not finite")
     return f"{float(f'{10**log10:.2g}'):,g}" if -2 < log10 < 5 else f"10{superscript(round(log10))}"

@@ -11,6 +11,7 @@ import numpy as np
 from resnet_viz.figures.landscape_record import Landscape, filled
 from resnet_viz.figures.numbers import superscript
 from resnet_viz.figures.style import GRID, QUIET, SCALE, Drawing
+from resnet_viz.language import tr
 from resnet_viz.spec.lab import LandscapeSpec
 
 # Green is better than guessing, white as good, purple worse.
@@ -39,7 +40,7 @@ def _scale(nets: Sequence[Landscape], classes: int) -> dict[str, Any]:
     return {
         "colorscale": LOSSES, "cmin": middle - reach, "cmax": middle + reach,
         "colorbar": {
-            "tickvals": ticks, "ticktext": [_tick(t) for t in ticks], "title": {"text": "loss, nats"}, "thickness": 14,
+            "tickvals": ticks, "ticktext": [_tick(t) for t in ticks], "title": {"text": tr("loss, nats")}, "thickness": 14,
             "outlinewidth": 0, "len": 0.95, "tickfont": {"color": QUIET}, "x": 1.01,
         },
     }  # fmt: skip
@@ -61,7 +62,7 @@ def _tick(log10: float) -> str:
 def say(loss: float) -> str:
     """A loss in two digits."""
     if not math.isfinite(loss):
-        return "past all numbers"
+        return tr("past all numbers")
     if loss >= 1e5 or 0 < loss < 1e-3:
         power = math.floor(math.log10(loss))
         return f"{loss / 10**power:.1f}·10{superscript(power)}"
@@ -70,19 +71,21 @@ def say(loss: float) -> str:
 
 def _texts(net: Landscape) -> list[list[str]]:
     """What is said of each point when it is pointed at."""
-    return [["not measured yet" if np.isnan(v) else f"loss {say(v)}" for v in row] for row in net.loss]
+    return [
+        [tr("not measured yet") if np.isnan(v) else tr("loss {value}", value=say(v)) for v in row] for row in net.loss
+    ]
 
 
 def _titles(lab: LandscapeSpec) -> tuple[str, str]:
     if lab.directions == "path":
-        return "first principal axis of the path", "second"
-    return "first direction", "second"
+        return tr("first principal axis of the path"), tr("second")
+    return tr("first direction"), tr("second")
 
 
 def contours(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Drawing:
     """A panel a network: filled contours of log10 loss, guessing as a line, the trained weights, and the path if any."""
-    hint = "one log scale: green is better than guessing, purple worse; the line is guessing; + the trained weights"
-    drawing = Drawing("Loss around the trained weights (Li et al. 2018)", hint)
+    hint = tr("one log scale: green is better than guessing, purple worse; the line is guessing; + the trained weights")
+    drawing = Drawing(tr("Loss around the trained weights (Li et al. 2018)"), hint)
     drawing.layout["coloraxis"] = _scale(nets, classes)
     guess, count = math.log10(math.log(classes)), len(nets)
     reach = guess - drawing.layout["coloraxis"]["cmin"]
@@ -123,7 +126,11 @@ def contours(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Dra
         marker = {"symbol": "cross-thin", "size": 12, "line": {"width": 2.5, "color": INK}}
         drawing.trace(x=[0], y=[0], mode="markers", marker=marker, hoverinfo="skip", **axis)
         sign = "●" if net.symbol == "circle" else "□" if net.symbol == "square-open" else "◆"
-        share = f" {100 * net.share:.0f} % of the path's variance in this plane" if len(net.path) else ""
+        share = (
+            tr(" {share} of the path's variance in this plane", share=f"{100 * net.share:.0f} %")
+            if len(net.path)
+            else ""
+        )
         drawing.note(
             f"<b>{sign} {net.text}</b> {share}", x=net.x.mean(), y=1, xref=axis["xaxis"], yref=f"y{number} domain",
             yanchor="bottom", yshift=3, font={"color": net.colour},
@@ -156,8 +163,8 @@ def _path(drawing: Drawing, net: Landscape, axis: dict[str, str]) -> None:
 def surface(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Drawing:
     """The same as surfaces, a scene a network, all with one height: log10 loss."""
     drawing = Drawing(
-        "Loss around the trained weights (Li et al. 2018)",
-        "height and colour: log of the loss, one scale; drag to turn",
+        tr("Loss around the trained weights (Li et al. 2018)"),
+        tr("height and colour: log of the loss, one scale; drag to turn"),
     )
     drawing.layout["coloraxis"] = scale = _scale(nets, classes) | {"colorscale": ON_WHITE}
     every = np.concatenate([logs(net.loss, classes).ravel() for net in nets])
@@ -193,7 +200,7 @@ def surface(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Draw
 def profile(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Drawing:
     """Along the first direction through the trained weights: loss, on a log axis, all networks in one chart."""
     title, _ = _titles(lab)
-    drawing = Drawing("Loss along one direction", "through the trained weights, log axis; dotted: guessing")
+    drawing = Drawing(tr("Loss along one direction"), tr("through the trained weights, log axis; dotted: guessing"))
     guess, bottom, top = math.log(classes), math.inf, 0.0
     for net in nets:
         row = net.loss[int(np.abs(net.y).argmin())]
@@ -218,7 +225,7 @@ def profile(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Draw
     drawing.trace(
         x=[left, right], y=[guess, guess], mode="lines", line={"color": QUIET, "width": 1.5, "dash": "dot"}, hoverinfo="skip"
     )  # fmt: skip
-    drawing.note(f"guessing {guess:.2f}", x=left, y=math.log10(guess), xanchor="left", yanchor="bottom")
+    drawing.note(tr("guessing {loss:.2f}", loss=guess), x=left, y=math.log10(guess), xanchor="left", yanchor="bottom")
     drawing.axis("xaxis", title, range=[left, right], showgrid=False, nticks=9)
     drawing.axis(
         "yaxis", "", type="log", range=[low, high], tickvals=[10**t for t in ticks], ticktext=[_tick(t) for t in ticks]

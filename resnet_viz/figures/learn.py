@@ -9,6 +9,7 @@ import numpy as np
 
 from resnet_viz.figures.numbers import smooth, thin
 from resnet_viz.figures.style import PLAIN, QUIET, RESIDUAL, Drawing
+from resnet_viz.language import tr
 from resnet_viz.runs.record import Record
 from resnet_viz.words.numbers import percent
 
@@ -27,7 +28,7 @@ def errors(records: Sequence[Record]) -> tuple[int, dict[tuple[bool, int], float
 def training_errors(records: Sequence[Record]) -> Drawing:
     """Training error against the step, plain nets beside residual ones, deep ones thick (He 2015, figures 1 and 6)."""
     last, found = errors(records)
-    drawing = Drawing("Training error, plain beside residual", "smoothed; thick: the deeper net")
+    drawing = Drawing(tr("Training error, plain beside residual"), tr("smoothed; thick: the deeper net"))
     drawing.layout["margin"] = {"l": 44, "r": 74, "t": 22, "b": 40}
     deepest = max(depth for _, depth in found)
     percents = [0, 0.25, 0.5, 0.75, 1]
@@ -37,7 +38,7 @@ def training_errors(records: Sequence[Record]) -> Drawing:
         axis = "" if place == 0 else "2"
         drawing.axis(
             f"xaxis{axis}",
-            "step",
+            tr("step"),
             range=[0, last],
             domain=[0.62 * place, 0.36 + 0.64 * place],
             anchor=f"y{axis}",
@@ -48,7 +49,7 @@ def training_errors(records: Sequence[Record]) -> Drawing:
             ticktext=[percent(p) for p in percents] if place == 0 else [""] * len(percents),
         )  # fmt: skip
         at = {"xref": f"x{axis}", "yref": f"y{axis}"}
-        drawing.note(f"<b>{name}</b>", x=last / 2, y=1, yanchor="bottom", font={"color": colour}, **at)
+        drawing.note(f"<b>{tr(name)}</b>", x=last / 2, y=1, yanchor="bottom", font={"color": colour}, **at)
         mine = sorted((r for r in records if r.spec.model.residual == skips), key=lambda r: r.spec.model.depth)
         ends = [found[skips, r.spec.model.depth] for r in mine]
         for record, end in zip(mine, ends, strict=True):
@@ -81,7 +82,7 @@ def training_errors(records: Sequence[Record]) -> Drawing:
 
 def descent(rates: Sequence[float], after: Sequence[float], before: float, chosen: int) -> Drawing:
     """The loss of one image after one step at each learning rate, on logarithmic axes; dotted, the loss before."""
-    drawing = Drawing("Loss after one step", "dotted: before it")
+    drawing = Drawing(tr("Loss after one step"), tr("dotted: before it"))
     drawing.layout["margin"] = {"l": 60, "r": 12, "t": 8, "b": 44}
     finite = [v if math.isfinite(v) else math.nan for v in after]
     y = np.log10(np.maximum(finite, 1e-6))
@@ -90,14 +91,14 @@ def descent(rates: Sequence[float], after: Sequence[float], before: float, chose
     x = np.log10(rates)
     drawing.axis(
         "xaxis",
-        "learning rate η",
+        tr("learning rate η"),
         range=[x[0] - 0.2, x[-1] + 0.2],
         tickvals=list(x),
         ticktext=[f"{r:g}" for r in rates],
     )
     ticks = list(range(low, max(high, low + 1) + 1))
     drawing.axis(
-        "yaxis", "loss, nats", range=[ticks[0], ticks[-1]], tickvals=ticks, ticktext=[f"{10.0**t:g}" for t in ticks]
+        "yaxis", tr("loss, nats"), range=[ticks[0], ticks[-1]], tickvals=ticks, ticktext=[f"{10.0**t:g}" for t in ticks]
     )
     line = {"color": QUIET, "width": 2, "dash": "dot"}
     drawing.shape(
@@ -118,10 +119,10 @@ def descent(rates: Sequence[float], after: Sequence[float], before: float, chose
 
 def reach(changes: Sequence[float], block: int) -> Drawing:
     """By how much each block's output changes, ‖change‖ ÷ ‖output‖, when one block's addition is taken away."""
-    drawing = Drawing("Change of each block's output", "‖change‖ ÷ ‖output‖")
+    drawing = Drawing(tr("Change of each block's output"), tr("‖change‖ ÷ ‖output‖"))
     drawing.layout["margin"] = {"l": 52, "r": 12, "t": 16, "b": 44}
     numbers = list(range(1, len(changes) + 1))
-    drawing.axis("xaxis", "block", range=[0.4, len(changes) + 0.6], tickvals=numbers, showgrid=False)
+    drawing.axis("xaxis", tr("block"), range=[0.4, len(changes) + 0.6], tickvals=numbers, showgrid=False)
     drawing.axis("yaxis", range=[0, 1.15 * max(changes)], tickformat=".0%")
     fills = [PLAIN if n == block else RESIDUAL for n in numbers]
     drawing.trace("bar", x=numbers, y=list(changes), marker={"color": fills}, hovertemplate="%{y:.1%}<extra></extra>")

@@ -8,6 +8,7 @@ import numpy as np
 
 from resnet_viz.figures.lesion_record import Lesions
 from resnet_viz.figures.style import GRID, QUIET, Drawing, faint
+from resnet_viz.language import tr
 from resnet_viz.words.numbers import percent
 
 # Drops of more points than this are labelled, where there is room.
@@ -22,8 +23,8 @@ def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = ()
     x: blocks; y: accuracy in per cent. ``dropped`` blocks are crossed out on the strips. Every box and every lollipop is a point
     that can be clicked; ``click``: say so.
     """
-    hint = "Lollipops hang from the undisturbed accuracy; numbers: points lost." + " Click a block." * click
-    drawing = Drawing("Accuracy without each block", hint)
+    hint = tr("Lollipops hang from the undisturbed accuracy; numbers: points lost.") + tr(" Click a block.") * click
+    drawing = Drawing(tr("Accuracy without each block"), hint)
     count, rows = max((net.count for net in nets), default=1), max(1, len(nets))
     for row, net in enumerate(nets):
         axis = {"xaxis": "x", "yaxis": f"y{row + 1 if row else ''}"}
@@ -35,9 +36,11 @@ def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = ()
         _borders(drawing, net, axis)
         _level(drawing, count, 100 / classes, "dot", axis)
         edge = {"x": 1, "xref": "x domain", "xanchor": "left", "yref": axis["yaxis"], "xshift": 6, "yanchor": "middle"}
-        drawing.note(f"guessing, {100 / classes:.0f} %", y=100 / classes, **edge)
+        drawing.note(tr("guessing, {percent:.0f} %", percent=100 / classes), y=100 / classes, **edge)
         at = 100 * net.undisturbed if net.measured else 100
-        known = f"{_percent(net.undisturbed)} undisturbed" if net.measured else "not measured yet"
+        known = (
+            tr("{accuracy} undisturbed", accuracy=_percent(net.undisturbed)) if net.measured else tr("not measured yet")
+        )
         drawing.note(f"<b>{net.text}</b><br>{known}", y=at, align="left", **(edge | {"font": {"color": net.colour}}))
         if net.measured:
             _level(drawing, count, at, "solid", axis)
@@ -45,7 +48,7 @@ def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = ()
         _lollipops(drawing, net, axis)
     drawing.axis(
         "xaxis", range=[0.3, count + 0.5], showgrid=False, anchor=f"y{rows if rows > 1 else ''}", fixedrange=True,
-        tickvals=_ticks(count), ticktext=[f"{'block ' if t == 1 else ''}{t}" for t in _ticks(count)],
+        tickvals=_ticks(count), ticktext=[tr("block 1") if t == 1 else str(t) for t in _ticks(count)],
     )  # fmt: skip
     drawing.layout["margin"] = {"l": 52, "r": 150, "t": 10, "b": 40}
     return drawing
@@ -53,7 +56,7 @@ def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = ()
 
 def random(nets: Sequence[Lesions], classes: int) -> Drawing:
     """Accuracy against how many blocks are dropped at random: the median of the draws, and a band from worst to best."""
-    drawing = Drawing("Some blocks dropped at random", "Line: median of the draws; band: worst to best.")
+    drawing = Drawing(tr("Some blocks dropped at random"), tr("Line: median of the draws; band: worst to best."))
     count = max((net.count for net in nets), default=1)
     begun = _begun(drawing, [net for net in nets if len(net.random)])
     for net in begun:
@@ -64,16 +67,20 @@ def random(nets: Sequence[Lesions], classes: int) -> Drawing:
             np.array([100 * net.undisturbed, *(f(g) for g in groups)]) for f in (np.min, np.median, np.max)
         )
         _band(drawing, net, x, low, high)
-        _line(drawing, net, x, middle, "%{x} dropped: median %{y:.1f} %")
+        _line(drawing, net, x, middle, tr("%{x} dropped: median %{y:.1f} %"))
     _chance(drawing, classes, count)
-    drawing.axis("xaxis", "blocks dropped", range=[-0.3, 1.28 * count], tickvals=[0, *_ticks(count)], showgrid=False)
+    drawing.axis(
+        "xaxis", tr("blocks dropped"), range=[-0.3, 1.28 * count], tickvals=[0, *_ticks(count)], showgrid=False
+    )
     return _per_cent(drawing)
 
 
 def shuffled(nets: Sequence[Lesions], classes: int) -> Drawing:
     """Accuracy against Kendall's rank correlation of the blocks' order with the trained one (Veit 2016, fig. 5b)."""
-    hint = "Each dot is one order after 1 to 16 swaps; lines: medians. Numbers: medians after the fewest and the most."
-    drawing = Drawing("Blocks shuffled inside their stages", hint)
+    hint = tr(
+        "Each dot is one order after 1 to 16 swaps; lines: medians. Numbers: medians after the fewest and the most."
+    )
+    drawing = Drawing(tr("Blocks shuffled inside their stages"), hint)
     begun = _begun(drawing, [net for net in nets if len(net.shuffled)])
     lowest = min([0.9, *(float(net.shuffled[:, 1].min()) for net in begun)])
     for net in begun:
@@ -90,7 +97,7 @@ def shuffled(nets: Sequence[Lesions], classes: int) -> Drawing:
         _medians(drawing, net)
     _chance(drawing, classes, lowest)
     wide = 1 - lowest
-    title = "Kendall's τ of the order (1: as trained)"
+    title = tr("Kendall's τ of the order (1: as trained)")
     drawing.axis("xaxis", title, range=[1 + 0.04 * wide, lowest - 0.25 * wide], showgrid=False, nticks=8)
     return _per_cent(drawing)
 
@@ -111,8 +118,8 @@ def _medians(drawing: Drawing, net: Lesions) -> None:
 
 def cosine(nets: Sequence[Lesions]) -> Drawing:
     """Mean over images of the cosine between each block's output and its stage's last (Greff 2017): 1 at each stage's end."""
-    hint = "Near 1 within a stage: its blocks refine one estimate."
-    drawing = Drawing("Cosine of each block's output with its stage's end", hint)
+    hint = tr("Near 1 within a stage: its blocks refine one estimate.")
+    drawing = Drawing(tr("Cosine of each block's output with its stage's end"), hint)
     count = max((net.count for net in nets), default=1)
     begun = _begun(drawing, [net for net in nets if net.measured])
     for net in begun:
@@ -134,7 +141,7 @@ def cosine(nets: Sequence[Lesions]) -> Drawing:
 def _begun(drawing: Drawing, nets: list[Lesions]) -> list[Lesions]:
     """The nets, of which something is measured; a word where there are none."""
     if not nets:
-        drawing.note("not measured yet", xref="paper", yref="paper", x=0.5, y=0.5)
+        drawing.note(tr("not measured yet"), xref="paper", yref="paper", x=0.5, y=0.5)
     return nets
 
 
@@ -165,7 +172,7 @@ def _borders(drawing: Drawing, net: Lesions, axis: dict[str, str], at: float = T
             line = {"color": GRID, "width": 1.5, "dash": "dot"}
             drawing.shape(type="line", x0=x, x1=x, y0=0, y1=at, line=line, layer="below", **_at(axis))
         if net.stage.max() > 1:
-            drawing.note(f"stage {stage}", x=float(numbers.mean()), y=at, yanchor="middle", **_at(axis))
+            drawing.note(tr("stage {stage}", stage=stage), x=float(numbers.mean()), y=at, yanchor="middle", **_at(axis))
 
 
 def _strip(drawing: Drawing, net: Lesions, dropped: Collection[int], axis: dict[str, str], click: bool) -> None:
@@ -187,7 +194,7 @@ def _strip(drawing: Drawing, net: Lesions, dropped: Collection[int], axis: dict[
         )  # fmt: skip
     out = np.isin(blocks, list(dropped))
     drawing.trace(
-        x=blocks, y=np.full(net.count, STRIP), mode="markers", name="drop", customdata=np.where(out, "put back", "drop"),
+        x=blocks, y=np.full(net.count, STRIP), mode="markers", name="drop", customdata=np.where(out, tr("put back"), tr("drop")),
         marker={
             "symbol": np.where(out, "x-thin", "square").tolist(), "size": 15 if net.count <= 30 else 8,
             "color": np.where(out, QUIET, net.colour).tolist(), "line": {"width": np.where(out, 3, 0).tolist(), "color": QUIET},
@@ -214,7 +221,8 @@ def _lollipops(drawing: Drawing, net: Lesions, axis: dict[str, str]) -> None:
     drawing.trace(
         x=blocks, y=left, mode="markers+text", text=labels, textposition=beside, cliponaxis=False, name="drop", customdata=cost,
         textfont={"size": drawing.size - 2, "color": QUIET}, marker={"symbol": net.symbol, "color": net.colour, **head},
-        hovertemplate="without block %{x}: %{y:.1f} %, %{customdata:.1f} points less<extra>" + net.text + "</extra>", **axis,
+        hovertemplate=tr("without block %{x}: %{y:.1f} %, %{customdata:.1f} points less") + "<extra>" + net.text + "</extra>",
+        **axis,
     )  # fmt: skip
 
 
@@ -248,7 +256,12 @@ def _chance(drawing: Drawing, classes: int, x: float) -> None:
         type="line", xref="x domain", x0=0, x1=1, y0=100 / classes, y1=100 / classes, line=line, layer="below"
     )
     drawing.note(
-        f"guessing, {100 / classes:.0f} %", xref="x domain", x=1, y=100 / classes, xanchor="right", yanchor="bottom"
+        tr("guessing, {percent:.0f} %", percent=100 / classes),
+        xref="x domain",
+        x=1,
+        y=100 / classes,
+        xanchor="right",
+        yanchor="bottom",
     )
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from resnet_viz.figures.overlay import SCALES, coloured, rgb
 from resnet_viz.figures.style import QUIET, RESIDUAL, Drawing, literal
+from resnet_viz.language import tr
 
 CLEAR = "rgba(0,0,0,0)"
 # Streamlit fades what was not clicked; here a click only says where to go.
@@ -91,8 +92,10 @@ def channels(
     """
     tiles, height, width = maps[list(order)], *maps.shape[1:]
     ends = np.array([limit(tile) for tile in tiles]) if own else np.full(len(tiles), limit(maps))
-    hint = "Strongest first, " + ("each on its own scale." if own else f"one scale, ±{limit(maps):.2g}.")
-    hint += " Click one to enlarge it." * click
+    hint = tr("Strongest first, ") + (
+        tr("each on its own scale.") if own else tr("one scale, ±{limit:.2g}.", limit=limit(maps))
+    )
+    hint += tr(" Click one to enlarge it.") * click
     drawing = Drawing(title, hint)
     gap, under = max(1, width // 8), max(2, round(width / 2))
     drawn = coloured(tiles / ends[:, None, None], scale).astype(np.uint8)
@@ -101,7 +104,7 @@ def channels(
         _caption(drawing, str(channel), left + width / 2, top + height)
         if channel == chosen:
             outline(drawing, top, left, height, width, {"color": RESIDUAL, "width": 3})
-    hovers = [f"channel {c}: mean |a| {strengths[c]:.3g}" for c in order]
+    hovers = [tr("channel {channel}: mean |a| {mean:.3g}", channel=c, mean=strengths[c]) for c in order]
     drawing.trace(
         "bar", x=[left + (width - 1) / 2 for _, left in corners], y=[height] * len(corners), base=[t - 0.5 for t, _ in corners],
         width=width, marker={"color": CLEAR, "line": {"width": 0}}, customdata=list(order), hovertext=hovers,
@@ -138,7 +141,7 @@ def enlarged(values: np.ndarray, title: str, scale: str = next(iter(SCALES))) ->
 
 def row(maps: Sequence[np.ndarray], captions: Sequence[str], title: str, scale: str = next(iter(SCALES))) -> Drawing:
     """Maps (H, W) of one channel side by side, each on its own scale, a caption below each: a map at several moments."""
-    drawing = Drawing(title, "Each on its own scale.")
+    drawing = Drawing(title, tr("Each on its own scale."))
     height, width = maps[0].shape
     tiles = np.stack([coloured(m / limit(m), scale).astype(np.uint8) for m in maps])
     corners = _mosaic(drawing, tiles, max(9, len(tiles)), max(1, width // 8), max(2, width // 2), 68)
@@ -151,8 +154,8 @@ def kernels(weights: np.ndarray, scale: str = next(iter(SCALES))) -> Drawing:
     """The first convolution's kernels (Cout, C, k, k): three input channels as colours, grey being zero; else the first one."""
     end = limit(weights)
     in_colour = weights.shape[1] == 3
-    key = "red, green and blue as they weigh, grey is zero" if in_colour else "purple below zero, green above"
-    drawing = Drawing(f"The {len(weights)} kernels of the first convolution", f"{key}; ±{end:.2g}")
+    key = tr("red, green and blue as they weigh, grey is zero") if in_colour else tr("purple below zero, green above")
+    drawing = Drawing(tr("The {n} kernels of the first convolution", n=len(weights)), f"{key}; ±{end:.2g}")
     if in_colour:
         tiles = np.round(127.5 + 127.5 * weights.transpose(0, 2, 3, 1) / end).astype(np.uint8)
     else:

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from tsdownsample import MinMaxLTTBDownsampler
 
+from resnet_viz.language import tr
 from resnet_viz.runs.record import Record, Series
 from resnet_viz.words.numbers import guessing, smoothed_over
 
@@ -106,10 +107,11 @@ def apart(a: Record, b: Record) -> int | None:
 def loudness(log10: float) -> str:
     """A gradient's ratio in words, given its log10: "×2,600, too large", "÷60,000, lost", "×4.1, intact"."""
     if not math.isfinite(log10):
-        return "not finite"
+        return tr("not finite")
     # Intact is what lies in the fan's band, from ×0.1 to ×10.
-    verdict = "intact" if abs(log10) < 1 else "too large" if log10 > 0 else "lost"
-    return f"{factor(log10)}, {verdict}"
+    if abs(log10) < 1:
+        return tr("{factor}, intact", factor=factor(log10))
+    return tr("{factor}, too large", factor=factor(log10)) if log10 > 0 else tr("{factor}, lost", factor=factor(log10))
 
 
 def arrivals(record: Record, kept: bool = False) -> list[str]:
@@ -125,14 +127,16 @@ def arrivals(record: Record, kept: bool = False) -> list[str]:
     for number, index in enumerate(np.searchsorted(at, steps, "right") - 1):
         recovered = abs(ratios[number, 0]) < 1 <= abs(ratios[0, 0])
         if recovered and index >= 0 and smoothed[index] >= 0.6 * guessing(record.spec):
-            words[number] = f"{factor(ratios[number, 0])}, recovered;<br>loss still {smoothed[index]:.1f}"
+            words[number] = tr(
+                "{factor}, recovered;<br>loss still {loss:.1f}", factor=factor(ratios[number, 0]), loss=smoothed[index]
+            )
     return words
 
 
 def factor(log10: float) -> str:
     """A factor in two digits, given its log10: "×2,600", "÷4.1", "×10⁷". The stage's script says the same (labels.js)."""
     if not math.isfinite(log10):
-        return "not finite"
+        return tr("not finite")
     sign = "×" if log10 >= 0 else "÷"
     size = 10 ** min(abs(log10), 300)
     if size >= 1e6:
@@ -143,7 +147,7 @@ def factor(log10: float) -> str:
 def amount(log10: float) -> str:
     """A value in two digits, given its log10: "0.063", "1,200", "2.5·10⁻⁷". The stage's script says the same (labels.js)."""
     if not math.isfinite(log10):
-        return "not finite"
+        return tr("not finite")
     power = math.floor(log10)
     if not -4 <= power <= 5:
         return f"{10 ** (log10 - power):.1f}·10{superscript(power)}"

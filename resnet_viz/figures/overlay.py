@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
+from resnet_viz.language import N_
+
 # How a signed map is read. The positive part is Grad-CAM's own ReLU (Selvaraju 2017, eq. 2).
-VIEWS = {"positive": "positive part", "signed": "signed", "absolute": "absolute"}
+VIEWS = {"positive": N_("positive part"), "signed": N_("signed"), "absolute": N_("absolute")}
 
 # Every scale runs from −1 to 1 and is mid-grey at zero; maps from 0 to 1 use its upper half.
 SCALES: dict[str, list[list[Any]]] = {
-    "purple–green": [[0.0, "#8b2fc9"], [0.5, "#808080"], [1.0, "#2fe06a"]],
-    "black–white": [[0.0, "#000000"], [0.5, "#808080"], [1.0, "#ffffff"]],
-    "violet–yellow": [[0.0, "#6a3df0"], [0.5, "#808080"], [1.0, "#ffe600"]],
+    N_("purple–green"): [[0.0, "#8b2fc9"], [0.5, "#808080"], [1.0, "#2fe06a"]],
+    N_("black–white"): [[0.0, "#000000"], [0.5, "#808080"], [1.0, "#ffffff"]],
+    N_("violet–yellow"): [[0.0, "#6a3df0"], [0.5, "#808080"], [1.0, "#ffe600"]],
 }
 
 TILE, MARGIN, TEXT = 256, 16, 15  # px of the downloaded sheet

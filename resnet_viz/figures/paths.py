@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from resnet_viz.figures.style import BAND, QUIET, RESIDUAL, Drawing, faint
+from resnet_viz.language import tr
 from resnet_viz.spec import laws
 
 
@@ -14,12 +15,12 @@ def paths(count: np.ndarray, share: np.ndarray) -> Drawing:
     ``count`` (B + 1,): share of all paths, the grey area. ``share`` (B + 1,): share of the gradient that they carry, blue bars.
     """
     blocks = len(count) - 1
-    hint = "Grey: how many there are. Blue: the gradient that they carry."
-    drawing = Drawing("Paths by how many branches they pass", hint)
+    hint = tr("Grey: how many there are. Blue: the gradient that they carry.")
+    drawing = Drawing(tr("Paths by how many branches they pass"), hint)
     drawing.layout["margin"] = {"l": 52, "r": 24, "t": 14, "b": 40}
     lengths = np.arange(blocks + 1, dtype=np.int16)
     top = 100 * max(float(count.max()), float(share.max())) * 1.2
-    drawing.axis("xaxis", "branches passed", range=[-0.7, blocks + 0.7], showgrid=False, nticks=12)
+    drawing.axis("xaxis", tr("branches passed"), range=[-0.7, blocks + 0.7], showgrid=False, nticks=12)
     drawing.layout["xaxis"]["title"]["standoff"] = 14
     drawing.axis("yaxis", range=[min(0.0, 110 * float(share.min())), top], ticksuffix=" %", nticks=6)
     if blocks == laws.VEIT_BLOCKS:
@@ -42,7 +43,7 @@ def paths(count: np.ndarray, share: np.ndarray) -> Drawing:
         marker={"color": faint(RESIDUAL, 0.75), "line": {"color": RESIDUAL, "width": 1}},
         hovertemplate="paths of %{x} branches carry %{y:.3g} % of the gradient<extra></extra>",
     )  # fmt: skip
-    for values, name, colour in ((count, "how many paths", QUIET), (share, "gradient carried", RESIDUAL)):
+    for values, name, colour in ((count, tr("how many paths"), QUIET), (share, tr("gradient carried"), RESIDUAL)):
         place = int(values.argmax())
         drawing.note(
             f"<b>{name}</b>", x=place, y=100 * float(values[place]), yanchor="bottom", yshift=4, font={"color": colour}

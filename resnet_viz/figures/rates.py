@@ -9,6 +9,7 @@ import numpy as np
 
 from resnet_viz.figures.numbers import finite, superscript, thin
 from resnet_viz.figures.style import QUIET, Drawing, Net, faint, nets
+from resnet_viz.language import tr
 from resnet_viz.runs.record import Record
 
 
@@ -17,19 +18,19 @@ def range_test(records: Sequence[Record]) -> Drawing:
 
     The suggestion, where the loss falls fastest, is ringed and named.
     """
-    drawing = Drawing("Loss while the rate rises", "nats; thick: smoothed; ringed: falls fastest")
+    drawing = Drawing(tr("Loss while the rate rises"), tr("nats; thick: smoothed; ringed: falls fastest"))
     drawn = nets(records)
     labs = [record.spec.lab for record in records if record.spec.lab]
     low, high = (math.log10(getattr(labs[0], end)) if labs else at for end, at in (("min_lr", -5.0), ("max_lr", 1.0)))
     ticks = range(math.ceil(low), math.floor(high) + 1)
     names = [f"{10.0**t:g}" if -3 <= t <= 2 else f"10{superscript(t)}" for t in ticks]
-    drawing.axis("xaxis", "learning rate", range=[low, high], tickvals=list(ticks), ticktext=names, showgrid=False)
+    drawing.axis("xaxis", tr("learning rate"), range=[low, high], tickvals=list(ticks), ticktext=names, showgrid=False)
     guess = math.log(records[0].spec.model.classes if records else 10)
     drawing.axis("yaxis", range=[0, 2 * guess], nticks=5)
     drawing.layout["margin"] = {"l": 40, "r": 20, "t": 22, "b": 40}
     level = {"color": QUIET, "width": 1.5, "dash": "dot"}
     drawing.trace(x=[low, high], y=[guess, guess], mode="lines", line=level, hoverinfo="skip", meta={"role": "level"})
-    drawing.note(f"guessing {guess:.2f}", x=high, y=guess, xanchor="right", yanchor="bottom")
+    drawing.note(tr("guessing {loss:.2f}", loss=guess), x=high, y=guess, xanchor="right", yanchor="bottom")
     for number, net in enumerate(drawn):
         rates = np.log10(net.first.get("lr")[1].astype(float))
         for metric, width, colour in (

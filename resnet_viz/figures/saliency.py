@@ -14,6 +14,7 @@ from PIL import Image
 
 from resnet_viz.figures.overlay import SCALES, Look, difference, rgb, scaled
 from resnet_viz.figures.style import GRID, PLAIN, QUIET, RESIDUAL, Drawing, literal
+from resnet_viz.language import tr
 from resnet_viz.words.numbers import signed
 
 GAP = 0.02  # of the chart's width, between panels
@@ -40,14 +41,20 @@ class Panel:
 
 def twin_maps(image: np.ndarray, panels: Sequence[Panel], look: Look, title: str, hint: str = "") -> Drawing:
     """Chart G: the net's own input (H, W, C) uint8 | a map for each net | with two nets, their difference."""
-    shown = [Panel("what the net sees", beneath=(f"{image.shape[1]}×{image.shape[0]} pixels",)), *panels]
+    shown = [
+        Panel(
+            tr("what the net sees"),
+            beneath=(tr("{width}×{height} pixels", width=image.shape[1], height=image.shape[0]),),
+        ),
+        *panels,
+    ]
     drawing = maps(image, shown, look, title, hint, columns=len(panels) + 1 + (len(panels) == 2))
     there = [p.raw for p in panels if p.raw is not None and not p.words]
     if len(panels) == 2 and len(there) == 2:
         apart = difference(there[0], there[1], look.view)
-        scale = "half of it; each −1 to 1" if look.view == "signed" else "−1 to 1"
+        scale = tr("half of it; each −1 to 1") if look.view == "signed" else tr("−1 to 1")
         names = f"{panels[0].title} − {panels[1].title}"
-        _panel(drawing, 4, (3, 0, 4, 1), image, Panel("difference", beneath=(names, scale)), apart, look)
+        _panel(drawing, 4, (3, 0, 4, 1), image, Panel(tr("difference"), beneath=(names, scale)), apart, look)
     return drawing
 
 
@@ -55,12 +62,12 @@ def beneath(said: str, asked: str, raw: np.ndarray) -> tuple[str, ...]:
     """What stands beneath a net's map: what it ``said``, such as "cat 83 %", what is ``asked`` about where that is another, and
     the raw map's maximum.
     """
-    return (f"says {said}", *([asked] if asked != said else []), raw_maximum(raw))
+    return (tr("says {guess}", guess=said), *([asked] if asked != said else []), raw_maximum(raw))
 
 
 def raw_maximum(raw: np.ndarray) -> str:
     """The largest number of a raw map, in words."""
-    return f"raw maximum {signed(float(raw.max()), '.2g')}"
+    return tr("raw maximum {value}", value=signed(float(raw.max()), ".2g"))
 
 
 def maps(

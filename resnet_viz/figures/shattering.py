@@ -9,12 +9,13 @@ import numpy as np
 
 from resnet_viz.figures.numbers import superscript
 from resnet_viz.figures.style import BAND, PLAIN, QUIET, RESIDUAL, Drawing, faint
+from resnet_viz.language import N_, tr
 from resnet_viz.spec import laws
 
 # How each kind of net is called and drawn.
 KINDS = {
-    "residual_bn": ("residual, BatchNorm", RESIDUAL, "solid", "circle"),
-    "residual": ("residual, no norm", "#56B4E9", "solid", "star"),
+    "residual_bn": (N_("residual, BatchNorm"), RESIDUAL, "solid", "circle"),
+    "residual": (N_("residual, no norm"), "#56B4E9", "solid", "star"),
     "plain": ("plain", PLAIN, "dash", "square-open"),
 }
 FLOOR = -4  # log10 of the smallest correlation drawn
@@ -26,8 +27,8 @@ def curves(measured: Mapping[tuple[str, int], tuple[np.ndarray, np.ndarray, floa
     ``measured``: kind and depth → inputs (P,), gradients (P,) and the correlation r of neighbours.
     """
     depths = sorted({depth for _, depth in measured})
-    title = "df/dx of fully connected nets at a scalar input, by layers"
-    drawing = Drawing(title, "r: how far neighbours agree.")
+    title = tr("df/dx of fully connected nets at a scalar input, by layers")
+    drawing = Drawing(title, tr("r: how far neighbours agree."))
     drawing.layout["margin"] = {"l": 8, "r": 8, "t": 4, "b": 8}
     rows = [kind for kind in KINDS if any(k == kind for k, _ in measured)]
     for row, kind in enumerate(rows):
@@ -64,8 +65,8 @@ def correlation(
     ``measured``: kind → depths (L,) and correlations (nets, L). A mean below ``noise`` cannot be told from 0; what the axis does
     not reach is drawn at its bottom. Laws: `laws.shattering` (Balduzzi et al. 2017).
     """
-    hint = "95 % bands over nets" + ("; dotted: laws." if with_laws else ".")
-    drawing = Drawing("Correlation of gradients between two inputs, by depth", hint)
+    hint = tr("95 % bands over nets") + (tr("; dotted: laws.") if with_laws else ".")
+    drawing = Drawing(tr("Correlation of gradients between two inputs, by depth"), hint)
     drawing.layout["margin"] = {"l": 52, "r": 190, "t": 8, "b": 34}
     deepest = max((max(depths) for depths, _ in measured.values()), default=50)
     first = min((min(depths) for depths, _ in measured.values()), default=1)
@@ -84,7 +85,9 @@ def correlation(
     edge = math.log10(noise)
     band = {"fillcolor": BAND, "line": {"width": 0}, "layer": "below"}
     drawing.shape(type="rect", xref="x domain", x0=0, x1=1, y0=low, y1=edge, **band)
-    drawing.note("sampling noise", name="noise", x=0, xref="x domain", xanchor="left", xshift=6, y=edge, yanchor="top")
+    drawing.note(
+        tr("sampling noise"), name="noise", x=0, xref="x domain", xanchor="left", xshift=6, y=edge, yanchor="top"
+    )
     for kind in measured:
         if with_laws:
             _law(drawing, kind, low, end)
@@ -135,7 +138,8 @@ def _law(drawing: Drawing, kind: str, low: int, end: float) -> None:
     )  # fmt: skip
     place = int(inside.sum() * 0.55)
     drawing.note(
-        f"law: {laws.SHATTERING[kind]}", name="law", x=float(np.log10(depths[place])), y=float(y[place]), xanchor="left",
+        tr("law: {law}", law=laws.SHATTERING[kind]), name="law",
+        x=float(np.log10(depths[place])), y=float(y[place]), xanchor="left",
         yanchor="bottom", xshift=4, yshift=2,
     )  # fmt: skip
 

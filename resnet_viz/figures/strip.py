@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from resnet_viz.figures.style import GRID, QUIET, Drawing, literal
+from resnet_viz.language import tr
 from resnet_viz.runs.layout import Block, Layout
 
 # How the arc of a skip is drawn.
@@ -77,7 +78,14 @@ def _arcs(numbers: Sequence[int], base: float, points: int) -> tuple[np.ndarray,
 
 def block_text(number: int, block: Block) -> str:
     """What one reads when pointing at a block: its number, channels and size in cells."""
-    return literal(f"block {number}: {block.channels} channels, {block.size}×{block.size}")
+    return literal(
+        tr(
+            "block {number}: {channels} channels, {size}×{size}",
+            number=number,
+            channels=block.channels,
+            size=block.size,
+        )
+    )
 
 
 def boundaries(layout: Layout) -> list[float]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from resnet_viz.language import tr
 from resnet_viz.runs.layout import Layout
 from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import Record
@@ -69,12 +70,12 @@ class Mark:
     @property
     def text(self) -> str:
         """The label for annotations, trace names and hover templates."""
-        return literal(self.label)
+        return literal(tr(self.label))
 
     @property
     def short(self) -> str:
         """The same for the end of a line, where room is short."""
-        return literal(shortened(self.label, NAME))
+        return literal(shortened(tr(self.label), NAME))
 
 
 def marks(nets: Sequence[tuple[str, bool]]) -> list[Mark]:

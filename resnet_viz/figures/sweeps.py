@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from resnet_viz.figures.style import OTHERS, PLAIN, QUIET, RESIDUAL, Drawing, faint
+from resnet_viz.language import tr
 from resnet_viz.runs.record import Record
 from resnet_viz.runs.sweeps import Cell, cells
 from resnet_viz.spec.published import HE_2015, HE_2016, LI_2018_PLAIN
@@ -34,7 +35,7 @@ def _error_axis(drawing: Drawing, name: str, errors: Sequence[float]) -> None:
     span = [float(_log(low)) - 0.12, min(2.0, float(_log(high)) + 0.15)]
     drawing.axis(
         name,
-        "test error",
+        tr("test error"),
         range=span,
         tickvals=[float(np.log10(t)) for t in ticks],
         ticktext=[f"{t:g} %" for t in ticks],
@@ -46,12 +47,17 @@ def depth(records: Sequence[Record]) -> Drawing:
 
     He et al. 2015's and Li et al. 2018's CIFAR-10 figures as crosses, up to the deepest net swept.
     """
-    drawing = Drawing("Test error against depth", "band: least to most of the seeds; ×: the papers, on CIFAR-10")
+    drawing = Drawing(
+        tr("Test error against depth"), tr("band: least to most of the seeds; ×: the papers, on CIFAR-10")
+    )
     deepest = max((r.spec.model.depth for r in records), default=56)
     measured = [cell for cell in cells(records) if len(cell.errors)]
     papers = [
         ({d: e for d, e in known.items() if d <= max(deepest, 56)}, colour, label)
-        for known, colour, label in ((HE_2015, RESIDUAL, "residual, He 2015"), (LI_2018_PLAIN, PLAIN, "plain, Li 2018"))
+        for known, colour, label in (
+            (HE_2015, RESIDUAL, tr("residual, He 2015")),
+            (LI_2018_PLAIN, PLAIN, tr("plain, Li 2018")),
+        )
     ]
     every = [float(e) for cell in measured for e in cell.errors] + [e for known, _, _ in papers for e in known.values()]
     _error_axis(drawing, "yaxis", every)
@@ -115,7 +121,7 @@ def _paper(drawing: Drawing, known: Mapping[int, float], colour: str, label: str
 
 def shortcuts(records: Sequence[Record]) -> Drawing:
     """Test error (log) by kind of shortcut, best on top: mean over seeds, a small dot a seed; He et al. 2016's table 1 as ×."""
-    drawing = Drawing("Test error by kind of shortcut", "small: each seed; ×: He 2016, ResNet-110 on CIFAR-10")
+    drawing = Drawing(tr("Test error by kind of shortcut"), tr("small: each seed; ×: He 2016, ResNet-110 on CIFAR-10"))
     measured = sorted((cell for cell in cells(records) if len(cell.errors)), key=lambda cell: -cell.errors.mean())
     names = [shortcut_name(cell.key[0]) for cell in measured]
     known = [HE_2016.get(cell.key[0]) for cell in measured]
@@ -153,13 +159,15 @@ def _rows(drawing: Drawing, names: Sequence[str]) -> None:
 
 def overfitting(records: Sequence[Record]) -> Drawing:
     """Accuracy on training and on validation images for each remedy, the gap between them a line; best validation on top."""
-    drawing = Drawing("Accuracy on the images trained on ○ and on new ones ●", "mean over seeds; the line is the gap")
+    drawing = Drawing(
+        tr("Accuracy on the images trained on ○ and on new ones ●"), tr("mean over seeds; the line is the gap")
+    )
     measured = [cell for cell in cells(records) if len(cell.values("fit_accuracy"))]
     measured.sort(key=lambda cell: cell.validation.mean())
     _rows(drawing, [remedy_label(cell.key[0]) for cell in measured])
     pairs = [(100 * cell.values("fit_accuracy"), 100 * cell.validation) for cell in measured]
     low = min([float(v.min()) for pair in pairs for v in pair] or [0.0])
-    drawing.axis("xaxis", "accuracy", range=[max(0, np.floor((low - 2) / 5) * 5), 100.8], ticksuffix=" %")
+    drawing.axis("xaxis", tr("accuracy"), range=[max(0, np.floor((low - 2) / 5) * 5), 100.8], ticksuffix=" %")
     for row, (cell, (fit, held)) in enumerate(zip(measured, pairs, strict=True)):
         colour = RESIDUAL if cell.key[0] else QUIET
         drawing.trace(
@@ -170,7 +178,10 @@ def overfitting(records: Sequence[Record]) -> Drawing:
             x=held, y=[row] * len(held), mode="markers", marker={"size": 6, "color": QUIET}, hoverinfo="skip",
             meta={"role": "seeds"},
         )  # fmt: skip
-        for value, symbol, what in ((fit, "circle-open", "on training images"), (held, "circle", "on new images")):
+        for value, symbol, what in (
+            (fit, "circle-open", tr("on training images")),
+            (held, "circle", tr("on new images")),
+        ):
             drawing.trace(
                 x=[value.mean()], y=[row], mode="markers", cliponaxis=False, meta={"role": what},
                 marker={"symbol": symbol, "size": 13, "color": colour, "line": {"width": 2, "color": colour}},
@@ -178,6 +189,10 @@ def overfitting(records: Sequence[Record]) -> Drawing:
             )  # fmt: skip
         middle = float(fit.mean() + held.mean()) / 2
         drawing.note(
-            f"gap {number(fit.mean() - held.mean())}", x=middle, y=row, yanchor="bottom", name=f"gap-{cell.key[0]}"
+            tr("gap {points}", points=number(fit.mean() - held.mean())),
+            x=middle,
+            y=row,
+            yanchor="bottom",
+            name=f"gap-{cell.key[0]}",
         )
     return drawing

@@ -11,6 +11,7 @@ from resnet_viz.figures.maps import CLEAR, STAY, limit, outline, pane, square
 from resnet_viz.figures.overlay import SCALES
 from resnet_viz.figures.strip import block_text, box_width, draw_boundaries, strip, ticks
 from resnet_viz.figures.style import PLAIN, QUIET, RESIDUAL, Drawing, faint, literal, shortened
+from resnet_viz.language import tr
 from resnet_viz.runs.layout import layout_of
 from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec
@@ -38,8 +39,8 @@ def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: tuple[str, 
     """
     layout, tint = layout_of(spec), colour(spec)
     count = len(layout.blocks)
-    hint = "Click a block to look into it." + " Bars: branch share ‖F(x)‖ ÷ ‖x‖." * spec.residual
-    drawing = Drawing("The network", hint)
+    hint = tr("Click a block to look into it.") + tr(" Bars: branch share ‖F(x)‖ ÷ ‖x‖.") * spec.residual
+    drawing = Drawing(tr("The network"), hint)
     named = ticks(layout)
     drawing.axis(
         "xaxis", range=[-0.6, count + 0.7], showgrid=False, anchor="y", fixedrange=True,
@@ -81,7 +82,9 @@ def _shares(drawing: Drawing, spec: ModelSpec, shares: np.ndarray, chosen: int) 
         "bar", x=number, y=known, width=wide, marker={"color": shade}, hoverinfo="skip", meta={"role": "share"}
     )
     hovers = [
-        f"block {n}: ‖F(x)‖ ÷ ‖x‖ = {s:.2f}" if np.isfinite(s) else f"block {n}: no skip"
+        tr("block {number}: ‖F(x)‖ ÷ ‖x‖ = {share:.2f}", number=n, share=s)
+        if np.isfinite(s)
+        else tr("block {number}: no skip", number=n)
         for n, s in enumerate(shares, 1)
     ]
     drawing.trace(
@@ -91,7 +94,7 @@ def _shares(drawing: Drawing, spec: ModelSpec, shares: np.ndarray, chosen: int) 
     if spec.residual:
         line = {"color": QUIET, "width": 1, "dash": "dot"}
         drawing.shape(type="line", x0=0.5, x1=len(shares) + 0.5, y0=1, y1=1, line=line)
-        drawing.note("as large as x", x=len(shares) + 0.65, xanchor="left", xshift=4, y=1)
+        drawing.note(tr("as large as x"), x=len(shares) + 0.65, xanchor="left", xshift=4, y=1)
         if chosen and np.isfinite(shares[chosen - 1]):
             drawing.note(
                 f"<b>{shares[chosen - 1]:.2f}</b>",
@@ -101,7 +104,9 @@ def _shares(drawing: Drawing, spec: ModelSpec, shares: np.ndarray, chosen: int) 
                 font={"color": tint},
             )
     else:
-        drawing.note("no skips, no branch shares: all that leaves a block is F(x)", x=(1 + len(shares)) / 2, y=top / 2)
+        drawing.note(
+            tr("no skips, no branch shares: all that leaves a block is F(x)"), x=(1 + len(shares)) / 2, y=top / 2
+        )
 
 
 def triptych(
@@ -124,13 +129,13 @@ def triptych(
     """
     panes = [x, branch, total, out]
     end = limit(np.concatenate([p.ravel() for p in panes if p is not None]))
-    drawing = Drawing(title, f"±{end:.2g}, purple below zero. Point at a cell for its sum.")
+    drawing = Drawing(title, tr("±{end:.2g}, purple below zero. Point at a cell for its sum.", end=end))
     height, width = branch.shape
     step = 1.42 * width
     skip, added = kind != "none", kind in ADDED
     factor = "" if alpha == 1 else f"{alpha:g}·"
     joined = f"x + {factor}F(x)" if added else JOINED.get(kind, f"{factor}F(x)")
-    names = ["x" if skip else "no skip", "F(x)", joined, "out"]
+    names = ["x" if skip else tr("no skip"), "F(x)", joined, "out"]
     known = np.zeros_like(branch) if x is None else x
     sums = np.stack([known, branch, total, out], -1).astype(np.float32)  # (H, W, 4)
     times = f"{alpha:g} × " if alpha != 1 else ""
@@ -170,7 +175,7 @@ def triptych(
 def guesses(now: Sequence[tuple[str, float]], untouched: Sequence[float], tint: str) -> Drawing:
     """The likeliest classes and their probabilities, likeliest on top; a grey mark where each was in the untouched net."""
     moved = [abs(p - before) > 0.005 for (_, p), before in zip(now, untouched, strict=True)]
-    drawing = Drawing("Guesses", "Grey marks: without your α." if any(moved) else "")
+    drawing = Drawing(tr("Guesses"), tr("Grey marks: without your α.") if any(moved) else "")
     drawing.trace(
         "bar", x=[p for _, p in now], y=list(range(len(now))), orientation="h", width=0.62, marker={"color": tint},
         hoverinfo="skip", meta={"role": "guesses"},

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from resnet_viz.language import N_
+
 
 @dataclass(frozen=True)
 class Point:
@@ -67,11 +69,11 @@ METRICS: dict[str, Metric] = {
     "accuracy": Metric("training accuracy", "share"),
     "lr": Metric("learning rate", log=True),
     "speed": Metric("speed", "images/s"),
-    "grad_block": Metric("gradient at the block's output ‖∂L/∂h‖", log=True, axis="block"),
-    "grad_weight": Metric("weight gradient ‖∂L/∂w‖", log=True, axis="layer"),
-    "update_ratio": Metric("update ÷ weight ‖Δw‖/‖w‖", log=True, axis="layer"),
-    "activation_std": Metric("std of activations before ReLU", log=True, axis="layer"),
-    "branch_share": Metric("branch share ‖F(x)‖/‖x‖", log=True, axis="block"),
+    "grad_block": Metric("gradient at the block's output ‖∂L/∂h‖", log=True, axis=N_("block")),
+    "grad_weight": Metric("weight gradient ‖∂L/∂w‖", log=True, axis=N_("layer")),
+    "update_ratio": Metric("update ÷ weight ‖Δw‖/‖w‖", log=True, axis=N_("layer")),
+    "activation_std": Metric("std of activations before ReLU", log=True, axis=N_("layer")),
+    "branch_share": Metric("branch share ‖F(x)‖/‖x‖", log=True, axis=N_("block")),
     "val_loss": Metric("validation loss", "nats", per="epoch"),
     "val_accuracy": Metric("validation accuracy", "share", per="epoch"),
     "test_loss": Metric("test loss", "nats", per="epoch"),

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from resnet_viz.language import N_
 from resnet_viz.runs.layout import Layout, layout_of
 from resnet_viz.spec.run import RunSpec, from_json, to_json
 
@@ -18,9 +19,10 @@ Series = tuple[np.ndarray, np.ndarray]
 
 # A run is queued, running or paused while a worker has it or will take it by itself; after that it is finished, diverged,
 # stopped, failed, or lost: its worker fell silent.
-LIVE = ("queued", "running", "paused")
+LIVE = (N_("queued"), N_("running"), N_("paused"))
 # Came to its own end: nobody goes on with it.
-ENDED = ("finished", "diverged")
+ENDED = (N_("finished"), N_("diverged"))
+OTHERWISE = (N_("stopped"), N_("failed"), N_("lost"))
 
 EMPTY: Series = (np.zeros(0, np.int64), np.zeros(0, np.float32))
 

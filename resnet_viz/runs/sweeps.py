@@ -11,25 +11,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from resnet_viz.language import N_
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.model import SHORTCUTS
 from resnet_viz.spec.run import RunSpec
 
-QUESTIONS = {"depth": "Depth", "shortcut": "Shortcuts", "overfitting": "Overfitting"}
+QUESTIONS = {"depth": N_("Depth"), "shortcut": N_("Shortcuts"), "overfitting": N_("Overfitting")}
 
 
 # Remedies against overfitting: how each is called, and where it is from.
 REMEDIES = {
-    "twice": ("twice the images", "more data; as many steps as without"),
-    "four": ("four times the images", "more data; as many steps as without"),
+    "twice": (N_("twice the images"), N_("more data; as many steps as without")),
+    "four": (N_("four times the images"), N_("more data; as many steps as without")),
     "augment": (
-        "augmentation",
-        "shifted images, mirrored too where the data set's own recipe says so (He 2015, section 4.2)",
+        N_("augmentation"),
+        N_("shifted images, mirrored too where the data set's own recipe says so (He 2015, section 4.2)"),
     ),
-    "decay": ("weight decay 0.005", "Krogh & Hertz 1991"),
-    "smoothing": ("label smoothing 0.1", "Szegedy et al. 2016"),
-    "mixup": ("mixup, α = 1", "Zhang et al. 2018, their value for CIFAR"),
-    "stochastic_depth": ("stochastic depth 0.5", "Huang et al. 2016, p_L = 0.5"),
+    "decay": (N_("weight decay 0.005"), N_("Krogh & Hertz 1991")),
+    "smoothing": (N_("label smoothing 0.1"), N_("Szegedy et al. 2016")),
+    "mixup": (N_("mixup, α = 1"), N_("Zhang et al. 2018, their value for CIFAR")),
+    "stochastic_depth": (N_("stochastic depth 0.5"), N_("Huang et al. 2016, p_L = 0.5")),
 }
 
 

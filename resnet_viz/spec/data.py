@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from resnet_viz.language import N_
 from resnet_viz.spec.checks import require
 from resnet_viz.spec.fields import WHOLE, check, row
 
@@ -20,16 +21,16 @@ class DataSpec:
     None asks for the data set's own default.
     """
 
-    name: str = row("digits", "Data", "↓: downloaded when first used.", choices=dict.fromkeys(DATASETS, ""))
-    hash: str = row("", "Hash of your own data")
-    label: str = row("", "Name of your own data")
-    limit: int = row(0, "Training images at most", "0: all.", low=0, high=10**9, step=500, tab="data")
+    name: str = row("digits", N_("Data"), N_("↓: downloaded when first used."), choices=dict.fromkeys(DATASETS, ""))
+    hash: str = row("", N_("Hash of your own data"))
+    label: str = row("", N_("Name of your own data"))
+    limit: int = row(0, N_("Training images at most"), N_("0: all."), low=0, high=10**9, step=500, tab="data")
     validation: float = row(
-        0.1, "Validation share", "Of the training images, held back.", above=0, high=0.5, step=0.05, tab="data"
+        0.1, N_("Validation share"), N_("Of the training images, held back."), above=0, high=0.5, step=0.05, tab="data"
     )
-    split_seed: int = row(0, "Seed of the split", low=0, high=WHOLE, tab="data")
+    split_seed: int = row(0, N_("Seed of the split"), low=0, high=WHOLE, tab="data")
     augment: tuple[str, ...] | None = row(
-        None, "Augmentation", choices=dict(zip(AUGMENTATIONS, AUGMENTATIONS, strict=True)), separator="+", empty="none",
+        None, N_("Augmentation"), choices=dict(zip(AUGMENTATIONS, AUGMENTATIONS, strict=True)), separator="+", empty="none",
         usual="flip+crop", tab="data",
     )  # fmt: skip
 

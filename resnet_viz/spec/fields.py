@@ -11,10 +11,11 @@ from dataclasses import Field, dataclass, field, fields
 from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
+from resnet_viz.language import N_
 from resnet_viz.spec.checks import quote, require
 
 # Tabs of the form behind "More"; "main" stands in sight.
-TABS = {"main": "", "network": "Network", "training": "Training", "data": "Data", "machine": "Machine"}
+TABS = {"main": "", "network": N_("Network"), "training": N_("Training"), "data": N_("Data"), "machine": N_("Machine")}
 
 # The largest whole number that a browser's form holds.
 WHOLE = 2**53 - 1

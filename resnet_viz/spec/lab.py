@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
+from resnet_viz.language import N_
 from resnet_viz.spec.checks import require
 from resnet_viz.spec.fields import WHOLE, check, row
 
@@ -21,10 +22,10 @@ class LesionSpec:
     blocks, drawn from ``seed``.
     """
 
-    networks: tuple[str, ...] = row((), "Networks")
-    images: int = row(1000, "Test images", "0: all of them.", low=0, high=10**9, step=100)
-    repeats: int = row(10, "Random tries", "Random choices for each number of blocks.", low=1, high=50)
-    seed: int = row(0, "Seed", "Of the draws.", low=0, high=WHOLE)
+    networks: tuple[str, ...] = row((), N_("Networks"))
+    images: int = row(1000, N_("Test images"), N_("0: all of them."), low=0, high=10**9, step=100)
+    repeats: int = row(10, N_("Random tries"), N_("Random choices for each number of blocks."), low=1, high=50)
+    seed: int = row(0, N_("Seed"), N_("Of the draws."), low=0, high=WHOLE)
     kind: str = field(default="lesion", init=False)
     title: ClassVar[str] = "lesions"
 
@@ -44,17 +45,20 @@ class LandscapeSpec:
 
     # Each halves the distance between the points of the one before.
     SIZES: ClassVar[tuple[int, ...]] = (5, 9, 17, 33, 65, 129)
-    DIRECTIONS: ClassVar[dict[str, str]] = {"random": "random, filter-normalised", "path": "of the training path"}
-    SPLITS: ClassVar[dict[str, str]] = {"train": "training", "validation": "validation", "test": "test"}
+    DIRECTIONS: ClassVar[dict[str, str]] = {
+        "random": N_("random, filter-normalised"),
+        "path": N_("of the training path"),
+    }
+    SPLITS: ClassVar[dict[str, str]] = {"train": N_("training"), "validation": N_("validation"), "test": N_("test")}
 
-    networks: tuple[str, ...] = row((), "Networks")
-    directions: str = row("random", "Directions", choices=DIRECTIONS)
-    dimensions: int = row(2, "Dimensions", choices={1: "a line", 2: "a plane"})
-    size: int = row(17, "Points a side", choices={size: str(size) for size in (5, 9, 17, 33, 65, 129)})
-    reach: float = row(1.0, "Reach on each side", "In filter-normalised units.", above=0, high=10, step=0.25)
-    images: int = row(512, "Images", "0: all of them.", low=0, high=10**9, step=128)
-    split: str = row("train", "Split", choices=SPLITS)
-    seed: int = row(0, "Seed of the directions", low=0, high=WHOLE)
+    networks: tuple[str, ...] = row((), N_("Networks"))
+    directions: str = row("random", N_("Directions"), choices=DIRECTIONS)
+    dimensions: int = row(2, N_("Dimensions"), choices={1: N_("a line"), 2: N_("a plane")})
+    size: int = row(17, N_("Points a side"), choices={size: str(size) for size in (5, 9, 17, 33, 65, 129)})
+    reach: float = row(1.0, N_("Reach on each side"), N_("In filter-normalised units."), above=0, high=10, step=0.25)
+    images: int = row(512, N_("Images"), N_("0: all of them."), low=0, high=10**9, step=128)
+    split: str = row("train", N_("Split"), choices=SPLITS)
+    seed: int = row(0, N_("Seed of the directions"), low=0, high=WHOLE)
     kind: str = field(default="landscape", init=False)
     title: ClassVar[str] = "loss landscape"
 
@@ -71,10 +75,10 @@ class RangeSpec:
     ``num_steps``: so many, one a step, each the same factor above the one before.
     """
 
-    networks: tuple[str, ...] = row((), "Networks")
-    min_lr: float = row(1e-5, "First learning rate", above=0)
-    max_lr: float = row(10.0, "Last learning rate", above=0)
-    num_steps: int = row(100, "Steps", "A learning rate each.", low=20, high=10_000)
+    networks: tuple[str, ...] = row((), N_("Networks"))
+    min_lr: float = row(1e-5, N_("First learning rate"), above=0)
+    max_lr: float = row(10.0, N_("Last learning rate"), above=0)
+    num_steps: int = row(100, N_("Steps"), N_("A learning rate each."), low=20, high=10_000)
     kind: str = field(default="lr_range", init=False)
     title: ClassVar[str] = "learning-rate range test"
 

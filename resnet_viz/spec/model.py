@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from resnet_viz.language import N_
 from resnet_viz.spec.checks import quote, require
 from resnet_viz.spec.fields import check, row
 
-FAMILIES = {"cifar": "CIFAR (6n+2)", "imagenet": "ImageNet (18–152)", "article": "the article's"}
+FAMILIES = {"cifar": "CIFAR (6n+2)", "imagenet": "ImageNet (18–152)", "article": N_("the article's")}
 
 
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152)
@@ -16,26 +17,26 @@ IMAGENET_DEPTHS = (18, 34, 50, 101, 152)
 
 # Label of every shortcut, and what it does to (x, F(x)).
 SHORTCUTS = {
-    "none": "none (plain)",
-    "identity": "identity, zero-padded (option A)",
-    "projection": "projection where the shape changes (option B)",
-    "projection_all": "projection everywhere (option C)",
-    "scaling": "constant scaling 0.5·x + 0.5·F (He 2016)",
-    "gate_exclusive": "exclusive gating (1−g)·x + g·F (He 2016)",
-    "gate_shortcut": "shortcut-only gating (1−g)·x + F (He 2016)",
-    "concat": "concatenation, then 1×1 convolution",
-    "maxpool": "identity, max-pooled where strided (the article)",
+    "none": N_("none (plain)"),
+    "identity": N_("identity, zero-padded (option A)"),
+    "projection": N_("projection where the shape changes (option B)"),
+    "projection_all": N_("projection everywhere (option C)"),
+    "scaling": N_("constant scaling 0.5·x + 0.5·F (He 2016)"),
+    "gate_exclusive": N_("exclusive gating (1−g)·x + g·F (He 2016)"),
+    "gate_shortcut": N_("shortcut-only gating (1−g)·x + F (He 2016)"),
+    "concat": N_("concatenation, then 1×1 convolution"),
+    "maxpool": N_("identity, max-pooled where strided (the article)"),
 }
 
 
 ORDERS = {
-    "original": "original (2015)",
-    "preact": "full pre-activation (2016)",
-    "article": "the article's block",
+    "original": N_("original (2015)"),
+    "preact": N_("full pre-activation (2016)"),
+    "article": N_("the article's block"),
 }
 
 
-NORMS = {"batch": "BatchNorm", "group": "GroupNorm", "none": "none"}
+NORMS = {"batch": N_("BatchNorm"), "group": N_("GroupNorm"), "none": N_("none")}
 
 
 INITS = {
@@ -72,53 +73,71 @@ class ModelSpec:
     ``raw_projection``: in pre-activation a projection gets x as it is, not, as in He's code, behind its norm and ReLU.
     """
 
-    family: str = row("cifar", "Family", choices=FAMILIES, tab="network")
+    family: str = row("cifar", N_("Family"), choices=FAMILIES, tab="network")
     depth: int = row(
-        56, "Depth", "Layers with weights: 6n+2, 18 to 152 (ImageNet), or blocks + 2 (the article's).", tab="main"
+        56,
+        N_("Depth"),
+        N_("Layers with weights: 6n+2, 18 to 152 (ImageNet), or blocks + 2 (the article's)."),
+        tab="main",
     )
-    shortcut: str = row("identity", "Shortcut", choices=SHORTCUTS, tab="network")
-    order: str = row("original", "Block order", choices=ORDERS, tab="network")
+    shortcut: str = row("identity", N_("Shortcut"), choices=SHORTCUTS, tab="network")
+    order: str = row("original", N_("Block order"), choices=ORDERS, tab="network")
     norm: str = row(
-        "batch", "Norm", "BatchNorm keeps norms healthy; without it plain gradients vanish.", choices=NORMS, tab="main"
+        "batch",
+        N_("Norm"),
+        N_("BatchNorm keeps norms healthy; without it plain gradients vanish."),
+        choices=NORMS,
+        tab="main",
     )
     init: str = row(
-        "he", "Start of residual branches", "Plain blocks always start from He.", choices=INITS, tab="network"
+        "he", N_("Start of residual branches"), N_("Plain blocks always start from He."), choices=INITS, tab="network"
     )
     stochastic_depth: float = row(
-        0.0, "Stochastic depth",
-        "Chance that the last block's branch is dropped in a step, 1 − p_L (Huang 2016). Residual blocks alone.",
+        0.0, N_("Stochastic depth"),
+        N_("Chance that the last block's branch is dropped in a step, 1 − p_L (Huang 2016). Residual blocks alone."),
         low=0, below=1, step=0.05, usual="0.5", tab="network",
     )  # fmt: skip
-    width: float = row(1.0, "Width factor", "Times the usual channels.", low=0.125, high=16, step=0.5, tab="network")
+    width: float = row(
+        1.0, N_("Width factor"), N_("Times the usual channels."), low=0.125, high=16, step=0.5, tab="network"
+    )
     stages: tuple[int, ...] = row(
-        (), "Blocks of each stage", "Where they are not the family's; depth is 2 + 2 a basic block or 2 + 3 a bottleneck.",
+        (), N_("Blocks of each stage"),
+        N_("Where they are not the family's; depth is 2 + 2 a basic block or 2 + 3 a bottleneck."),
         low=1, high=400, separator=".", usual="2.2.2.2",
     )  # fmt: skip
-    groups: int = row(1, "Groups", "Of a bottleneck's 3×3 convolution (ResNeXt: 32).", low=1, high=256)
+    groups: int = row(1, N_("Groups"), N_("Of a bottleneck's 3×3 convolution (ResNeXt: 32)."), low=1, high=256)
     width_per_group: int = row(
-        64, "Width per group", "As torchvision counts it (ResNeXt-50: 4; Wide ResNet-50-2: 128).", low=1, high=1024
+        64,
+        N_("Width per group"),
+        N_("As torchvision counts it (ResNeXt-50: 4; Wide ResNet-50-2: 128)."),
+        low=1,
+        high=1024,
     )
-    stem_channels: int = row(0, "Stem channels", "0: the first stage's; of CIFAR's Wide ResNets 16.", low=0, high=1024)
+    stem_channels: int = row(
+        0, N_("Stem channels"), N_("0: the first stage's; of CIFAR's Wide ResNets 16."), low=0, high=1024
+    )
     norm_groups: int = row(
-        8, "Groups of GroupNorm", "Where the channels allow; 32 is usual in wide nets.", low=1, high=256
+        8, N_("Groups of GroupNorm"), N_("Where the channels allow; 32 is usual in wide nets."), low=1, high=256
     )
     raw_projection: bool = row(
         False,
-        "Projection of the raw input",
-        "In pre-activation; else of what its first norm and ReLU make of it (He 2016).",
+        N_("Projection of the raw input"),
+        N_("In pre-activation; else of what its first norm and ReLU make of it (He 2016)."),
     )
-    stride_in_1x1: bool = row(False, "Stride in the first 1×1", "v1 (He 2015); else in the 3×3, v1.5, torchvision's.")
+    stride_in_1x1: bool = row(
+        False, N_("Stride in the first 1×1"), N_("v1 (He 2015); else in the 3×3, v1.5, torchvision's.")
+    )
     hidden: tuple[int, ...] = row(
-        (), "Hidden units of the head", "ReLU behind each layer; none: a linear head.", low=1, high=65_536,
+        (), N_("Hidden units of the head"), N_("ReLU behind each layer; none: a linear head."), low=1, high=65_536,
         separator=".", usual="512",
     )  # fmt: skip
     gate_bias: float = row(
-        -6.0, "Gate bias", "Of gated shortcuts at the start (He 2016).", low=-100, high=100, tab="network"
+        -6.0, N_("Gate bias"), N_("Of gated shortcuts at the start (He 2016)."), low=-100, high=100, tab="network"
     )
-    no_skip: tuple[int, ...] = row((), "Skips off", "Blocks whose skip is off.", separator=".", usual="3.9")
-    channels: int = row(3, "Input channels", low=1, high=64)
-    classes: int = row(10, "Classes", low=2, high=10_000)
-    size: int = row(32, "Input size", "In pixels.", low=4, high=1024)
+    no_skip: tuple[int, ...] = row((), N_("Skips off"), N_("Blocks whose skip is off."), separator=".", usual="3.9")
+    channels: int = row(3, N_("Input channels"), low=1, high=64)
+    classes: int = row(10, N_("Classes"), low=2, high=10_000)
+    size: int = row(32, N_("Input size"), N_("In pixels."), low=4, high=1024)
 
     def validate(self) -> None:
         """Raise SpecError for a combination that means nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from resnet_viz.language import N_
 from resnet_viz.spec.checks import SpecError, quote, require
 from resnet_viz.spec.data import DATASETS, DataSpec
 from resnet_viz.spec.fields import KINDS, Row, default_of, from_value, item_type, rows, to_value, types
@@ -21,7 +22,7 @@ FROM_DATA = ("channels", "classes", "size", "name", "hash", "label")
 CONTROLS: dict[str, tuple[str, Row]] = {
     name: (part, entry) for part, cls in PARTS.items() for name, entry in rows(cls).items() if name not in FROM_DATA
 }
-NETS = {"both": "Both", "residual": "Residual", "plain": "Plain"}
+NETS = {"both": N_("Both"), "residual": N_("Residual"), "plain": N_("Plain")}
 
 
 def _default(name: str) -> Any:

@@ -17,9 +17,29 @@ from resnet_viz.figures.depth import ENGINEER, ENGINEER_MOMENTS, engineer, histo
 from resnet_viz.figures.fan import fan
 from resnet_viz.figures.numbers import arrivals, log_ratio, log_values
 from resnet_viz.figures.style import LIFTED, QUIET, SCALE_DARK, Drawing, Net, nets
+from resnet_viz.language import N_, current, tr
 from resnet_viz.runs.record import Record
 
-TABS = {"twins": "Twins", "history": "History", "engineer": "Engineer"}
+TABS = {"twins": N_("Twins"), "history": N_("History"), "engineer": N_("Engineer")}
+# What the script itself says; {step} and {epoch} are filled in there.
+WORDS = {
+    "log": N_("log"),
+    "slider": N_("Step"),
+    "step": N_("step {step}"),
+    "epoch": N_(" · epoch {epoch}"),
+    "none": N_("not started"),
+    "live": N_("● live"),
+    "follow": N_("Follow the newest step"),
+    "first": N_("To the first step"),
+    "play": N_("Play"),
+    "newest": N_("To the newest step"),
+    "speed": N_("Speed"),
+    "bet": N_("your bet"),
+    "over": N_("over 100"),
+    "loss": N_("loss"),
+    "large": N_("too large"),
+    "infinite": N_("not finite"),
+}
 NOT_A_NUMBER = -32768
 
 
@@ -76,7 +96,9 @@ def pack(
         "runs": [r.id for r in records],
         "figures": {name: {"data": drawing.data, "layout": drawing.layout} for name, drawing in figures.items()},
         "nets": [_net(net, vectors, tabs) for net in nets(records)],
-        "tabs": TABS,
+        "tabs": {name: tr(label) for name, label in TABS.items()},
+        "language": current(),
+        "words": {name: tr(text) for name, text in WORDS.items()},
         "end": planned(records),
         "newest": max((r.step for r in records), default=0),
         "perEpoch": per_epoch.pop() if len(per_epoch := {steps_per_epoch(r) for r in records}) == 1 else 0,

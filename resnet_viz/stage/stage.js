@@ -66,14 +66,14 @@ function spread(labels, pixel, height, gap, lift = 0) {
   for (const place of placed.reverse()) bottom = (place.at = Math.min(place.at, bottom)) - gap;
   for (const { label, want, at } of placed) label.yshift = want - at;
 }
-function factor(log10) {
-  if (log10 === null) return "not finite";
+function factor(log10, infinite) {
+  if (log10 === null) return infinite;
   const sign = log10 >= 0 ? "×" : "÷", size = 10 ** Math.abs(log10);
   if (size >= 1e6) return `${sign}10${superscript(Math.round(Math.abs(log10)))}`;
   return sign + Number(size.toPrecision(2)).toLocaleString("en");
 }
-function amount(log10) {
-  if (log10 === null) return "not finite";
+function amount(log10, infinite) {
+  if (log10 === null) return infinite;
   const size = 10 ** log10, power = Math.floor(log10);
   if (power > 5 || power < -4) return `${(size / 10 ** power).toFixed(1)}·10${superscript(power)}`;
   return Number(size.toPrecision(2)).toLocaleString("en", { maximumFractionDigits: 6 });
@@ -154,23 +154,24 @@ function key(state, event) {
   event.preventDefault();
 }
 function makeBar(state) {
+  const { words } = state;
   const go = (step) => {
     pause(state);
     seek(state, step);
   };
   const playIcon = icon(PLAY);
-  const slider = element("input", "rv-slider", { type: "range", min: 1, step: 1, "aria-label": "Step" });
+  const slider = element("input", "rv-slider", { type: "range", min: 1, step: 1, "aria-label": words.slider });
   slider.oninput = () => seek(state, +slider.value);
   const readout = element("output", "rv-readout");
-  const live = button("● live", "Follow the newest step", () => seek(state, state.data.newest, true));
+  const live = button(words.live, words.follow, () => seek(state, state.data.newest, true));
   live.classList.add("rv-live");
   const root = element(
     "div",
     "rv-bar",
     {},
-    button(icon("M3 3h2v10H3zM13 3v10L6 8z"), "To the first step", () => go(1)),
-    button(playIcon, "Play", () => toggle(state)),
-    button(icon("M11 3h2v10h-2zM3 3v10l7-5z"), "To the newest step", () => go(state.data.newest)),
+    button(icon("M3 3h2v10H3zM13 3v10L6 8z"), words.first, () => go(1)),
+    button(playIcon, words.play, () => toggle(state)),
+    button(icon("M11 3h2v10h-2zM3 3v10l7-5z"), words.newest, () => go(state.data.newest)),
     slider,
     readout,
     live,
@@ -180,9 +181,9 @@ function makeBar(state) {
   return { root, slider, setPlaying, show: () => show(state, slider, readout, live) };
 }
 function makeSpeeds(state) {
-  const group = element("div", "rv-speeds", { role: "group", "aria-label": "Speed" });
+  const group = element("div", "rv-speeds", { role: "group", "aria-label": state.words.speed });
   for (const [text, value] of Object.entries(SPEEDS)) {
-    const node = button(text, `Speed ${text}`, () => {
+    const node = button(text, `${state.words.speed} ${text}`, () => {
       state.speed = value;
       for (const other of group.children) other.setAttribute("aria-pressed", other === node);
     });
@@ -191,15 +192,15 @@ function makeSpeeds(state) {
   }
   return group;
 }
-function show({ data, step, follow }, slider, readout, live) {
+function show({ data, step, follow, words }, slider, readout, live) {
   slider.max = Math.max(data.live ? data.end : data.newest, 1);
   slider.value = step;
   const share = (v) => slider.max > 1 ? Math.max(0, 100 * (v - 1) / (slider.max - 1)) : 0;
   slider.style.setProperty("--rv-at", `${share(step)}%`);
   slider.style.setProperty("--rv-upto", `${share(data.newest)}%`);
   slider.disabled = !data.newest;
-  const epoch = data.perEpoch ? ` · epoch ${Math.ceil(step / data.perEpoch)}` : "";
-  readout.value = data.newest ? `step ${step.toLocaleString("en")}${epoch}` : "not started";
+  const epoch = data.perEpoch ? words.epoch.replace("{epoch}", Math.ceil(step / data.perEpoch)) : "";
+  readout.value = data.newest ? words.step.replace("{step}", step.toLocaleString("en")) + epoch : words.none;
   slider.setAttribute("aria-valuetext", readout.value);
   live.hidden = !data.live || follow;
 }
@@ -222,7 +223,7 @@ function fan(view, state) {
     if (!row) continue;
     if (trace.meta.role === "line") {
       trace.y = row.map((value) => clip(value, limit));
-      trace.customdata = row.map(factor);
+      trace.customdata = row.map((value) => factor(value, data.words.infinite));
     }
     if (trace.meta.role === "box") trace.marker = { ...trace.marker, color: row };
   }
@@ -241,12 +242,12 @@ function fanRoom({ layout, traces, width, height, size, measure: measure2 }, { d
   if (narrow) {
     for (const note of notes) {
       if (note.name === "strip-right") note.visible = false;
-      if (note.name === "strip-left") note.text = note.text.replace("loss", "").trim();
+      if (note.name === "strip-left") note.text = note.text.replace(data.words.loss, "").trim();
       if (labels.includes(note)) Object.assign(note, { xanchor: "left", xshift: 8, align: "left", bgcolor: theme.veil });
       if (note.name?.startsWith("first-")) aside(note, traces);
     }
   } else {
-    rooms.left = Math.max(...data.nets.map((net) => measure2(`${net.label}<br>×99,999, too large`)), 0) + 20;
+    rooms.left = Math.max(...data.nets.map((net) => measure2(`${net.label}<br>×99,999, ${data.words.large}`)), 0) + 20;
   }
   rooms.right = Math.max(...notes.filter((note) => note.name === "strip-left").map((note) => measure2(note.text)), 40) + 14;
   layout.margin = { l: Math.max(...layout.yaxis.ticktext.map(measure2)) + 8, r: 4, t: 2, b: size * 1.7 };
@@ -273,7 +274,7 @@ function loss(view, state) {
     layout.yaxis.range = [Math.log10(LOG_LOW), Math.log10(top)];
     Object.assign(layout.yaxis, { type: "log", tickvals: [1e-3, 0.01, 0.1, 1], ticktext: ["0.001", "0.01", "0.1", "1"] });
   }
-  const words = (value) => value > 100 ? " over 100" : value < 5e-3 ? " &lt;0.01" : ` ${value.toFixed(2)}`;
+  const words = (value) => value > 100 ? ` ${state.data.words.over}` : value < 5e-3 ? " &lt;0.01" : ` ${value.toFixed(2)}`;
   curves(view, state, { top, words, widest: " &lt;0.01", lines: 1.3 });
 }
 function accuracy(view, state) {
@@ -298,7 +299,7 @@ function curves({ layout, traces, height, size, measure: measure2 }, state, { to
   }
   for (const trace of traces) {
     if (trace.meta?.role === "test") trace.visible = step >= trace.x[0];
-    if (trace.meta?.role === "bet" && step < data.newest) trace.text = ["your bet", ""];
+    if (trace.meta?.role === "bet" && step < data.newest) trace.text = [data.words.bet, ""];
   }
   if (conceals(state)) conceal(layout, traces, step);
   layout.margin = { l: measure2((layout.yaxis.ticktext ?? ["00"]).join("<br>")) + 8, r: room + 16, t: 10, b: size * 2.8 };
@@ -324,7 +325,7 @@ function history({ layout, traces }, state) {
       return conceals(state) && at > state.step ? row.map(() => null) : row;
     });
     trace.z = rows[0].map((_, block) => rows.map((row) => row[block]));
-    trace.text = trace.z.map((across) => across.map((value) => value === null ? "" : factor(value)));
+    trace.text = trace.z.map((across) => across.map((value) => value === null ? "" : factor(value, state.data.words.infinite)));
   }
   cursor(layout, state, false);
 }
@@ -333,7 +334,7 @@ function engineer({ traces }, { data, step }) {
     const vector = data.nets[trace.meta.net].vectors[trace.meta.metric];
     if (!vector) continue;
     trace.y = rowOf(data, vector, Math.max(0, lastUpTo(vector.steps, step)));
-    trace.customdata = trace.y.map(amount);
+    trace.customdata = trace.y.map((value) => amount(value, data.words.infinite));
   }
 }
 function percent(value) {
@@ -479,17 +480,21 @@ var TWINS = ["fan", "loss", "accuracy"];
 var CONFIG2 = { displayModeBar: false, doubleClick: "reset", responsive: false };
 var stages = /* @__PURE__ */ new WeakMap();
 function stage(component) {
-  const parent = component.parentElement;
+  const parent = component.parentElement, data = unpack(component.data);
   let state = stages.get(parent);
-  if (!state) stages.set(parent, state = open(parent));
-  receive(state, component);
+  if (state && state.data.language !== data.language) {
+    close(state);
+    state = void 0;
+  }
+  if (!state) stages.set(parent, state = open(parent, data.words));
+  receive(state, component, data);
   return () => {
     stages.delete(parent);
     close(state);
   };
 }
-function open(parent) {
-  const state = { step: 1, follow: true, speed: 1, tab: "twins", log: false, plots: {}, gone: new AbortController() };
+function open(parent, words) {
+  const state = { step: 1, follow: true, speed: 1, tab: "twins", log: false, words, plots: {}, gone: new AbortController() };
   state.redraw = () => {
     cancelAnimationFrame(state.frame);
     state.frame = requestAnimationFrame(() => draw(state));
@@ -523,7 +528,7 @@ function makePanel(state, name) {
   const title = element("span", "rv-title"), hint = element("span", "rv-hint"), node = element("div", "rv-plot", { role: "img" });
   const header = element("header", "rv-header", {}, title, hint);
   if (name === "loss") {
-    const log = element("button", "rv-button rv-log", { type: "button", "aria-pressed": "false" }, "log");
+    const log = element("button", "rv-button rv-log", { type: "button", "aria-pressed": "false" }, state.words.log);
     log.onclick = () => {
       state.log = !state.log;
       log.setAttribute("aria-pressed", state.log);
@@ -535,8 +540,8 @@ function makePanel(state, name) {
   state.plots[name] = { section, title, hint, node };
   return section;
 }
-function receive(state, component) {
-  const before = state.data, data = unpack(component.data);
+function receive(state, component, data) {
+  const before = state.data;
   Object.assign(state, { component, data });
   if (before?.runs.join() !== data.runs.join()) {
     pause(state);

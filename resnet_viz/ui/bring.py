@@ -9,6 +9,7 @@ import streamlit as st
 
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
+from resnet_viz.language import tr
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.model import SHORTCUTS, ModelSpec, is_bottleneck
@@ -19,15 +20,21 @@ from resnet_viz.ui.say import complain, plain
 
 def fetch(source: Source, meanwhile: str) -> None:
     """Offer to download torchvision's weights, and draw the page again once they are there."""
-    st.info(f"The weights of {source.label} are torchvision's, downloaded once. Until then you see {plain(meanwhile)}.")
-    if not st.button(f"Download {source.label}", width="stretch", key=f"fetch {source.ref}"):
+    st.info(
+        tr(
+            "The weights of {label} are torchvision's, downloaded once. Until then you see {meanwhile}.",
+            label=source.label,
+            meanwhile=plain(meanwhile),
+        )
+    )
+    if not st.button(tr("Download {label}", label=source.label), width="stretch", key=f"fetch {source.ref}"):
         return
     from resnet_viz.nets import pretrained
 
-    bar = st.progress(0.0, "Asking for it")
+    bar = st.progress(0.0, tr("Asking for it"))
 
     def tell(text: str, done: int, total: int) -> None:
-        size = f", {done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else ""
+        size = tr(", {done:,.0f} of {total:,.0f} MB", done=done / 1e6, total=total / 1e6) if total else ""
         bar.progress(min(1.0, done / max(total, 1)), text + size)
 
     try:
@@ -46,10 +53,12 @@ def checkpoint(key: str) -> None:
     What is taken becomes the choice of `choose.choose_network`.
     """
     st.markdown(
-        "Weights of a residual net: `.pth`, `.pt`, `.th` or `.safetensors` in the names of torchvision, transformers or the "
-        "CIFAR nets, or a checkpoint of a run."
+        tr(
+            "Weights of a residual net: `.pth`, `.pt`, `.th` or `.safetensors` in the names of torchvision, "
+            "transformers or the CIFAR nets, or a checkpoint of a run."
+        )
     )
-    file = st.file_uploader("Checkpoint", key=f"{key}_file")
+    file = st.file_uploader(tr("Checkpoint"), key=f"{key}_file")
     if file is None or not live.fits(file):
         return
     kept: dict[str, Any] = st.session_state.setdefault(f"{key} brought", {})
@@ -60,14 +69,14 @@ def checkpoint(key: str) -> None:
     if "asks" in kept:
         st.info(plain(kept["asks"].recognised))
         answers = _questions(key, kept["asks"].spec, kept["asks"].copies)
-        if st.button("Use this network", type="primary", key=f"{key}_use"):
+        if st.button(tr("Use this network"), type="primary", key=f"{key}_use"):
             kept.pop("error", None)
             kept.pop("taken", None)
             _take(key, file, kept, answers)
     if "error" in kept:
         complain(kept["error"])
     elif "taken" in kept:
-        st.success(plain(f"{kept['taken']} is among the networks now, and chosen."))
+        st.success(plain(tr("{name} is among the networks now, and chosen.", name=kept["taken"])))
 
 
 def _take(key: str, file: Any, kept: dict[str, Any], answers: dict[str, Any]) -> None:
@@ -103,24 +112,25 @@ def _questions(key: str, spec: ModelSpec, copies: Sequence[str]) -> dict[str, An
         mean, std = usual[st.session_state[f"{key}_ask_usual"]]
         st.session_state.update({f"{key}_ask_mean": _text(mean), f"{key}_ask_std": _text(std)})
 
-    st.selectbox("Normalised as usual for", list(usual), key=f"{key}_ask_usual", on_change=fill)
+    st.selectbox(tr("Normalised as usual for"), list(usual), key=f"{key}_ask_usual", on_change=fill)
     mean, std = (
-        st.text_input(f"{what} per channel, of 0 to 1", key=f"{key}_ask_{what.lower()}") for what in ("Mean", "Std")
+        st.text_input(tr("{what} per channel, of 0 to 1", what=what), key=f"{key}_ask_{what.lower()}")
+        for what in ("Mean", "Std")
     )
     sets = [
         "",
         *(n for n, f in catalogue.BUILT_IN.items() if (f.channels, len(f.classes)) == (spec.channels, spec.classes)),
     ]
     data = st.selectbox(
-        "Trained on",
+        tr("Trained on"),
         sets,
-        format_func=lambda n: catalogue.BUILT_IN[n].label if n else "something else",
+        format_func=lambda n: catalogue.BUILT_IN[n].label if n else tr("something else"),
         key=f"{key}_ask_data",
     )
     answers: dict[str, Any] = {"mean": _numbers(mean), "std": _numbers(std), "data": DataSpec(data) if data else None}
     if not data:
         answers["size"] = st.number_input(
-            "Pixels a side of its images", 8, 1024, spec.size, key=f"{key}_ask_size", help="No tensor tells it."
+            tr("Pixels a side of its images"), 8, 1024, spec.size, key=f"{key}_ask_size", help=tr("No tensor tells it.")
         )
     if is_bottleneck(spec):
         answers["stride_in_1x1"] = draw(ModelSpec, "stride_in_1x1", False, key=f"{key}_ask_stride")
@@ -129,11 +139,14 @@ def _questions(key: str, spec: ModelSpec, copies: Sequence[str]) -> dict[str, An
     if spec.norm == "group":
         answers["norm_groups"] = draw(ModelSpec, "norm_groups", spec.norm_groups, key=f"{key}_ask_groups")
     if copies:
-        answers["copy"] = st.selectbox("Which of the networks in the file", copies, key=f"{key}_ask_copy")
+        answers["copy"] = st.selectbox(tr("Which of the networks in the file"), copies, key=f"{key}_ask_copy")
     if spec.shortcut == "identity":
         kinds = ["identity", "none"]
         answers["shortcut"] = st.selectbox(
-            "Skips, which its tensors don't tell", kinds, format_func=SHORTCUTS.__getitem__, key=f"{key}_ask_skips"
+            tr("Skips, which its tensors don't tell"),
+            kinds,
+            format_func=lambda kind: tr(SHORTCUTS[kind]),
+            key=f"{key}_ask_skips",
         )
     return answers
 

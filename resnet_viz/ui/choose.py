@@ -14,6 +14,7 @@ from resnet_viz.data import catalogue, download, images
 from resnet_viz.data.splits import load_test
 from resnet_viz.errors import UserError
 from resnet_viz.figures.overlay import framed
+from resnet_viz.language import N_, tr
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.spec.data import DataSpec
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from resnet_viz.nets.weights import Network
 
 # Where an image comes from, in words short enough for one row.
-KINDS = {"sample": "Sample", "data": "Data", "upload": "File", "camera": "Camera"}
+KINDS = {"sample": N_("Sample"), "data": N_("Data"), "upload": N_("File"), "camera": N_("Camera")}
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,13 @@ def unique(sources: Sequence[Source]) -> dict[str, str]:
 
     def which(source: Source) -> str:
         kind, _, name = source.ref.partition(":")
-        step = f", step {source.step:,}" if "@" in name else ""
-        return ("ships" if kind == "shipped" else name[:6]) + step
+        step = tr(", step {step:,}", step=source.step) if "@" in name else ""
+        return (tr("ships") if kind == "shipped" else name[:6]) + step
 
     return {s.ref: s.label if many[s.label] == 1 else f"{s.label} ({which(s)})" for s in sources}
 
 
-def choose_network(key: str, *, label: str = "Network") -> Source:
+def choose_network(key: str, *, label: str = "") -> Source:
     """Any network there is, or one that is brought; the first that ships, until another is chosen or while one is fetched.
 
     Its ref stands in the URL under ``key``.
@@ -92,14 +93,16 @@ def choose_network(key: str, *, label: str = "Network") -> Source:
             complain(error)
             ref = st.session_state[key] = default
     names = unique(list(sources.values()))
-    ref = st.selectbox(label, list(sources), format_func=names.__getitem__, key=key, persist_state="session")
+    ref = st.selectbox(
+        label or tr("Network"), list(sources), format_func=names.__getitem__, key=key, persist_state="session"
+    )
     link(key, ref, default)
     source = sources[ref]
     if source.path is None:
         bring.fetch(source, meanwhile=sources[default].label)
         source = sources[default]
     st.caption(plain(source.about))
-    with st.expander("Your own network"):
+    with st.expander(tr("Your own network")):
         bring.checkpoint(key)
         for sentence in refs.brought()[1]:
             st.caption(plain(sentence))
@@ -125,14 +128,14 @@ def choose_image(key: str, network: Network) -> Chosen:
     usual = "data" if source.data and download.available(source.data.name) else "sample"
     before = st.session_state.get(f"{key} usual", usual)
     if (asked := linked(key, usual)) not in KINDS:
-        misread(key, asked, KINDS[usual])
+        misread(key, asked, tr(KINDS[usual]))
         st.session_state[key] = usual
     elif before != usual and asked == before:
         st.session_state[key] = usual  # another network, and nothing was chosen: what is usual for it
     st.session_state[f"{key} usual"] = usual
     kind = st.segmented_control(
-        "Image", list(KINDS), format_func=KINDS.__getitem__, key=key, required=True, persist_state="session",
-        help="A photo that ships, one of the network's test images, a file of yours, or your camera.",
+        tr("Image"), list(KINDS), format_func=lambda kind: tr(KINDS[kind]), key=key, required=True, persist_state="session",
+        help=tr("A photo that ships, one of the network's test images, a file of yours, or your camera."),
     )  # fmt: skip
     kind = kind or usual  # never None: one is required
     link(key, kind, usual)
@@ -151,10 +154,10 @@ def _sample(key: str, network: Network) -> Chosen:
     if (asked := linked(key, names[0])) not in names:
         misread(key, asked, names[0])
         st.session_state[key] = names[0]
-    name = st.selectbox("Sample", names, format_func=str.capitalize, key=key, persist_state="session")
+    name = st.selectbox(tr("Sample"), names, format_func=str.capitalize, key=key, persist_state="session")
     link(key, name, names[0])
     if name not in network.classes:
-        st.caption("This is none of its classes: it says one of them all the same.")
+        st.caption(tr("This is none of its classes: it says one of them all the same."))
     return Chosen(_shipped(name), name, network.classes.index(name) if name in network.classes else None)
 
 
@@ -167,36 +170,41 @@ def _from_data(key: str, network: Network) -> Chosen | None:
     """A test image of the network's data set, by its number; None, with words, where they are not on this machine."""
     try:
         x, y = test_images(network.source)
-        label = catalogue.facts(network.source.data).label if network.source.data else ""
+        label = tr(catalogue.facts(network.source.data).label) if network.source.data else ""
     except catalogue.DataError as error:
-        st.info(plain(f"{error} Until then, a sample:"))
+        st.info(plain(tr("{error} Until then, a sample:", error=error)))
         return None
     last = len(x) - 1
     asked = st.query_params.get(key, "0")
     if not is_place(asked, last):
-        misread(key, asked, f"an image of 0 to {last:,}")
+        misread(key, asked, tr("an image of 0 to {last:,}", last=last))
     st.session_state[key] = min(max(linked(key, 0, int), 0), last)
     number = st.number_input(
-        plain(f"Test image of {label}, 0 to {last:,}"), 0, last, step=1, key=key, persist_state="session"
+        plain(tr("Test image of {label}, 0 to {last:,}", label=label, last=last)),
+        0,
+        last,
+        step=1,
+        key=key,
+        persist_state="session",
     )
     link(key, str(number), "0")
     truth = network.classes[int(y[number])]
-    st.caption(plain(f"It shows: {truth}"))
+    st.caption(plain(tr("It shows: {truth}", truth=truth)))
     image = np.repeat(x[number], 3, 2) if x.shape[3] == 1 else x[number]
-    return Chosen(image, f"test image {number}, {truth}", int(y[number]))
+    return Chosen(image, tr("test image {number}, {truth}", number=number, truth=truth), int(y[number]))
 
 
 def _own(key: str, kind: str) -> Chosen | None:
     """The user's image; kept for the session, so that it is still there on another page."""
     if kind == "camera":
-        file = st.camera_input("Camera", key=key)
+        file = st.camera_input(tr("Camera"), key=key)
     else:
         size = images.FILE >> 20
-        file = st.file_uploader("PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC", key=key, max_upload_size=size)
+        file = st.file_uploader(tr("PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC"), key=key, max_upload_size=size)
     kept: dict[str, Any] = st.session_state.setdefault(f"{key} kept", {})
     if file is not None and kept.get("file") != file.file_id:
         try:
-            name = "your photo" if kind == "camera" else file.name
+            name = tr("your photo") if kind == "camera" else file.name
             kept |= {
                 "file": file.file_id,
                 "chosen": Chosen(images.read(file.getvalue(), file.name), name),
@@ -207,9 +215,9 @@ def _own(key: str, kind: str) -> Chosen | None:
     if file is not None and kept.get("error"):
         complain(kept["error"])
     elif file is None and "chosen" in kept:
-        st.caption(plain(f"Kept from before: {kept['chosen'].name}"))
+        st.caption(plain(tr("Kept from before: {name}", name=kept["chosen"].name)))
     elif file is None:
-        st.caption("Until yours is here, a sample:")
+        st.caption(tr("Until yours is here, a sample:"))
     return kept.get("chosen")
 
 
@@ -218,11 +226,17 @@ def _placed(key: str, chosen: Chosen, source: Source) -> Chosen:
     height, width = chosen.image.shape[:2]
     place = 0.5
     if width != height:
-        way = "from left to right" if width > height else "from top to bottom"
+        way = tr("from left to right") if width > height else tr("from top to bottom")
         # Of another file the middle again.
-        place = st.slider(f"The part that the net sees, {way}", 0.0, 1.0, 0.5, 0.05, key=f"{key}_place {chosen.name}")
+        place = st.slider(
+            tr("The part that the net sees, {way}", way=way), 0.0, 1.0, 0.5, 0.05, key=f"{key}_place {chosen.name}"
+        )
     box = images.window(width, height, source.spec.size, source.resize, place)
-    st.image(framed(chosen.image, *box), width="stretch", alt=f"{chosen.name}: what the net does not see is pale")
+    st.image(
+        framed(chosen.image, *box),
+        width="stretch",
+        alt=tr("{name}: what the net does not see is pale", name=chosen.name),
+    )
     return replace(chosen, place=place)
 
 
@@ -254,11 +268,17 @@ def pool(source: Source, most: int = 1000) -> Pool:
     spec = source.spec
     try:
         x, y = test_images(source)
-        label = catalogue.facts(source.data).label if source.data else ""
-        return Pool(x[:most], y[:most], f"the first {min(most, len(x)):,} test images of {label}")
+        label = tr(catalogue.facts(source.data).label) if source.data else ""
+        return Pool(
+            x[:most], y[:most], tr("the first {most:,} test images of {label}", most=min(most, len(x)), label=label)
+        )
     except catalogue.DataError:
         parts = _parts(spec.size, spec.channels, min(most, 300 if spec.size <= 64 else 60))
-        which = f"{len(parts)} parts of the {len(images.SAMPLES)} photos that ship, for its data set is not here"
+        which = tr(
+            "{parts} parts of the {photos} photos that ship, for its data set is not here",
+            parts=len(parts),
+            photos=len(images.SAMPLES),
+        )
         return Pool(parts, None, which)
 
 

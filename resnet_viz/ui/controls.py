@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from resnet_viz.data import catalogue, download
-from resnet_viz.language import tr
+from resnet_viz.language import N_, tr
 from resnet_viz.runs.store import Store
 from resnet_viz.spec import arch
 from resnet_viz.spec.checks import SpecError, quote
@@ -30,29 +30,30 @@ OFFERED = {"cifar": DEPTHS, "imagenet": IMAGENET_DEPTHS, "article": tuple(range(
 
 # Preset: what it shows, and how it differs from the defaults.
 PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
-    "Degradation at 56": ("Plain-56 does not even fit its training data; the residual twin does.", {}),
-    "Depth 20": ("At 20 layers both learn: depth is the point.", {"depth": 20}),
-    "No BatchNorm": (
-        "Without a norm plain's gradients vanish; SkipInit starts every branch at 0 and trains.",
+    N_("Degradation at 56"): (N_("Plain-56 does not even fit its training data; the residual twin does."), {}),
+    N_("Depth 20"): (N_("At 20 layers both learn: depth is the point."), {"depth": 20}),
+    N_("No BatchNorm"): (
+        N_("Without a norm plain's gradients vanish; SkipInit starts every branch at 0 and trains."),
         {"norm": "none", "init": "skipinit", "lr": 0.01},
     ),
-    "Break it: no norm, He": (
-        "Without a norm, every residual block started from He doubles the signal: it explodes.",
+    N_("Break it: no norm, He"): (
+        N_("Without a norm, every residual block started from He doubles the signal: it explodes."),
         {"norm": "none", "lr": 0.01},
     ),
-    "110 layers": ("The deepest of He et al. 2015 but one; it wants a warm-up.", {"depth": 110, "lr": 0.02, "warmup_steps": 40}),
-    "The article's net": (
-        "Two blocks of BN, ReLU and 1×1 convolution; Adam at 0.0001, 100 epochs.",
+    N_("110 layers"): (N_("The deepest of He et al. 2015 but one; it wants a warm-up."),
+        {"depth": 110, "lr": 0.02, "warmup_steps": 40}),
+    N_("The article's net"): (
+        N_("Two blocks of BN, ReLU and 1×1 convolution; Adam at 0.0001, 100 epochs."),
         {
             "family": "article", "depth": 4, "shortcut": "maxpool", "order": "article", "optimizer": "adam", "lr": 1e-4,
             "epochs": 100,
         },
     ),
-    "A learning rate that breaks": ("At a learning rate of 3 both fail: skips do not cure every ill.", {"lr": 3.0}),
+    N_("A learning rate that breaks"): (N_("At a learning rate of 3 both fail: skips do not cure every ill."), {"lr": 3.0}),
 }  # fmt: skip
 
 # Augmentations to choose from: the data set's own, none, and every set of them.
-AUGMENT = {"default": "the data set's usual", "none": "none"} | {
+AUGMENT = {"default": N_("the data set's usual"), "none": N_("none")} | {
     "+".join(names): " + ".join(names) for n in range(1, 4) for names in combinations(AUGMENTATIONS, n)
 }
 
@@ -85,13 +86,13 @@ def draw(cls: type, name: str, default: Any, **options: Any) -> Any:
     Returns its value, as `spec.values` holds it.
     """
     entry, kind = rows(cls)[name], types(cls)[name]
-    label = options.pop("label", entry.label)
-    options = {"help": entry.help or None} | options
+    label = options.pop("label", tr(entry.label))
+    options = {"help": tr(entry.help) or None} | options
     if item_type(kind) is not None and name != "augment":
         return st.text_input(label, default, **options)
     if choices := AUGMENT if name == "augment" else entry.choices:
         offered = options.pop("choices", choices)
-        return st.selectbox(label, list(offered), list(offered).index(default), offered.__getitem__, **options)
+        return st.selectbox(label, list(offered), list(offered).index(default), lambda key: tr(offered[key]), **options)
     if kind is bool:
         return st.toggle(label, default, **options)
     return _number(entry, kind, label, default, **options)
@@ -117,14 +118,14 @@ def _draw(name: str, **options: Any) -> None:
 
 def data_names() -> dict[str, str]:
     """Data sets to choose from, with labels: the built-in ones and what the user has brought."""
-    names = {n: facts.label + ("" if download.available(n) else " ↓") for n, facts in catalogue.BUILT_IN.items()}
+    names = {n: tr(facts.label) + ("" if download.available(n) else " ↓") for n, facts in catalogue.BUILT_IN.items()}
     return names | {f"own:{s.hash}": f"{s.label} ({s.hash[:4]})" for s in catalogue.own_data()}
 
 
 def draw_data(**options: Any) -> str:
     """Which data set; returns the control's value."""
     names, entry = data_names(), rows(PARTS["data"])["name"]
-    return st.selectbox(entry.label, list(names), 0, names.__getitem__, **({"help": entry.help} | options))
+    return st.selectbox(tr(entry.label), list(names), 0, names.__getitem__, **({"help": tr(entry.help)} | options))
 
 
 # The form
@@ -136,12 +137,13 @@ def draw_main() -> None:
     if current()["depth"] not in depths:
         st.session_state["depth"] = min(depths, key=lambda d: abs(d - current()["depth"]))
     shown = DEFAULTS["depth"] if DEFAULTS["depth"] in depths else depths[0]
-    st.select_slider(CONTROLS["depth"][1].label, depths, shown, **_bound("depth"))
+    st.select_slider(tr(CONTROLS["depth"][1].label), depths, shown, **_bound("depth"))
     if new := st.session_state.pop("new_data", None):
         st.session_state["data"] = new
     if current()["data"] not in data_names():
-        st.session_state["complaint"] = (
-            f"The data set {quote(current()['data'])} is not on this machine; bring it with Your data, or choose another."
+        st.session_state["complaint"] = tr(
+            "The data set {data} is not on this machine; bring it with Your data, or choose another.",
+            data=quote(current()["data"]),
         )
         st.session_state["data"] = DEFAULTS["data"]
     names = [name for name, (_, entry) in CONTROLS.items() if entry.tab == "main" and name != "depth"]
@@ -151,7 +153,7 @@ def draw_main() -> None:
                 if name == "data":
                     draw_data(**_bound(name))
                 elif name == "nets":
-                    st.selectbox("Nets", list(NETS), 0, NETS.__getitem__, **_bound(name))
+                    st.selectbox(tr("Nets"), list(NETS), 0, lambda key: tr(NETS[key]), **_bound(name))
                 else:
                     _draw(name)
 
@@ -192,11 +194,12 @@ def draw_unusual(*but: str) -> None:
         if name in but or entry.tab or st.session_state.setdefault(name, DEFAULTS[name]) == DEFAULTS[name]:
             continue
         left, right = st.columns([3, 1], vertical_alignment="center")
-        shown = {True: "yes"}.get(
+        shown = {True: tr("yes")}.get(
             st.session_state[name], str(st.session_state[name]).replace(entry.separator or ".", ", ")
         )
-        left.text(f"Next net: {entry.label[0].lower()}{entry.label[1:]} {shown[:60]}")
-        usual = {"no_skip": "All on"}.get(name, "Usual")
+        label = tr(entry.label)
+        left.text(tr("Next net: {label} {shown}", label=label[:1].lower() + label[1:], shown=shown[:60]))
+        usual = {"no_skip": tr("All on")}.get(name, tr("Usual"))
         right.button(
             usual, on_click=st.session_state.update, kwargs={name: DEFAULTS[name]}, key=f"usual {name}", type="tertiary"
         )
@@ -205,7 +208,7 @@ def draw_unusual(*but: str) -> None:
 def draw_more() -> None:
     """Everything else, for who wants it: behind "More"."""
     tabs = {tab: label for tab, label in TABS.items() if label}
-    for tab, place in zip(tabs, st.tabs(list(tabs.values())), strict=True):
+    for tab, place in zip(tabs, st.tabs([tr(label) for label in tabs.values()]), strict=True):
         names = [name for name, (_, entry) in CONTROLS.items() if entry.tab == tab]
         with place:
             for pair in batched(names):
@@ -233,10 +236,14 @@ def costs(store: Store) -> str:
     model, batch_size = specs[0].model, specs[0].train.batch_size
     parameters, memory = arch.parameters(model), arch.training_bytes(model, batch_size)
     seconds = engine.expected_seconds(store, specs)
-    time = f"about {duration(seconds)}" if seconds else "time unknown until this machine has trained such a net"
+    time = (
+        tr("about {time}", time=duration(seconds))
+        if seconds
+        else tr("time unknown until this machine has trained such a net")
+    )
     parts = (
-        f"{parameters:,} parameters",
-        f"{arch.multiply_adds(model) / 1e6:,.1f} M multiply-adds",
+        tr("{parameters:,} parameters", parameters=parameters),
+        tr("{millions:,.1f} M multiply-adds", millions=arch.multiply_adds(model) / 1e6),
         f"{memory / 1e6:,.0f} MB",
     )
     return " · ".join((*parts, time))
@@ -272,8 +279,10 @@ def toggle_skip(block: int) -> None:
     """Switch the skip of a block (from 1) off, or on again; of a block that the form's net has not, say so."""
     count = _blocks()
     if count and block > count:
-        st.session_state["complaint"] = (
-            f"The form's net has {count} blocks, and no block {block}: set the form to what is shown first."
+        st.session_state["complaint"] = tr(
+            "The form's net has {count} blocks, and no block {block}: set the form to what is shown first.",
+            count=count,
+            block=block,
         )
     elif count:
         _switch_off({*_off()} ^ {block})

@@ -23,7 +23,7 @@ from resnet_viz.errors import UserError
 from resnet_viz.figures import Drawing
 from resnet_viz.figures.alternative import alternative
 from resnet_viz.files import ASSETS, STAGE, served
-from resnet_viz.language import tr
+from resnet_viz.language import current, tr
 from resnet_viz.runs.schema import default_home, faults
 from resnet_viz.stage.library import plotly_js
 from resnet_viz.ui import access, who
@@ -103,8 +103,11 @@ def frame(title: str, stage: bool = False) -> Iterator[None]:
     # On a narrow screen the navigation is folded away: the page's name, too, stands in the header.
     name = f'<div class="rv-name">ResNet Viz<span>{tr(title)}</span></div>'
     lead = f'<p class="rv-lead">{tr(LEADS.get(title, ""))}</p>'
-    scripts = HASTEN % stage_script() if stage else ""
-    st.html(f"<style>{CSS}{access.CSS}</style>{name}{lead}{scripts}", unsafe_allow_javascript=stage)
+    # A screen reader and the browser's own fonts go by what the document says of itself.
+    scripts = f'<script>document.documentElement.lang = "{current()}"</script>' + (
+        HASTEN % stage_script() if stage else ""
+    )
+    st.html(f"<style>{CSS}{access.CSS}</style>{name}{lead}{scripts}", unsafe_allow_javascript=True)
     switch()
     serve(plotly_js(), "plotly.min.js")
     serve(STAGE / "stage.js", "stage.js")

@@ -13,6 +13,7 @@ import streamlit as st
 
 from resnet_viz import settings
 from resnet_viz.figures.depth import ENGINEER
+from resnet_viz.language import tr
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import FIRST
 from resnet_viz.runs import presence
@@ -106,7 +107,12 @@ def choose_recording(**options: Any) -> None:
     """Which of the recorded twins Twins shows while it shows no run."""
     names = recordings()
     st.selectbox(
-        "Recorded twins", list(names), format_func=names.__getitem__, key="recorded", persist_state="session", **options
+        tr("Recorded twins"),
+        list(names),
+        format_func=names.__getitem__,
+        key="recorded",
+        persist_state="session",
+        **options,
     )
 
 
@@ -155,22 +161,22 @@ def _left(run: Run) -> str:
         return ""
     images = float(np.median(speeds))
     seconds = engine.run_seconds(run.spec, images, run.steps, run.step)
-    return f"{images:,.0f} images/s · {duration(seconds)} left"
+    return tr("{images:,.0f} images/s · {time} left", images=images, time=duration(seconds))
 
 
 def duration(seconds: float) -> str:
     """Seconds in the unit a person would use."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} s"
+        return tr("{seconds} s", seconds=max(1, round(seconds)))
     if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+        return tr("{minutes:.0f} min", minutes=seconds / 60)
+    return tr("{hours:.1f} h", hours=seconds / 3600)
 
 
 def messages(runs: Sequence[Run]) -> None:
     """What runs that did not end as planned have to say, in the width that a sentence needs; loops of the user's at once."""
     said = [
-        f"**{called(run.spec).capitalize()}**: {plain(run.message)}"
+        f"**{tr(called(run.spec)).capitalize()}**: {plain(run.message)}"
         for run in runs
         if run.message and not (run.live and run.ours)
     ]
@@ -188,10 +194,10 @@ def advise(records: Sequence[Record]) -> None:
 def progress(run: Run) -> None:
     """One net's progress bar, rate and time left; or how far it came. Of a loop of the user's the length may not be known."""
     if not run.ours and not run.spec.train.steps:
-        st.caption(plain(f"{run.name}: {run.status}, step {run.step:,}"))
+        st.caption(plain(tr("{name}: {status}, step {step:,}", name=run.name, status=tr(run.status), step=run.step)))
         return
     share, words = how_far_is(run)
-    st.progress(share, plain(f"{called(run.spec).capitalize()}: {words}"))
+    st.progress(share, plain(f"{tr(called(run.spec)).capitalize()}: {words}"))
 
 
 def how_far_is(run: Run) -> tuple[float, str]:
@@ -201,14 +207,14 @@ def how_far_is(run: Run) -> tuple[float, str]:
         text, done, total = json.loads(run.progress) if run.progress else ("", 0, 0)
         if run.step:  # between its steps, too: the bar is the run's
             now = f"{text}, " if text else ""
-            return share, f"{100 * share:.0f} % · {now}{_left(run) or 'starting'}"
+            return share, f"{100 * share:.0f} % · {now}{_left(run) or tr('starting')}"
         share = done / total if total else 0.0
-        return share, f"{text} · {100 * share:.0f} %" if total else text or "0 % · starting"
+        return share, f"{text} · {100 * share:.0f} %" if total else text or tr("0 % · starting")
     if run.status == "queued":
         return share, waits(run)
     if run.status == "stopped" and not run.step:
-        return share, "stopped before it began"
-    return share, f"{run.status} at step {run.step:,}"
+        return share, tr("stopped before it began")
+    return share, tr("{status} at step {step:,}", status=tr(run.status), step=run.step)
 
 
 def waits(run: Run) -> str:
@@ -216,14 +222,14 @@ def waits(run: Run) -> str:
     runs = store().seen_by(None).runs()  # others' too
     ahead = [r for r in runs if r.status == "queued" and r.wanted != "stop" and r.created < run.created]
     busy = [r for r in runs if r.status in ("running", "paused")]
-    words = "waiting for a worker (the first one takes some seconds to warm up)"
+    words = tr("waiting for a worker (the first one takes some seconds to warm up)")
     if len(busy) + len(ahead) >= settings.workers():
         left = [(r.spec, 1 - r.step / max(1, r.steps)) for r in [*busy, *ahead[::-1]]]
         # A lab's time is not known beforehand.
         seconds = None if any(spec.lab for spec, _ in left) else engine.queue_seconds(store(), left)
-        when = f"about {duration(seconds)}" if seconds else "time unknown"
-        words = f"place {len(ahead) + 1} in the queue · {when} until all before it are done"
-    return words + " · pauses at its first step" * (run.wanted == "pause")
+        when = tr("about {time}", time=duration(seconds)) if seconds else tr("time unknown")
+        words = tr("place {place} in the queue · {when} until all before it are done", place=len(ahead) + 1, when=when)
+    return words + tr(" · pauses at its first step") * (run.wanted == "pause")
 
 
 def say_why_they_wait(runs: Sequence[Run]) -> None:
@@ -260,13 +266,13 @@ def buttons(runs: Sequence[Run]) -> None:
     if live:
         with st.container(horizontal=True, gap="small"):
             if paused:
-                st.button("▶ Go on", on_click=ask, args=("run", live), key="go_on")
-                st.button("One step", on_click=ask, args=("step", live), key="one_step")
+                st.button(tr("▶ Go on"), on_click=ask, args=("run", live), key="go_on")
+                st.button(tr("One step"), on_click=ask, args=("step", live), key="one_step")
             else:
-                st.button("❚❚ Pause", on_click=ask, args=("pause", live), key="pause")
-            st.button("■ Stop", on_click=ask, args=("stop", live), key="stop")
+                st.button(tr("❚❚ Pause"), on_click=ask, args=("pause", live), key="pause")
+            st.button(tr("■ Stop"), on_click=ask, args=("stop", live), key="stop")
     elif resumable:
-        words = "▶ Resume from the last checkpoint" if any(r.step for r in resumable) else "▶ Start"
+        words = tr("▶ Resume from the last checkpoint") if any(r.step for r in resumable) else tr("▶ Start")
         st.button(words, on_click=ask, args=("run", resumable), key="resume")
 
 

@@ -28,17 +28,21 @@ def _known(code: str) -> str:
     return code
 
 
+def _keep_choices() -> None:
+    """Set every choice again: a browser names a choice by its label, and the labels are about to change."""
+    for key, value in st.session_state.items():
+        if isinstance(value, str | int | float | list | tuple) and not isinstance(value, bool):
+            st.session_state[key] = value
+
+
 def switch() -> None:
     """The choice of the language, in the header (see the frame's style)."""
     link(LANGUAGE, language.current(), nearest(st.context.locale))
     names = languages()
     if len(names) < 2:
         return
-    # A screen reader and the browser's own fonts go by what the document says of itself.
-    tell = f'<script>document.documentElement.lang = "{language.current()}"</script>'
     with st.container(key="language"):
-        st.html(tell, unsafe_allow_javascript=True)
         st.selectbox(
             tr("Language"), list(names), format_func=names.__getitem__, key=LANGUAGE, persist_state="session",
-            label_visibility="collapsed", filter_mode=None,
+            label_visibility="collapsed", filter_mode=None, on_change=_keep_choices,
         )  # fmt: skip

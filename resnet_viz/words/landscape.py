@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from resnet_viz.language import tr, trn
 from resnet_viz.spec.lab import LandscapeSpec
 from resnet_viz.words.numbers import FIT, high, loss, percent
 
@@ -17,43 +18,68 @@ def landscape(
     Names the highest loss, and the share of the last whole grid that is better than guessing (ln classes); in the planes of paths
     instead the ``shares`` of the paths' variance that these planes hold.
     """
-    where = f"Within ±{lab.reach:g} filter-normalised unit{'s' * (lab.reach != 1)}"
+    where = trn(
+        "Within ±{reach:g} filter-normalised unit",
+        "Within ±{reach:g} filter-normalised units",
+        1 if lab.reach == 1 else 2,
+        reach=lab.reach,
+    )
     if lab.directions == "path":
-        where = "In that plane" if lab.dimensions == 2 else "Along the first"
+        where = tr("In that plane") if lab.dimensions == 2 else tr("Along the first")
     elif lab.dimensions == 1:
-        where += " along one direction"
-    rises = [f"from {loss(losses[0])} to {high(max(losses))} around {name}" for name, losses in nets]
+        where += tr(" along one direction")
+    rises = [
+        tr("from {low} to {high} around {name}", low=loss(losses[0]), high=high(max(losses)), name=name)
+        for name, losses in nets
+    ]
     if lab.directions == "path":
         held = " / ".join(map(percent, shares))
-        differ = " These planes differ: heights can't be compared." if len(nets) > 1 else ""
-        return (
-            f"Two axes hold {held} of the training path's variance. {where} the loss rises {', '.join(rises)}.{differ}"
+        differ = tr(" These planes differ: heights can't be compared.") if len(nets) > 1 else ""
+        return tr(
+            "Two axes hold {held} of the training path's variance. {where} the loss rises {rises}.{differ}",
+            held=held,
+            where=where,
+            rises=tr(", ").join(rises),
+            differ=differ,
         )
-    said = f"{where} the loss rises {', '.join(rises)}."
+    said = tr("{where} the loss rises {rises}.", where=where, rises=tr(", ").join(rises))
     # Of the last whole grid: half a pass would count one side of it twice as much as the other.
     known = min(len(losses) for _, losses in nets)
     grids = [size**lab.dimensions for size in lab.SIZES if size**lab.dimensions <= known]
     if not grids:
-        return f"{said} Its first grid is not whole yet."
+        return tr("{said} Its first grid is not whole yet.", said=said)
     better = [sum(v < math.log(classes) for v in losses[: grids[-1]]) / grids[-1] for _, losses in nets]
-    return f"{_compared([name for name, _ in nets], better)} {said}"
+    return tr(" ").join((_compared([name for name, _ in nets], better), said))
 
 
 def _compared(names: Sequence[str], better: Sequence[float]) -> str:
     """The answer: around which network more of the points are better than guessing, and their shares."""
     shares = sorted(zip(better, names, strict=True), key=lambda pair: -pair[0])
     if len(shares) != 2:
-        figures = ", ".join(f"{percent(share)} around {name}" for share, name in shares)
-        return f"Of the points are better than guessing: {figures}."
+        figures = tr(", ").join(tr("{share} around {name}", share=percent(share), name=name) for share, name in shares)
+        return tr("Of the points are better than guessing: {figures}.", figures=figures)
     (most, more), (least, less) = shares
     if most - least < 0.01:
-        return f"As much around both nets is better than guessing: {percent(most)} of the points."
-    return f"More around {more} than around {less} is better than guessing: {percent(most)} and {percent(least)} of the points."
+        return tr("As much around both nets is better than guessing: {most} of the points.", most=percent(most))
+    return tr(
+        "More around {more} than around {less} is better than guessing: {most} and {least} of the points.",
+        more=more,
+        less=less,
+        most=percent(most),
+        least=percent(least),
+    )
 
 
 def landscape_conditions(lab: LandscapeSpec, points: int, images: int) -> str:
     """On what a landscape was measured, and which loss it is: at the trained weights, on training images, the fit."""
-    kind = {"train": "training"}.get(lab.split, lab.split)
-    draws = "" if lab.directions == "path" else f", 1 draw of directions (seed {lab.seed})"
-    which = f" {FIT}" if lab.split == "train" else ""
-    return f"{points:,} points, {images:,} {kind} images{draws}.{which}"
+    kind = tr(lab.SPLITS[lab.split])
+    draws = "" if lab.directions == "path" else tr(", 1 draw of directions (seed {seed})", seed=lab.seed)
+    which = tr(" ") + tr(FIT) if lab.split == "train" else ""
+    return tr(
+        "{points:,} points, {images:,} {kind} images{draws}.{which}",
+        points=points,
+        images=images,
+        kind=kind,
+        draws=draws,
+        which=which,
+    )

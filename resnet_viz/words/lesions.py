@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from resnet_viz.language import tr
 from resnet_viz.words.numbers import percent, spread
 
 
@@ -18,15 +19,21 @@ def lesions(nets: Sequence[tuple[str, float, Sequence[float]]], images: int) -> 
     said = []
     for name, undisturbed, without in nets:
         if not without:
-            said.append(f"{name} {percent(undisturbed)} undisturbed")
+            said.append(tr("{name} {accuracy} undisturbed", name=name, accuracy=percent(undisturbed)))
             continue
         middle = statistics.median(without)
         said.append(
-            f"{name} {spread(without, percent)} right (median {percent(middle)}, undisturbed {percent(undisturbed)})"
+            tr(
+                "{name} {range} right (median {middle}, undisturbed {undisturbed})",
+                name=name,
+                range=spread(without, percent),
+                middle=percent(middle),
+                undisturbed=percent(undisturbed),
+            )
         )
     if not any(without for _, _, without in nets):
-        return f"No block dropped yet: {', '.join(said)}."
-    return f"With one block dropped: {'; '.join(said)}. {images:,} test images."
+        return tr("No block dropped yet: {said}.", said=tr(", ").join(said))
+    return tr("With one block dropped: {said}. {images:,} test images.", said=tr("; ").join(said), images=images)
 
 
 def random_lesions(nets: Sequence[tuple[str, int, np.ndarray]], images: int) -> str:
@@ -36,8 +43,21 @@ def random_lesions(nets: Sequence[tuple[str, int, np.ndarray]], images: int) -> 
         sizes = np.unique(draws[:, 0])
         half = sizes[np.abs(sizes - count / 2).argmin()]
         correct = draws[draws[:, 0] == half, 1]
-        said.append(f"{name} {percent(float(np.median(correct)))} right ({half:.0f} of {count}, {len(correct)} draws)")
-    return f"With half of the blocks dropped at random: {', '.join(said)}. {images:,} test images."
+        said.append(
+            tr(
+                "{name} {median} right ({half:.0f} of {count}, {draws} draws)",
+                name=name,
+                median=percent(float(np.median(correct))),
+                half=half,
+                count=count,
+                draws=len(correct),
+            )
+        )
+    return tr(
+        "With half of the blocks dropped at random: {said}. {images:,} test images.",
+        said=tr(", ").join(said),
+        images=images,
+    )
 
 
 def shuffled_blocks(nets: Sequence[tuple[str, np.ndarray]], images: int) -> str:
@@ -46,8 +66,20 @@ def shuffled_blocks(nets: Sequence[tuple[str, np.ndarray]], images: int) -> str:
     for name, draws in nets:
         few, most = draws[:, 0].min(), draws[:, 0].max()
         correct = [percent(float(np.median(draws[draws[:, 0] == swaps, 2]))) for swaps in (few, most)]
-        said.append(f"{name} {correct[0]} right after one swap, {correct[1]} after {most:.0f}")
-    return f"Two blocks of a stage change places: {'; '.join(said)} (medians). {images:,} test images."
+        said.append(
+            tr(
+                "{name} {first} right after one swap, {last} after {most:.0f}",
+                name=name,
+                first=correct[0],
+                last=correct[1],
+                most=most,
+            )
+        )
+    return tr(
+        "Two blocks of a stage change places: {said} (medians). {images:,} test images.",
+        said=tr("; ").join(said),
+        images=images,
+    )
 
 
 def refinement(nets: Sequence[tuple[str, np.ndarray, np.ndarray]], images: int) -> str:
@@ -56,6 +88,8 @@ def refinement(nets: Sequence[tuple[str, np.ndarray, np.ndarray]], images: int) 
     for name, cosines, stages in nets:
         first = np.array([cosines[stages == stage][0] for stage in np.unique(stages)])
         said.append(f"{name} {float(np.nanmean(first)):.2f}")
-    return (
-        f"Cosine of a stage's first block with its last, mean over stages: {', '.join(said)}. {images:,} test images."
+    return tr(
+        "Cosine of a stage's first block with its last, mean over stages: {said}. {images:,} test images.",
+        said=tr(", ").join(said),
+        images=images,
     )

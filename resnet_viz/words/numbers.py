@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from resnet_viz.language import N_, tr
 from resnet_viz.spec.run import RunSpec
 
 # The three training losses of a run, as the small print names them.
-LAST_EPOCH = "Training loss: mean over the last epoch."
-SMOOTHED = "Training loss: smoothed, as in the chart."
-FIT = "Loss: the fit, of training images as they are, in evaluation mode."
+LAST_EPOCH = N_("Training loss: mean over the last epoch.")
+SMOOTHED = N_("Training loss: smoothed, as in the chart.")
+FIT = N_("Loss: the fit, of training images as they are, in evaluation mode.")
 
 
 def loss(value: float) -> str:
@@ -51,7 +52,7 @@ def spread(values: Sequence[float], show: Callable[[float], str]) -> str:
 def high(value: float) -> str:
     """A loss of any size in two digits, or as a power of ten."""
     if not math.isfinite(value):
-        return "past all numbers"
+        return tr("past all numbers")
     if value >= 1e7:
         return f"10{str(round(math.log10(value))).translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
     return f"{float(f'{value:.2g}'):,.0f}" if value >= 10 else loss(value)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from resnet_viz.data.catalogue import BUILT_IN
+from resnet_viz.language import N_, tr, trn
 from resnet_viz.runs.record import LIVE, Record
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.run import RunSpec
@@ -19,7 +20,7 @@ from resnet_viz.words.numbers import LAST_EPOCH, SMOOTHED, guessing, loss, perce
 
 def called(spec: RunSpec) -> str:
     """How a net is called in a sentence and at the end of its line."""
-    return "residual" if spec.model.residual else "plain"
+    return N_("residual") if spec.model.residual else N_("plain")
 
 
 def in_common(a: RunSpec, b: RunSpec) -> str:
@@ -27,18 +28,22 @@ def in_common(a: RunSpec, b: RunSpec) -> str:
     if a.data != b.data or a.own or b.own:
         return ""
     if replace(a.train, threads=0) != replace(b.train, threads=0):
-        return "Same data."
+        return tr("Same data.")
     bare: dict[str, Any] = {"shortcut": "none", "init": "he", "stochastic_depth": 0.0, "no_skip": ()}
     if replace(a.model, **bare) != replace(b.model, **bare):
-        return "Same data and seed."
+        return tr("Same data and seed.")
     # Identity shortcuts have no parameters of their own, so every weight is shared at the start.
     same = {"none", "identity", "scaling", "maxpool"} >= {a.model.shortcut, b.model.shortcut}
-    return "Same data, seed and starting weights." if same and a.model.init == b.model.init else "Same data and seed."
+    return (
+        tr("Same data, seed and starting weights.")
+        if same and a.model.init == b.model.init
+        else tr("Same data and seed.")
+    )
 
 
 def data_label(data: DataSpec) -> str:
     """What a data set is called: the user's name for it, or the built-in one's."""
-    return data.label or (BUILT_IN[data.name].label if data.name in BUILT_IN else data.name)
+    return data.label or (tr(BUILT_IN[data.name].label) if data.name in BUILT_IN else data.name)
 
 
 def subject(records: Sequence[Record]) -> str:
@@ -46,17 +51,21 @@ def subject(records: Sequence[Record]) -> str:
     models = [record.spec.model for record in records]
     depths = {model.depth for model in models}
     if len(depths) == 1 and {model.family for model in models} == {"cifar"}:
-        nets = f"{models[0].depth} layers"
+        nets = tr("{depth} layers", depth=models[0].depth)
     else:
-        nets = " and ".join(dict.fromkeys(model.called for model in models))
-    return f"{nets} on {', '.join(dict.fromkeys(data_label(record.spec.data) for record in records))}"
+        nets = tr(" and ").join(dict.fromkeys(model.called for model in models))
+    return tr(
+        "{nets} on {data}",
+        nets=nets,
+        data=tr(", ").join(dict.fromkeys(data_label(record.spec.data) for record in records)),
+    )
 
 
 def conditions(record: Record) -> str:
     """Under which conditions the figures hold: length of the run, and rate."""
     train = record.spec.train
-    length = f"{train.steps} steps" if train.steps else f"{train.epochs} epoch{'s' * (train.epochs != 1)}"
-    return f"{length} at learning rate {train.lr:g}"
+    length = tr("{steps} steps", steps=train.steps) if train.steps else trn("{n} epoch", "{n} epochs", train.epochs)
+    return tr("{length} at learning rate {lr:g}", length=length, lr=train.lr)
 
 
 def have_ended(records: Sequence[Record]) -> bool:
@@ -81,9 +90,13 @@ def _broken(records: Sequence[Record], name: str) -> str:
     worse = [r for r in records if (r.result.get("train_loss") or 0) > 2 * guessing(r.spec)]
     if not worse:
         return ""
-    guess = f"guessing would give {guessing(worse[0].spec):.1f}"
-    which = f"in {len(worse)} of {len(records)} seeds" if len(records) > 1 else "at this learning rate"
-    return f"The {name} net broke {which}: {guess}."
+    guess = tr("guessing would give {loss:.1f}", loss=guessing(worse[0].spec))
+    which = (
+        tr("in {n} of {seeds} seeds", n=len(worse), seeds=len(records))
+        if len(records) > 1
+        else tr("at this learning rate")
+    )
+    return tr("The {name} net broke {which}: {guess}.", name=tr(name), which=which, guess=guess)
 
 
 def _groups(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
@@ -98,8 +111,18 @@ def _diverged(records: Sequence[Record], name: str) -> str:
     if not diverged:
         return ""
     if len(records) > 1:
-        return f"The {name} net diverged in {len(diverged)} of {len(records)} seeds."
-    return f"The {name} net diverged at step {diverged[0].step:,}, at learning rate {diverged[0].spec.train.lr:g}."
+        return tr(
+            "The {name} net diverged in {n} of {seeds} seeds.",
+            name=tr(name),
+            n=len(diverged),
+            seeds=len(records),
+        )
+    return tr(
+        "The {name} net diverged at step {step:,}, at learning rate {lr:g}.",
+        name=tr(name),
+        step=diverged[0].step,
+        lr=diverged[0].spec.train.lr,
+    )
 
 
 def _when(records: Sequence[Record]) -> str:
@@ -107,12 +130,16 @@ def _when(records: Sequence[Record]) -> str:
     first = records[0]
     if all(r.status == "finished" for r in records):
         return conditions(first)
-    rate = f"at learning rate {first.spec.train.lr:g}"
+    rate = tr("at learning rate {lr:g}", lr=first.spec.train.lr)
     if any(r.status in LIVE for r in records):
-        return f"step {max(r.step for r in records):,} of {first.steps:,} {rate}"
-    ends = " and ".join(dict.fromkeys(r.status for r in records if r.status != "finished"))
+        return tr("step {step:,} of {steps:,} {rate}", step=max(r.step for r in records), steps=first.steps, rate=rate)
+    ends = tr(" and ").join(dict.fromkeys(tr(r.status) for r in records if r.status != "finished"))
     steps = list(dict.fromkeys(r.step for r in records))
-    return f"{ends} at step {steps[0]:,} {rate}" if len(steps) == 1 else f"{ends}, {rate}"
+    return (
+        tr("{ends} at step {step:,} {rate}", ends=ends, step=steps[0], rate=rate)
+        if len(steps) == 1
+        else tr("{ends}, {rate}", ends=ends, rate=rate)
+    )
 
 
 def verdict(records: Sequence[Record]) -> str:
@@ -122,27 +149,36 @@ def verdict(records: Sequence[Record]) -> str:
     far a run is while it is not finished, and which net diverged.
     """
     if not records:
-        return "Nothing trained yet."
+        return tr("Nothing trained yet.")
     if not any(len(r.get("loss")[1]) for r in records):
-        return f"{_begun(subject(records))}: waiting for the first step."
+        return tr("{subject}: waiting for the first step.", subject=_begun(subject(records)))
     groups = _groups(records)
     sentences = [_diverged(members, name) for name, members in groups]
     sound = [(name, [r for r in members if r.status != "diverged"]) for name, members in groups]
     sound = [(name, members) for name, members in sound if members]
     if not sound:
-        return f"{_begun(subject(records))}. {' '.join(filter(None, sentences))}"
-    how = {"residual": "with skips", "plain": "without" if len(sound) == 2 else "without skips"}
+        return tr("{subject}. {said}", subject=_begun(subject(records)), said=tr(" ").join(filter(None, sentences)))
+    how = {"residual": tr("with skips"), "plain": tr("without") if len(sound) == 2 else tr("without skips")}
     rest = [r for _, members in sound for r in members]
     own = {name: "" for name, _ in sound}
     if not any(r.status in LIVE for r in rest) and len({r.step for r in rest}) > 1:
-        own = {name: f" (step {', '.join(f'{r.step:,}' for r in members)})" for name, members in sound}
+        own = {name: tr(" (step {steps})", steps=", ".join(f"{r.step:,}" for r in members)) for name, members in sound}
     found = [losses(members, have_ended(records)) for _, members in sound]
-    texts = [spread(values, loss) if values else "nothing yet" for values in found]
-    said = ", ".join(f"{text} {how[name]}{own[name]}" for text, (name, _) in zip(texts, sound, strict=True))
-    head = f"{_begun(subject(records))}, {_when(rest)}: training loss {said}."
+    texts = [spread(values, loss) if values else tr("nothing yet") for values in found]
+    said = tr(", ").join(
+        tr("{loss} {how}{step}", loss=text, how=how[name], step=own[name])
+        for text, (name, _) in zip(texts, sound, strict=True)
+    )
+    head = tr(
+        "{subject}, {when}: training loss {losses}.", subject=_begun(subject(records)), when=_when(rest), losses=said
+    )
     tests = [[v for r in members if (v := r.result.get("test_accuracy")) is not None] for _, members in sound]
-    tail = f"Test accuracy {' and '.join(spread(t, percent) for t in tests)}." if all(tests) else ""
-    return " ".join(filter(None, [head, tail, *sentences, *(_broken(members, name) for name, members in sound)]))
+    tail = (
+        tr("Test accuracy {accuracies}.", accuracies=tr(" and ").join(spread(t, percent) for t in tests))
+        if all(tests)
+        else ""
+    )
+    return tr(" ").join(filter(None, [head, tail, *sentences, *(_broken(members, name) for name, members in sound)]))
 
 
 # Of guessing's loss, ln(classes), at most so much is left of a net that learns, and of one that hardly does.
@@ -152,9 +188,9 @@ LEARNS, HARDLY = 0.5, 0.95
 def learns(record: Record) -> str:
     """What a run that is over came to, by its training loss: "learns", "hardly learns", "does not learn" or "diverges"."""
     if record.status == "diverged":
-        return "diverges"
+        return N_("diverges")
     left = record.result["train_loss"] / math.log(record.spec.model.classes)
-    return "learns" if left <= LEARNS else "hardly learns" if left < HARDLY else "does not learn"
+    return N_("learns") if left <= LEARNS else N_("hardly learns") if left < HARDLY else N_("does not learn")
 
 
 def claim(records: Sequence[Record]) -> str:
@@ -167,25 +203,32 @@ def claim(records: Sequence[Record]) -> str:
     said = {}
     for name, members in _groups(records):
         (verb, count), *others = Counter(map(learns, members)).most_common()
-        said[name] = f"{verb} in {count} of {len(members)} runs" if others else verb
+        said[name] = (
+            tr("{verb} in {n} of {runs} runs", verb=tr(verb), n=count, runs=len(members)) if others else tr(verb)
+        )
     if len(said) < 2:
-        return " ".join(
-            f"{'With' if name == 'residual' else 'Without'} skips it {verb}." for name, verb in said.items()
+        return tr(" ").join(
+            tr("With skips it {verb}.", verb=verb) if name == "residual" else tr("Without skips it {verb}.", verb=verb)
+            for name, verb in said.items()
         )
     if said["residual"] != said["plain"]:
-        return f"With skips it {said['residual']}, without them it {said['plain']}."
-    if said["residual"] != "learns":
-        return f"With skips and without, it {said['residual']}."
+        return tr("With skips it {residual}, without them it {plain}.", **said)
+    if said["residual"] != tr("learns"):
+        return tr("With skips and without, it {verb}.", verb=said["residual"])
     skips, plain = ([r.result["train_loss"] for r in members] for _, members in _groups(records))
-    lower = ", with skips to a lower loss" * (max(skips) < min(plain)) + ", without skips to a lower loss" * (
+    lower = tr(", with skips to a lower loss") * (max(skips) < min(plain)) + tr(", without skips to a lower loss") * (
         max(plain) < min(skips)
     )
-    return f"Both learn{lower}."
+    return tr("Both learn{lower}.", lower=lower)
 
 
 def announced(records: Sequence[Record]) -> str:
     """What is replayed or bet on, without what it comes to: the net, the data and the conditions."""
-    return f"{_begun(subject(records))}, {conditions(records[0])}: what it comes to is said at the last step."
+    return tr(
+        "{subject}, {conditions}: what it comes to is said at the last step.",
+        subject=_begun(subject(records)),
+        conditions=conditions(records[0]),
+    )
 
 
 def _begun(text: str) -> str:
@@ -201,9 +244,14 @@ def aside(records: Sequence[Record], concealed: bool = False) -> str:
     shared = in_common(groups[0][1][0].spec, groups[1][1][0].spec) if len(groups) == 2 else ""
     seeds = sorted({r.spec.train.seed for r in records})
     if len(seeds) > 1:
-        what = "pairs" if len(groups) == 2 else "runs"
-        counted = f"{len(seeds)} {what}, seeds {', '.join(map(str, seeds))}; figures are the range over them."
+        what = tr("pairs") if len(groups) == 2 else tr("runs")
+        counted = tr(
+            "{n} {what}, seeds {seeds}; figures are the range over them.",
+            n=len(seeds),
+            what=what,
+            seeds=", ".join(map(str, seeds)),
+        )
     else:
-        counted = f"Seed {seeds[0]}." if seeds else ""
-    which = LAST_EPOCH if have_ended(records) and not concealed else SMOOTHED
-    return " ".join(filter(None, (shared, counted, which if any(len(r.get("loss")[1]) for r in records) else "")))
+        counted = tr("Seed {seed}.", seed=seeds[0]) if seeds else ""
+    which = tr(LAST_EPOCH if have_ended(records) and not concealed else SMOOTHED)
+    return tr(" ").join(filter(None, (shared, counted, which if any(len(r.get("loss")[1]) for r in records) else "")))

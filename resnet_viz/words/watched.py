@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from resnet_viz.language import tr, trn
 from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import Record
 from resnet_viz.words.numbers import SMOOTHED, high, loss
@@ -38,13 +39,15 @@ def verdict(records: Sequence[Record]) -> str:
     said = []
     for record in records:
         value = smoothed(record)
-        shown = "not a finite number" if value is not None and not math.isfinite(value) else loss(value or 0)
+        shown = tr("not a finite number") if value is not None and not math.isfinite(value) else loss(value or 0)
         said.append(
-            f"{_called(record)}: training loss {shown}" if value is not None else f"{_called(record)}: no step yet"
+            tr("{name}: training loss {loss}", name=_called(record), loss=shown)
+            if value is not None
+            else tr("{name}: no step yet", name=_called(record))
         )
         ended = record.status in ("running", "finished")
-        said[-1] += f", step {record.step:,}" + ("" if ended else f", {record.status}")
-    return f"{'; '.join(said)}."
+        said[-1] += tr(", step {step:,}", step=record.step) + ("" if ended else tr(", ") + tr(record.status))
+    return tr("{said}.", said=tr("; ").join(said))
 
 
 def aside(records: Sequence[Record]) -> str:
@@ -52,10 +55,22 @@ def aside(records: Sequence[Record]) -> str:
     parts = []
     for record in records:
         spec = record.spec
-        of = f"{spec.own.network}, " if spec.own else ""
-        batch = f", batch {spec.train.batch_size}" if spec.train.batch_size else ""
-        parts.append(f"{of}{spec.model.depth} layers with weights, learning rate {spec.train.lr:g}{batch}")
-    return f"Trained by your own loop: {'; '.join(dict.fromkeys(parts))}. {SMOOTHED}"
+        of = spec.own.network + tr(", ") if spec.own else ""
+        batch = tr(", batch {batch_size}", batch_size=spec.train.batch_size) if spec.train.batch_size else ""
+        parts.append(
+            tr(
+                "{of}{depth} layers with weights, learning rate {lr:g}{batch}",
+                of=of,
+                depth=spec.model.depth,
+                lr=spec.train.lr,
+                batch=batch,
+            )
+        )
+    return tr(
+        "Trained by your own loop: {nets}. {smoothed}",
+        nets=tr("; ").join(dict.fromkeys(parts)),
+        smoothed=tr(SMOOTHED),
+    )
 
 
 def advice(record: Record) -> list[str]:
@@ -73,9 +88,13 @@ def _dead(record: Record) -> str:
     dead = [block.name for block, share in zip(record.layout.blocks, shares[-1].tolist(), strict=True) if share < DEAD]
     if not dead:
         return ""
-    more = f" and {len(dead) - MOST} more" if len(dead) > MOST else ""
-    which = f"Block{'s' * (len(dead) > 1)} {', '.join(dead[:MOST])}{more}"
-    return f"{which}: the branch adds under 0.1 % of what goes around it. Start it less near zero, or leave it out."
+    more = tr(" and {more} more", more=len(dead) - MOST) if len(dead) > MOST else ""
+    which = trn("Block {blocks}", "Blocks {blocks}", len(dead), blocks=tr(", ").join(dead[:MOST]) + more)
+    return tr(
+        "{which}: the branch adds under {least} of what goes around it. Start it less near zero, or leave it out.",
+        which=which,
+        least="0.1 %",
+    )
 
 
 def _fan(record: Record) -> str:
@@ -85,11 +104,15 @@ def _fan(record: Record) -> str:
     if not (first > 0 and last > 0 and math.isfinite(first / last)):
         return ""
     if first / last > APART:
-        return f"The gradient at the first block is {high(first / last)} times the last block's: it explodes. Try a norm, skips."
+        return tr(
+            "The gradient at the first block is {high} times the last block's: it explodes. Try a norm, skips.",
+            high=high(first / last),
+        )
     if last / first > APART:
-        return (
-            f"The gradient at the last block is {high(last / first)} times the first block's: it vanishes on its way. "
-            "Try skips, a norm, or a larger start of the weights."
+        return tr(
+            "The gradient at the last block is {high} times the first block's: it vanishes on its way. Try "
+            "skips, a norm, or a larger start of the weights.",
+            high=high(last / first),
         )
     return ""
 
@@ -102,8 +125,11 @@ def _updates(record: Record) -> str:
     if UPDATE / FAR <= middle <= UPDATE * FAR:
         return ""
     lr, large = record.last("lr") or 0.0, middle > UPDATE
-    tried = f"such as {lr / 10 if large else lr * 10:.2g}" if lr else ""
-    return (
-        f"A step moves the weights by {middle:.2g} of their size (median of layers; about 0.001 is healthy): "
-        f"try a {'smaller' if large else 'larger'} learning rate{', ' * bool(tried)}{tried}."
+    tried = tr(", such as {lr:.2g}", lr=lr / 10 if large else lr * 10) if lr else ""
+    return tr(
+        "A step moves the weights by {middle:.2g} of their size (median of layers; about 0.001 is "
+        "healthy): try a {size} learning rate{tried}.",
+        middle=middle,
+        size=tr("smaller") if large else tr("larger"),
+        tried=tried,
     )

@@ -5,7 +5,7 @@ import pytest
 from resnet_viz.figures import learn as figures
 from resnet_viz.files import TWINS
 from resnet_viz.runs.record import load
-from resnet_viz.words import learn as words
+from resnet_viz.words import lessons
 from resnet_viz.words.terms import TERMS
 from tests.apps import headline, unrun
 
@@ -24,7 +24,7 @@ TRUE = {"1": 1, "2": 0, "5": 0, "6": 0, "back": 1, "concat": 1, "trap": 1}
 def test_each_step_asks_first_and_then_measures(part) -> None:
     at = unrun("learn", part_of_learn=part).run()
     assert not at.error
-    assert words.LESSONS[part].title in headline(at)
+    assert lessons.LESSONS[part].title in headline(at)
     assert shown(at) == ""
     assert at.get("plotly_chart")
     radio = at.radio(key=f"learn_{part}")
@@ -50,7 +50,7 @@ def test_the_three_confusions_are_set_right_by_what_is_measured() -> None:
 def test_the_story_has_five_pictures_and_a_way_on_from_each() -> None:
     at = unrun("learn", part_of_learn="story").run()
     assert not at.error
-    assert len(at.get("plotly_chart")) == len(words.STORY) == 5
+    assert len(at.get("plotly_chart")) == len(lessons.STORY) == 5
     assert sum(button.label == "Do this yourself" for button in at.button) == 5
 
 
@@ -59,7 +59,7 @@ def test_a_link_to_a_part_that_is_not_there_gets_a_sentence() -> None:
     at.query_params["part_of_learn"] = "8"
     at.run()
     assert "8" in at.error[0].value
-    assert words.LESSONS["1"].title in headline(at)
+    assert lessons.LESSONS["1"].title in headline(at)
 
 
 def test_training_errors_are_taken_at_the_last_step_that_all_have() -> None:

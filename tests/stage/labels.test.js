@@ -51,7 +51,7 @@ test("a text is measured as it shows: without bold, entities as letters, each li
 test("a factor is said in two digits, as figures.numbers.factor says it", () => {
   const said = { 0: "×1", 0.45: "×2.8", 1.08: "×12", 3.4149: "×2,600", "-0.61": "÷4.1", "-4.78": "÷60,000", 7.2: "×10⁷", "-12": "÷10¹²" };
   for (const [log10, words] of Object.entries(said)) assert.equal(factor(Number(log10)), words);
-  assert.equal(factor(null), "not finite");
+  assert.equal(factor(null, "not finite"), "not finite");
 });
 
 test("a chart's text alternative is its title, hint and the labels that are seen, as plain text", () => {

@@ -1,5 +1,6 @@
 """In which language a page speaks: the link's, the switch's, else the browser's; a session's choice is its own."""
 
+from resnet_viz.language import speaking
 from tests.apps import unrun
 
 
@@ -36,8 +37,10 @@ def test_the_form_keeps_its_values_and_the_language() -> None:
     at.run()
     assert at.session_state["depth"] == 20
     assert "zh" in at.query_params["lang"]
+    with speaking("zh"):  # the test's own thread names choices by their labels, as a browser does
+        at.selectbox(key="norm").set_value("group").run()
+        assert "zh" in at.query_params["lang"]
+        assert (at.session_state["depth"], at.session_state["norm"]) == (20, "group")
+        at.selectbox(key="lang").set_value("en").run()
     at.number_input(key="epochs").set_value(3).run()
-    assert "zh" in at.query_params["lang"]
-    assert (at.session_state["depth"], at.session_state["epochs"]) == (20, 3)
-    at.selectbox(key="lang").set_value("en").run()
-    assert (at.session_state["depth"], at.session_state["epochs"]) == (20, 3)
+    assert (at.session_state["depth"], at.session_state["norm"], at.session_state["epochs"]) == (20, "group", 3)

@@ -26,7 +26,7 @@ function fan(view, state) {
     if (!row) continue;
     if (trace.meta.role === "line") {
       trace.y = row.map((value) => clip(value, limit));
-      trace.customdata = row.map(factor);
+      trace.customdata = row.map((value) => factor(value, data.words.infinite));
     }
     if (trace.meta.role === "box") trace.marker = { ...trace.marker, color: row };
   }
@@ -47,12 +47,12 @@ function fanRoom({ layout, traces, width, height, size, measure }, { data, theme
   if (narrow) {
     for (const note of notes) {
       if (note.name === "strip-right") note.visible = false;
-      if (note.name === "strip-left") note.text = note.text.replace("loss", "").trim();
+      if (note.name === "strip-left") note.text = note.text.replace(data.words.loss, "").trim();
       if (labels.includes(note)) Object.assign(note, { xanchor: "left", xshift: 8, align: "left", bgcolor: theme.veil });
       if (note.name?.startsWith("first-")) aside(note, traces);
     }
   } else {
-    rooms.left = Math.max(...data.nets.map((net) => measure(`${net.label}<br>×99,999, too large`)), 0) + 20;
+    rooms.left = Math.max(...data.nets.map((net) => measure(`${net.label}<br>×99,999, ${data.words.large}`)), 0) + 20;
   }
   rooms.right = Math.max(...notes.filter((note) => note.name === "strip-left").map((note) => measure(note.text)), 40) + 14;
   layout.margin = { l: Math.max(...layout.yaxis.ticktext.map(measure)) + 8, r: 4, t: 2, b: size * 1.7 };
@@ -83,7 +83,7 @@ function loss(view, state) {
     layout.yaxis.range = [Math.log10(LOG_LOW), Math.log10(top)];
     Object.assign(layout.yaxis, { type: "log", tickvals: [0.001, 0.01, 0.1, 1], ticktext: ["0.001", "0.01", "0.1", "1"] });
   }
-  const words = (value) => (value > 100 ? " over 100" : value < 0.005 ? " &lt;0.01" : ` ${value.toFixed(2)}`);
+  const words = (value) => (value > 100 ? ` ${state.data.words.over}` : value < 0.005 ? " &lt;0.01" : ` ${value.toFixed(2)}`);
   curves(view, state, { top, words, widest: " &lt;0.01", lines: 1.3 });
 }
 
@@ -114,7 +114,7 @@ function curves({ layout, traces, height, size, measure }, state, { top, words, 
   }
   for (const trace of traces) {
     if (trace.meta?.role === "test") trace.visible = step >= trace.x[0];
-    if (trace.meta?.role === "bet" && step < data.newest) trace.text = ["your bet", ""];
+    if (trace.meta?.role === "bet" && step < data.newest) trace.text = [data.words.bet, ""];
   }
   if (conceals(state)) conceal(layout, traces, step);
   layout.margin = { l: measure((layout.yaxis.ticktext ?? ["00"]).join("<br>")) + 8, r: room + 16, t: 10, b: size * 2.8 };
@@ -144,7 +144,7 @@ function history({ layout, traces }, state) {
       return conceals(state) && at > state.step ? row.map(() => null) : row;
     });
     trace.z = rows[0].map((_, block) => rows.map((row) => row[block]));
-    trace.text = trace.z.map((across) => across.map((value) => (value === null ? "" : factor(value))));
+    trace.text = trace.z.map((across) => across.map((value) => (value === null ? "" : factor(value, state.data.words.infinite))));
   }
   cursor(layout, state, false);
 }
@@ -155,7 +155,7 @@ function engineer({ traces }, { data, step }) {
     const vector = data.nets[trace.meta.net].vectors[trace.meta.metric];
     if (!vector) continue;
     trace.y = rowOf(data, vector, Math.max(0, lastUpTo(vector.steps, step)));
-    trace.customdata = trace.y.map(amount);
+    trace.customdata = trace.y.map((value) => amount(value, data.words.infinite));
   }
 }
 

@@ -39,17 +39,17 @@ export function spread(labels, pixel, height, gap, lift = 0) {
   for (const { label, want, at } of placed) label.yshift = want - at;
 }
 
-// A factor in two digits, given its log10 (null: not a number): "×2,600", "÷4.1", "×10⁷". `figures.numbers.factor` says the same.
-export function factor(log10) {
-  if (log10 === null) return "not finite";
+// A factor in two digits, given its log10 (null: not a number, said by `infinite`): "×2,600", "÷4.1", "×10⁷". `figures.numbers.factor` says the same.
+export function factor(log10, infinite) {
+  if (log10 === null) return infinite;
   const sign = log10 >= 0 ? "×" : "÷", size = 10 ** Math.abs(log10);
   if (size >= 1e6) return `${sign}10${superscript(Math.round(Math.abs(log10)))}`;
   return sign + Number(size.toPrecision(2)).toLocaleString("en");
 }
 
-// A value in two digits, given its log10 (null: not a number): "0.063", "1,200", "2.5·10⁻⁷". `figures.numbers.amount` says the same.
-export function amount(log10) {
-  if (log10 === null) return "not finite";
+// A value in two digits, given its log10 (null: not a number, said by `infinite`): "0.063", "1,200", "2.5·10⁻⁷". `figures.numbers.amount` says the same.
+export function amount(log10, infinite) {
+  if (log10 === null) return infinite;
   const size = 10 ** log10, power = Math.floor(log10);
   if (power > 5 || power < -4) return `${(size / 10 ** power).toFixed(1)}·10${superscript(power)}`;
   return Number(size.toPrecision(2)).toLocaleString("en", { maximumFractionDigits: 6 });

@@ -63,18 +63,19 @@ export function key(state, event) {
 
 // The bar beneath the charts: its root, the slider, and how it shows a state.
 export function makeBar(state) {
+  const { words } = state;
   const go = (step) => { pause(state); seek(state, step); };
   const playIcon = icon(PLAY);
-  const slider = element("input", "rv-slider", { type: "range", min: 1, step: 1, "aria-label": "Step" });
+  const slider = element("input", "rv-slider", { type: "range", min: 1, step: 1, "aria-label": words.slider });
   slider.oninput = () => seek(state, +slider.value);
   const readout = element("output", "rv-readout");
-  const live = button("● live", "Follow the newest step", () => seek(state, state.data.newest, true));
+  const live = button(words.live, words.follow, () => seek(state, state.data.newest, true));
   live.classList.add("rv-live");
   const root = element(
     "div", "rv-bar", {},
-    button(icon("M3 3h2v10H3zM13 3v10L6 8z"), "To the first step", () => go(1)),
-    button(playIcon, "Play", () => toggle(state)),
-    button(icon("M11 3h2v10h-2zM3 3v10l7-5z"), "To the newest step", () => go(state.data.newest)),
+    button(icon("M3 3h2v10H3zM13 3v10L6 8z"), words.first, () => go(1)),
+    button(playIcon, words.play, () => toggle(state)),
+    button(icon("M11 3h2v10h-2zM3 3v10l7-5z"), words.newest, () => go(state.data.newest)),
     slider, readout, live, makeSpeeds(state),
   );
   const setPlaying = (playing) => playIcon.querySelector("path").setAttribute("d", playing ? PAUSE : PLAY);
@@ -82,9 +83,9 @@ export function makeBar(state) {
 }
 
 function makeSpeeds(state) {
-  const group = element("div", "rv-speeds", { role: "group", "aria-label": "Speed" });
+  const group = element("div", "rv-speeds", { role: "group", "aria-label": state.words.speed });
   for (const [text, value] of Object.entries(SPEEDS)) {
-    const node = button(text, `Speed ${text}`, () => {
+    const node = button(text, `${state.words.speed} ${text}`, () => {
       state.speed = value;
       for (const other of group.children) other.setAttribute("aria-pressed", other === node);
     });
@@ -94,15 +95,15 @@ function makeSpeeds(state) {
   return group;
 }
 
-function show({ data, step, follow }, slider, readout, live) {
+function show({ data, step, follow, words }, slider, readout, live) {
   slider.max = Math.max(data.live ? data.end : data.newest, 1);
   slider.value = step;
   const share = (v) => (slider.max > 1 ? Math.max(0, (100 * (v - 1)) / (slider.max - 1)) : 0);
   slider.style.setProperty("--rv-at", `${share(step)}%`);
   slider.style.setProperty("--rv-upto", `${share(data.newest)}%`);
   slider.disabled = !data.newest;
-  const epoch = data.perEpoch ? ` · epoch ${Math.ceil(step / data.perEpoch)}` : "";
-  readout.value = data.newest ? `step ${step.toLocaleString("en")}${epoch}` : "not started";
+  const epoch = data.perEpoch ? words.epoch.replace("{epoch}", Math.ceil(step / data.perEpoch)) : "";
+  readout.value = data.newest ? words.step.replace("{step}", step.toLocaleString("en")) + epoch : words.none;
   slider.setAttribute("aria-valuetext", readout.value);
   live.hidden = !data.live || follow;
 }

@@ -20,18 +20,22 @@ const stages = new WeakMap();
 // `setStateValue("conceals", yes)` whether what comes after the slider's step is kept from the viewer, and
 // `setTriggerValue("arc", {block, step})` which skip was clicked. Returns a function that takes all away.
 export function stage(component) {
-  const parent = component.parentElement;
+  const parent = component.parentElement, data = unpack(component.data);
   let state = stages.get(parent);
-  if (!state) stages.set(parent, (state = open(parent)));
-  receive(state, component);
+  if (state && state.data.language !== data.language) {
+    close(state);
+    state = undefined;
+  }
+  if (!state) stages.set(parent, (state = open(parent, data.words)));
+  receive(state, component, data);
   return () => {
     stages.delete(parent);
     close(state);
   };
 }
 
-function open(parent) {
-  const state = { step: 1, follow: true, speed: 1, tab: "twins", log: false, plots: {}, gone: new AbortController() };
+function open(parent, words) {
+  const state = { step: 1, follow: true, speed: 1, tab: "twins", log: false, words, plots: {}, gone: new AbortController() };
   state.redraw = () => {
     cancelAnimationFrame(state.frame);
     state.frame = requestAnimationFrame(() => draw(state));
@@ -64,7 +68,7 @@ function makePanel(state, name) {
   const title = element("span", "rv-title"), hint = element("span", "rv-hint"), node = element("div", "rv-plot", { role: "img" });
   const header = element("header", "rv-header", {}, title, hint);
   if (name === "loss") {
-    const log = element("button", "rv-button rv-log", { type: "button", "aria-pressed": "false" }, "log");
+    const log = element("button", "rv-button rv-log", { type: "button", "aria-pressed": "false" }, state.words.log);
     log.onclick = () => {
       state.log = !state.log;
       log.setAttribute("aria-pressed", state.log);
@@ -78,8 +82,8 @@ function makePanel(state, name) {
 }
 
 // A refresh: new data, the same plots, zoom and place on the slider.
-function receive(state, component) {
-  const before = state.data, data = unpack(component.data);
+function receive(state, component, data) {
+  const before = state.data;
   Object.assign(state, { component, data });
   if (before?.runs.join() !== data.runs.join()) {
     pause(state);

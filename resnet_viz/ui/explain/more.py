@@ -14,6 +14,7 @@ import streamlit as st
 from resnet_viz.data import images
 from resnet_viz.figures.overlay import TILE, archive, blend, enlarged, rgb, scaled, sheet
 from resnet_viz.figures.saliency import Panel, maps
+from resnet_viz.language import tr
 from resnet_viz.nets import refs
 from resnet_viz.ui import choose, live
 from resnet_viz.ui.choose import Chosen
@@ -44,8 +45,8 @@ def every_block(case: Case) -> None:
             _small(case, v, "gradcam", block_name(v.source.spec, name), f"{len(raw)}×{len(raw)} cells", raw)
             for name, raw in kept(key, make).items()
         ]
-        title = f"Grad-CAM for {case.target} at every block of {v.name}"
-        _row(case, v, "gradcam", strip, title, "From the first block to the last, coarser and coarser.")
+        title = tr("Grad-CAM for {target} at every block of {name}", target=case.target, name=v.name)
+        _row(case, v, "gradcam", strip, title, tr("From the first block to the last, coarser and coarser."))
 
 
 def over_training(case: Case) -> None:
@@ -59,16 +60,21 @@ def over_training(case: Case) -> None:
         for source in (checkpoints[n] for n in chosen):
             then = view(choose.network(source), v.seen)
             raw = raw_map(then, lead, case.question, case.wanted[lead])
-            strip.append(_small(case, then, lead, f"step {source.step:,}", then.says(then.guess), raw))
-        title = f"{methods()[lead].label} for {case.target} while {v.name} was trained"
-        _row(case, v, lead, strip, title, "Beneath: what the net said at that step.")
+            strip.append(_small(case, then, lead, tr("step {step:,}", step=source.step), then.says(then.guess), raw))
+        title = tr(
+            "{method} for {target} while {name} was trained",
+            method=methods()[lead].label,
+            target=case.target,
+            name=v.name,
+        )
+        _row(case, v, lead, strip, title, tr("Beneath: what the net said at that step."))
     if alone:
-        st.caption("No earlier checkpoints of these nets were kept; those of a run of your own are.")
+        st.caption(tr("No earlier checkpoints of these nets were kept; those of a run of your own are."))
 
 
 def _small(case: Case, view: View, method: str, title: str, first: str, raw: np.ndarray) -> Panel:
     """One of many maps in a row; ``first`` stands in the first line beneath it."""
-    beneath = (first, f"max {signed(float(raw.max()), '.1g')}")
+    beneath = (first, tr("max {value}", value=signed(float(raw.max()), ".1g")))
     return Panel(title, raw, beneath, view.source.spec.residual, words="empty" if why_empty(case, method, raw) else "")
 
 
@@ -98,13 +104,13 @@ def many(case: Case) -> None:
     """The first method on several images at once: files in, maps and their files out; until then, the images that ship."""
     size = images.FILE >> 20
     files = st.file_uploader(
-        f"Up to {BATCH} images at once", accept_multiple_files=True, key="many", max_upload_size=size
+        tr("Up to {most} images at once", most=BATCH), accept_multiple_files=True, key="many", max_upload_size=size
     )
     named = [(f.name, f.getvalue()) for f in files] or [
         (path.name, path.read_bytes()) for path in images.SAMPLES.values()
     ]
     if len(named) > BATCH:
-        st.warning(f"{len(named)} images are more than {BATCH}: the first {BATCH} are shown.")
+        st.warning(tr("{n} images are more than {most}: the first {most} are shown.", n=len(named), most=BATCH))
     seen = []
     for name, content in named[:BATCH]:
         try:
@@ -118,7 +124,9 @@ def many(case: Case) -> None:
     arrays: dict[str, np.ndarray] = {}
     for done, chosen in enumerate(seen):
         name = chosen.name
-        bar.progress(done / len(seen), plain(f"{name}, {done + 1} of {len(seen)}"))
+        bar.progress(
+            done / len(seen), plain(tr("{name}, {done} of {images}", name=name, done=done + 1, images=len(seen)))
+        )
         views = tuple(view(v.network, fitted(v.network, chosen)) for v in case.views)
         question = replace(case.question, target=views[0].guess) if case.question.own else case.question
         mine = replace(case, views=views, question=question, image=name, truth=None)
@@ -129,14 +137,14 @@ def many(case: Case) -> None:
             arrays |= {f"{done} {v.name} {case.lead}": raw, f"{done} {v.name} input": v.seen}
     bar.empty()
     columns = 4 * len(case.views)
-    whose = f"what {case.views[0].name} says of each image" if case.question.own else case.target
-    title = f"{methods()[case.lead].label} for {whose}"
+    whose = tr("what {name} says of each image", name=case.views[0].name) if case.question.own else case.target
+    title = tr("{method} for {whose}", method=methods()[case.lead].label, whose=whose)
     drawing = maps(case.views[0].seen, panels, case.look(case.lead), title, "● residual, □ plain.", columns=columns)
     chart(drawing, "many maps", 60 + 185 * -(-len(panels) // columns), wide=True)
     description = described(case) | {"image": [chosen.name for chosen in seen]}
     if case.question.own:
         description["target"] = f"what {case.views[0].name} says of each image"
-    download("Raw maps (NPZ)", lambda: archive(arrays, description), "maps.npz", key="many npz")
+    download(tr("Raw maps (NPZ)"), lambda: archive(arrays, description), "maps.npz", key="many npz")
 
 
 # What one takes home
@@ -165,8 +173,8 @@ def described(case: Case) -> dict[str, Any]:
 def downloads(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
     """The maps in view as a PNG, and raw as an NPZ; either is made when it is asked for."""
     with st.container(horizontal=True):
-        download("Images (PNG)", lambda: png(case, raws), "maps.png", mime="image/png", key="png")
-        download("Raw maps (NPZ)", lambda: npz(case, raws), "maps.npz", mime="application/octet-stream", key="npz")
+        download(tr("Images (PNG)"), lambda: png(case, raws), "maps.png", mime="image/png", key="png")
+        download(tr("Raw maps (NPZ)"), lambda: npz(case, raws), "maps.npz", mime="application/octet-stream", key="npz")
 
 
 def npz(case: Case, raws: dict[str, list[np.ndarray]]) -> bytes:
@@ -181,8 +189,14 @@ def png(case: Case, raws: dict[str, list[np.ndarray]]) -> bytes:
     for key, row in raws.items():
         look = case.look(key)
         for v, raw in zip(case.views, row, strict=True):
-            one = panel(case, v, key, raw, title=f"{methods()[key].label} for {case.target}, {v.name}")
+            one = panel(
+                case,
+                v,
+                key,
+                raw,
+                title=tr("{method} for {target}, {name}", method=methods()[key].label, target=case.target, name=v.name),
+            )
             laid = blend(v.seen, scaled(raw, look.view), look)
-            tiles.append((enlarged(rgb(v.seen), TILE), (f"what {v.name} sees",)))
+            tiles.append((enlarged(rgb(v.seen), TILE), (tr("what {name} sees", name=v.name),)))
             tiles.append((laid, (one.title, *one.beneath, one.words)))
     return sheet(tiles, {name: json.dumps(value, ensure_ascii=False) for name, value in described(case).items()})

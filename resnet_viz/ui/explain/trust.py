@@ -14,6 +14,7 @@ from PIL import Image
 
 from resnet_viz.figures.overlay import agreement
 from resnet_viz.figures.saliency import Line, Panel, lines, maps
+from resnet_viz.language import N_, tr
 from resnet_viz.ui.explain.view import Case, View, asked, kept, known, methods, panel
 from resnet_viz.ui.frame import chart
 from resnet_viz.ui.live import duration
@@ -43,7 +44,11 @@ def trust_tab(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
     answer.markdown(f"**{plain(words.trusted(label, edges))}**")
     for method in filter(raws.__contains__, SUMS):
         st.markdown(
-            f"**{methods()[method].label}**, completeness against a grey image: {plain(residue(case, raws[method]))}"
+            tr(
+                "**{label}**, completeness against a grey image: {residue}",
+                label=methods()[method].label,
+                residue=plain(residue(case, raws[method])),
+            )
         )
     answers = {(m, v.name): ("tested", *asked(v, m, case.question, case.wanted[m])) for m in raws for v in case.views}
     forgets = {v.name: ("forgets", *asked(v, case.lead, case.question, case.wanted[case.lead])) for v in case.views}
@@ -51,10 +56,12 @@ def trust_tab(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
         offer = st.empty()
         with offer.container():
             st.markdown(
-                "**Insertion and deletion, infidelity, sensitivity and the randomisation check** send the image through the "
-                "nets hundreds of times."
+                tr(
+                    "**Insertion and deletion, infidelity, sensitivity and the randomisation check** send the "
+                    "image through the nets hundreds of times."
+                )
             )
-            if not st.button("Measure", type="primary", key="measure"):
+            if not st.button(tr("Measure"), type="primary", key="measure"):
                 return
         offer.empty()
     bar, done, took = st.progress(0.0), 0, 0.0
@@ -65,12 +72,18 @@ def trust_tab(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
             make = partial(timed, partial(test, case, v, method, row[number]))
             tested[method, v.name], seconds = kept(answers[method, v.name], make)
             done, took = done + 1, took + seconds
-        bar.progress(done / (len(answers) + len(forgets)), f"{v.name} forgets, part after part")
+        bar.progress(done / (len(answers) + len(forgets)), tr("{name} forgets, part after part", name=v.name))
         forgot[v.name], seconds = kept(forgets[v.name], partial(timed, partial(forget, case, v)))
         done, took = done + 1, took + seconds
     bar.empty()
     left = {name: float(one.absolute[-1, 0]) for name, one in forgot.items()}
-    answer.markdown(f"**{plain(words.trusted(label, edges, left))}** :gray[Measured in {duration(took)}.]")
+    answer.markdown(
+        tr(
+            "**{said}** :gray[Measured in {time}.]",
+            said=plain(words.trusted(label, edges, left)),
+            time=duration(took),
+        )
+    )
     in_and_out(case, tested)
     forgetting(case, forgot)
     table(case, raws, tested)
@@ -94,12 +107,15 @@ def beside_edges(case: Case, raws: list[np.ndarray]) -> dict[str, float]:
 
     seen, label = case.views[0].seen, methods()[case.lead].label
     line = edges(seen)
-    panels, found = [Panel("edges alone", line, ("Sobel; no network",))], {}
+    panels, found = [Panel(tr("edges alone"), line, (tr("Sobel; no network"),))], {}
     for v, raw in zip(case.views, raws, strict=True):
         found[v.name] = alike = agreement(np.abs(raw), coarse(line, raw.shape))
-        beneath = f"rank correlation with edges {signed(alike)}"
+        beneath = tr("rank correlation with edges {alike}", alike=signed(alike))
         panels.append(replace(panel(case, v, case.lead, raw), beneath=(beneath,)))
-    title, hint = f"{label} beside an edge detector", "A map that only follows edges says little about the net."
+    title, hint = (
+        tr("{label} beside an edge detector", label=label),
+        tr("A map that only follows edges says little about the net."),
+    )
     chart(maps(seen, panels, replace(case.look(case.lead), view="absolute"), title, hint), "edges", 280, wide=True)
     return found
 
@@ -123,7 +139,15 @@ def residue(case: Case, raws: list[np.ndarray]) -> str:
             minus=case.question.minus,
         )  # fmt: skip
         total, apart = signed(float(answer.sums[0])), signed(float(answer.differences[0]))
-        said.append(f"{v.name} sums to {total}, outputs differ by {apart}: residue {100 * answer.relative[0]:.1f} %")
+        said.append(
+            tr(
+                "{name} sums to {total}, outputs differ by {apart}: residue {residue:.1f} %",
+                name=v.name,
+                total=total,
+                apart=apart,
+                residue=100 * answer.relative[0],
+            )
+        )
     return f"{'; '.join(said)}."
 
 
@@ -165,22 +189,26 @@ def forget(case: Case, view: View) -> Any:
 def in_and_out(case: Case, tested: dict[tuple[str, str], Tested]) -> None:
     """Insertion and deletion curves of the first method, both nets."""
     charts = []
-    for heading, better in (("insertion", "larger"), ("deletion", "smaller")):
+    for heading, better in ((N_("insertion"), N_("larger")), (N_("deletion"), N_("smaller"))):
         row = []
         for v in case.views:
             curve = getattr(tested[case.lead, v.name], heading)
-            area = f"area {curve.areas[0]:.2f}"
+            area = tr("area {area:.2f}", area=curve.areas[0])
             row.append(Line(v.name, v.source.spec.residual, curve.shares, curve.probabilities[0], area))
-        charts.append((f"{heading}: the {better} the area, the better", row))
+        charts.append((tr("{heading}: the {better} the area, the better", heading=tr(heading), better=tr(better)), row))
     label, name = methods()[case.lead].label, case.classes[case.question.target]
-    title = f"Probability of {name} while pixels come or go, {label}'s highest first"
-    hint = "From the blurred image to the whole one; from the whole one to grey."
+    title = tr("Probability of {name} while pixels come or go, {label}'s highest first", name=name, label=label)
+    hint = tr("From the blurred image to the whole one; from the whole one to grey.")
     chart(lines(charts, title, hint, "pixels", (0, 1), (0, 1), percent=True), "in and out", 300)
 
 
 def forgetting(case: Case, forgot: dict[str, Any]) -> None:
     """The randomisation check: three likenesses, both nets."""
-    names = {"signed": "rank correlation", "absolute": "rank correlation of |values|", "ssim": "SSIM of |values|"}
+    names = {
+        "signed": tr("rank correlation"),
+        "absolute": tr("rank correlation of |values|"),
+        "ssim": tr("SSIM of |values|"),
+    }
     parts = [part or "trained" for part in next(iter(forgot.values())).parts]
     charts = []
     for measure, heading in names.items():
@@ -189,8 +217,8 @@ def forgetting(case: Case, forgot: dict[str, Any]) -> None:
             values = getattr(forgot[v.name], measure)[:, 0]
             row.append(Line(v.name, v.source.spec.residual, np.arange(len(values)), values))
         charts.append((heading, row))
-    title = f"{methods()[case.lead].label} while the net forgets, from its classifier down"
-    hint = "Random up to the part named; a map that stays explains the image, not what was learned (Adebayo 2018)."
+    title = tr("{label} while the net forgets, from its classifier down", label=methods()[case.lead].label)
+    hint = tr("Random up to the part named; a map that stays explains the image, not what was learned (Adebayo 2018).")
     span = (-0.3, len(parts) - 0.7)
     chart(lines(charts, title, hint, "", span, (-1, 1.05), ticks=parts), "forgetting", 360)
 
@@ -212,7 +240,16 @@ def table(case: Case, raws: dict[str, list[np.ndarray]], tested: dict[tuple[str,
     formats = {name: st.column_config.NumberColumn(format="%.3f") for name in rows[0] if name not in ("method", "net")}
     st.dataframe(rows, column_config=formats, hide_index=True, width="stretch")
     st.caption(
-        "↑ larger, ↓ smaller is better. Infidelity: 0, the map foretells what hiding a square costs; 1, nothing of it. "
-        "Sensitivity: how far the map moves, against its norm, when pixels move by 0.02 standard deviations. "
-        + plain(f"One image: {case.image}; areas are of the probability of {case.classes[case.question.target]}.")
+        tr(
+            "↑ larger, ↓ smaller is better. Infidelity: 0, the map foretells what hiding a square costs; 1, "
+            "nothing of it. Sensitivity: how far the map moves, against its norm, when pixels move by 0.02 "
+            "standard deviations. "
+        )
+        + plain(
+            tr(
+                "One image: {image}; areas are of the probability of {name}.",
+                image=case.image,
+                name=case.classes[case.question.target],
+            )
+        )
     )

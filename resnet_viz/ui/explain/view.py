@@ -18,6 +18,7 @@ import streamlit as st
 from resnet_viz.errors import UserError
 from resnet_viz.figures.overlay import Look, agreement, scaled
 from resnet_viz.figures.saliency import Panel, beneath, raw_maximum
+from resnet_viz.language import tr
 from resnet_viz.nets import refs
 from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec
@@ -70,7 +71,7 @@ class Question:
 
     def words(self, classes: Sequence[str]) -> str:
         """Such as "cat", or "cat minus dog"."""
-        return classes[self.target] + (f" minus {classes[self.minus]}" if self.minus is not None else "")
+        return classes[self.target] + (tr(" minus {name}", name=classes[self.minus]) if self.minus is not None else "")
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,9 @@ def view(network: Network, seen: np.ndarray) -> View:
 
 def block_name(spec: ModelSpec, layer: str) -> str:
     """What people call a layer of a net, such as "block 5" for "layer2.1": the number that it has on every page."""
-    return next((f"block {block.number}" for block in arch.blocks(spec) if block.name == layer), layer)
+    return next(
+        (tr("block {number}", number=block.number) for block in arch.blocks(spec) if block.name == layer), layer
+    )
 
 
 def methods() -> dict[str, Any]:
@@ -249,5 +252,5 @@ def why_empty(case: Case, method: str, raw: np.ndarray) -> str:
     view = case.look(method).view
     if view != "positive" and scaled(raw, view).any():
         return ""
-    where = block_name(case.views[0].source.spec, case.question.layer) if methods()[method].layered else "the image"
+    where = block_name(case.views[0].source.spec, case.question.layer) if methods()[method].layered else tr("the image")
     return words.nothing_to_show(raw, case.target, where)

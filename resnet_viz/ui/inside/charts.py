@@ -11,6 +11,7 @@ import streamlit as st
 from resnet_viz.figures import maps
 from resnet_viz.figures import triptych as figures
 from resnet_viz.figures.style import shortened
+from resnet_viz.language import N_, tr
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import NetworkError
 from resnet_viz.spec import arch
@@ -28,15 +29,25 @@ SHOWN = 64  # channels of a layer at once
 
 # Terms, for who points at the sign behind a chart's title.
 TERMS = {
-    "network": tip("branch share"),
-    "triptych": "**x**: what the block was given. **F(x)**: what its convolutions make of it. Where a stage begins, x is "
-    "*halved* (every second row and column) and *padded* (zeros for the new channels): option A of He et al. 2015. "
-    "**ReLU** sets what is below zero to zero.",
-    "channels": "A layer answers with a stack of images, its **feature maps**, one a *channel*. **Strength**: the mean of |a| "
-    "over the map's cells.",
-    "top": "The image whose largest activation in this channel is highest comes first.",
-    "kernels": "The weights of the first convolution: each kernel slides over the image and makes one map of the stem.",
+    "triptych": N_(
+        "**x**: what the block was given. **F(x)**: what its convolutions make of it. Where a stage begins, x "
+        "is *halved* (every second row and column) and *padded* (zeros for the new channels): option A of He "
+        "et al. 2015. **ReLU** sets what is below zero to zero."
+    ),
+    "channels": N_(
+        "A layer answers with a stack of images, its **feature maps**, one a *channel*. **Strength**: the mean "
+        "of |a| over the map's cells."
+    ),
+    "top": N_("The image whose largest activation in this channel is highest comes first."),
+    "kernels": N_(
+        "The weights of the first convolution: each kernel slides over the image and makes one map of the stem."
+    ),
 }
+
+
+def term(chart: str) -> str:
+    """What the terms of a chart mean."""
+    return tr(TERMS[chart]) if chart in TERMS else tip("branch share")
 
 
 def sentence(view: View, number: int, alpha: float) -> str:
@@ -51,10 +62,10 @@ def sentence(view: View, number: int, alpha: float) -> str:
 
 def before_addition(block: arch.Block) -> str:
     """Under x: what was done to it before the addition."""
-    halved = "halved" if block.stride > 1 else ""
+    halved = tr("halved") if block.stride > 1 else ""
     if block.shortcut == "projection":
-        return ", ".join(filter(None, [halved, "projected"]))
-    padded = "padded" if block.cout > block.cin and block.has_skip and block.shortcut != "concat" else ""
+        return ", ".join(filter(None, [halved, tr("projected")]))
+    padded = tr("padded") if block.cout > block.cin and block.has_skip and block.shortcut != "concat" else ""
     done = ", ".join(filter(None, [halved, padded]))
     return f"x {done}" if done and block.has_skip else ""
 
@@ -77,11 +88,12 @@ def draw_triptych(
     x = pieces.x[channel].numpy() if fits else None
     after: Any = view.network.model.get_submodule(block.name).after
     last = {"bn": "BN, ReLU", "re": "ReLU"}.get(after[0][:2], "") if after else ""
+    title = tr("Block {number}, channel {channel} of {channels}", number=number, channel=channel, channels=block.cout)
     drawing = figures.triptych(
         x, *(p[channel].numpy() for p in (pieces.branch, pieces.total, pieces.out)), alpha=alpha, kind=block.shortcut,
-        note=before_addition(block), last=last, scale=scale, title=f"Block {number}, channel {channel} of {block.cout}",
+        note=before_addition(block), last=last, scale=scale, title=title,
     )  # fmt: skip
-    chart(drawing, key, height, TERMS["triptych"])
+    chart(drawing, key, height, term("triptych"))
 
 
 def draw_channels(
@@ -99,13 +111,21 @@ def draw_channels(
     stack = layer(view, number, part)
     order, strengths = ranked(stack)
     shown = order[:SHOWN]
-    where = "Stem" if number == 0 else f"Block {number}, {parts(view, number).get(part, part)}"
-    count = f"{len(order)} channels" if len(shown) == len(order) else f"{len(shown)} of {len(order)} channels"
+    where = (
+        "Stem"
+        if number == 0
+        else tr("Block {number}, {layer}", number=number, layer=parts(view, number).get(part, part))
+    )
+    count = (
+        f"{len(order)} channels"
+        if len(shown) == len(order)
+        else tr("{shown} of {channels} channels", shown=len(shown), channels=len(order))
+    )
     title, click = f"{where}: {count}", marked is not None
     columns = columns or (8 if click and len(shown) <= 16 else maps.COLUMNS)
     drawing = maps.channels(stack, shown, strengths, marked, scale, own, title, columns, click)
     tall = 122 if columns == 8 and click else 78
-    chart(drawing, key, 8 + tall * -(-len(shown) // columns), TERMS["channels"], **options)
+    chart(drawing, key, 8 + tall * -(-len(shown) // columns), term("channels"), **options)
 
 
 def draw_kernels(view: View, scale: str, key: str = "kernels") -> None:
@@ -113,7 +133,7 @@ def draw_kernels(view: View, scale: str, key: str = "kernels") -> None:
     from resnet_viz.attribution import features
 
     weights = features.kernels(view.network.model).numpy()
-    chart(maps.kernels(weights, scale), key, 170, TERMS["kernels"])
+    chart(maps.kernels(weights, scale), key, 170, term("kernels"))
 
 
 def draw_top(view: View, number: int, channel: int) -> None:
@@ -126,10 +146,11 @@ def draw_top(view: View, number: int, channel: int) -> None:
     for n in top.tolist():
         label = view.classes[pool.labels[n]] if pool.labels is not None else ""
         beneath.append(f"{shortened(label, 12)} {float(excited.values[n, channel]):.2f}".strip())
-    title = f"The images that excite channel {channel} of {'the stem' if number == 0 else f'block {number}'} most"
-    hint = f"Of {pool.words}; the frame is the cell with the largest activation, written below."
+    where = tr("the stem") if number == 0 else tr("block {number}", number=number)
+    title = tr("The images that excite channel {channel} of {layer} most", channel=channel, layer=where)
+    hint = tr("Of {images}; the frame is the cell with the largest activation, written below.", images=pool.words)
     chart(
-        maps.images(pool.images[top.numpy()], beneath, cells, excited.size, title, hint), "top", 170, TERMS["top"], True
+        maps.images(pool.images[top.numpy()], beneath, cells, excited.size, title, hint), "top", 170, term("top"), True
     )
 
 
@@ -141,15 +162,15 @@ def draw_over_training(view: View, chosen: Chosen, number: int, part: str, chann
     for n in keep:
         with contextlib.suppress(NetworkError):  # weights that are no longer there, or not finite
             views[checkpoints[n].step] = inside.look(choose.network(checkpoints[n]), chosen)
-    beneath = [f"step {step:,}\n{v.says()}" for step, v in views.items()]
-    title = f"Channel {channel} while {view.source.spec.called} was trained"
+    beneath = [tr("step {step:,}\n{says}", step=step, says=v.says()) for step, v in views.items()]
+    title = tr("Channel {channel} while {net} was trained", channel=channel, net=view.source.spec.called)
     chart(
         maps.row([layer(v, number, part)[channel] for v in views.values()], beneath, title, scale), "over training", 160
     )
     if len(views) == 1:
-        st.caption("This network kept only its last weights. Train one on Twins: every epoch leaves its own here.")
+        st.caption(tr("This network kept only its last weights. Train one on Twins: every epoch leaves its own here."))
         return
     step = st.select_slider(
-        "All channels at step", list(views), format_func="{:,}".format, key="checkpoint", value=max(views)
+        tr("All channels at step"), list(views), format_func="{:,}".format, key="checkpoint", value=max(views)
     )
     draw_channels(views[step], number, part, scale, own, "checkpoint channels")

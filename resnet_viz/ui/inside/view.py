@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from resnet_viz.figures.overlay import SCALES, enlarged, rgb
+from resnet_viz.language import tr
 from resnet_viz.spec import arch
 from resnet_viz.ui import choose
 from resnet_viz.ui.link import is_place, link, linked
@@ -117,13 +118,15 @@ def choose_block(view: View) -> int:
     usual = [b.number for b in blocks if b.stride > 1 or b.number == 1][-1]
     asked = st.query_params.get("block", "0")
     if not is_place(asked, len(blocks)):
-        misread("block", asked, f"block {usual}")
+        misread("block", asked, tr("block {usual}", usual=usual))
     if not 0 <= linked("block", usual, int) <= len(blocks):  # of a deeper net, or of such a link
         st.session_state["block"] = usual
-    tip = "A block computes F(x) by two or three convolutions and adds it to its input x. The stem comes before them."
+    tip = tr(
+        "A block computes F(x) by two or three convolutions and adds it to its input x. The stem comes before them."
+    )
     # Not bound to the URL by Streamlit, which raises where the link's number is past what a float holds.
     number = st.number_input(
-        "Block (0: the stem)", 0, len(blocks), step=1, key="block", persist_state="session", help=tip
+        tr("Block (0: the stem)"), 0, len(blocks), step=1, key="block", persist_state="session", help=tip
     )
     link("block", str(number), str(usual))
     return number
@@ -136,9 +139,9 @@ def choose_alpha(view: View, number: int) -> float:
     st.session_state["alpha of"] = number
     skip = view.blocks[number - 1].has_skip
     tip = (
-        "At 0 the block only hands x on."
+        tr("At 0 the block only hands x on.")
         if skip
-        else "At 0 nothing is left: without a skip F(x) is all that leaves the block."
+        else tr("At 0 nothing is left: without a skip F(x) is all that leaves the block.")
     )
     asked = st.query_params.get("alpha", "1")
     try:
@@ -147,7 +150,7 @@ def choose_alpha(view: View, number: int) -> float:
         known = False
     if not known:
         misread("alpha", asked, "α = 1")
-    label = "α: the sum is x + α·F(x)" if skip else "α: what leaves is α·F(x)"
+    label = tr("α: the sum is x + α·F(x)") if skip else tr("α: what leaves is α·F(x)")
     return st.slider(label, 0.0, 2.0, 1.0, 0.05, key="alpha", bind="query-params", persist_state="session", help=tip)
 
 
@@ -158,10 +161,15 @@ def choose_layer(view: View, number: int) -> tuple[str, str, bool]:
         st.session_state["part"] = "out"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         part = st.segmented_control(
-            "Layer", list(labels), format_func=labels.__getitem__, key="part", required=True, persist_state="session"
+            tr("Layer"),
+            list(labels),
+            format_func=labels.__getitem__,
+            key="part",
+            required=True,
+            persist_state="session",
         )
-        scale = st.selectbox("Colours", list(SCALES), key="colours", width=170, persist_state="session")
-        own = st.toggle("Each channel on its own scale", key="own", persist_state="session")
+        scale = st.selectbox(tr("Colours"), list(SCALES), key="colours", width=170, persist_state="session")
+        own = st.toggle(tr("Each channel on its own scale"), key="own", persist_state="session")
     return part or "out", scale, own
 
 
@@ -187,7 +195,7 @@ def parts(view: View, number: int) -> dict[str, str]:
 
     block = view.blocks[number - 1]
     labels = {"out": "out", "branch": "F(x)", "total": "sum", **({"x": "x"} if block.has_skip else {})}
-    return labels | {key: f"inside ({key.replace('relu', 'ReLU ')})" for key in features.inside(block)}
+    return labels | {key: tr("inside ({layer})", layer=key.replace("relu", "ReLU ")) for key in features.inside(block)}
 
 
 def layer(view: View, number: int, part: str) -> np.ndarray:

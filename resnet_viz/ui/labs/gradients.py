@@ -11,6 +11,7 @@ import streamlit as st
 from resnet_viz.figures import nets
 from resnet_viz.figures.gradients import at_block_1
 from resnet_viz.files import PACKAGE
+from resnet_viz.language import N_, tr
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.model import GREY, INITS, NORMS, ModelSpec
 from resnet_viz.spec.run import SpecError
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 VIEWS = ("Fan", "Norms", "Shattering", "Paths")
 DEPTHS = tuple(range(8, 111, 6))
-IMAGES = {"noise": "random", "digits": "digits"}
+IMAGES = {"noise": N_("random"), "digits": N_("digits")}
 INPUTS = 32
-NETS = ("fully connected, as in the paper", "this app's networks")
+NETS = (N_("fully connected, as in the paper"), N_("this app's networks"))
 CONV_DEPTHS = (8, 14, 20, 32)
 
 
@@ -40,10 +41,10 @@ def model() -> ModelSpec:
 def draw_shattering_controls() -> None:
     """Which kind of nets, and the seed; the norm for those of this app."""
     check_link("kind", NETS, NETS[0])
-    st.radio("Networks", NETS, key="kind", persist_state="session")
+    st.radio(tr("Networks"), NETS, format_func=tr, key="kind", persist_state="session")
     if st.session_state["kind"] == NETS[1]:
-        st.selectbox("Norm", list(NORMS), 0, NORMS.__getitem__, key="norm", persist_state="session")
-    st.number_input("Seed", 0, None, 0, 1, key="seed", persist_state="session")
+        st.selectbox(tr("Norm"), list(NORMS), 0, lambda norm: tr(NORMS[norm]), key="norm", persist_state="session")
+    st.number_input(tr("Seed"), 0, None, 0, 1, key="seed", persist_state="session")
 
 
 def draw_controls() -> None:
@@ -53,18 +54,18 @@ def draw_controls() -> None:
     if controls.current()["depth"] not in DEPTHS:
         st.session_state["depth"] = min(DEPTHS, key=lambda d: abs(d - controls.current()["depth"]))
     bound: dict[str, Any] = {"persist_state": "session"}
-    st.select_slider("Depth", DEPTHS, DEFAULTS["depth"], key="depth", **bound)
+    st.select_slider(tr("Depth"), DEPTHS, DEFAULTS["depth"], key="depth", **bound)
     left, right = st.columns(2)  # a row at a time, as the keyboard goes
-    left.selectbox("Norm", list(NORMS), 0, NORMS.__getitem__, key="norm", **bound)
+    left.selectbox(tr("Norm"), list(NORMS), 0, lambda norm: tr(NORMS[norm]), key="norm", **bound)
     right.selectbox(
-        "Starting weights", list(INITS), 0, INITS.__getitem__, key="init",
-        help="Of residual branches; plain blocks start from He.",
+        tr("Starting weights"), list(INITS), 0, lambda init: tr(INITS[init]), key="init",
+        help=tr("Of residual branches; plain blocks start from He."),
         **bound,
     )  # fmt: skip
     check_link("images", IMAGES, "noise")
     left, right = st.columns(2)
-    left.selectbox("Images", list(IMAGES), 0, IMAGES.__getitem__, key="images", **bound)
-    right.number_input("Seed", 0, None, DEFAULTS["seed"], 1, key="seed", **bound)
+    left.selectbox(tr("Images"), list(IMAGES), 0, lambda name: tr(IMAGES[name]), key="images", **bound)
+    right.number_input(tr("Seed"), 0, None, DEFAULTS["seed"], 1, key="seed", **bound)
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
@@ -102,7 +103,7 @@ def growth(records: list[Record]) -> str:
 def explain(view: str) -> None:
     """What a view means, and what was not checked: its part of gradients.md."""
     parts = (PACKAGE / "ui" / "labs" / "gradients.md").read_text(encoding="utf-8").split("## ")
-    with st.expander("What this means, and what was not checked"):
+    with st.expander(tr("What this means, and what was not checked")):
         st.markdown(next(part for part in parts if part.startswith(view)).removeprefix(view))
 
 

@@ -13,6 +13,7 @@ import streamlit as st
 from resnet_viz.figures import landscape as figures
 from resnet_viz.figures import landscape_record
 from resnet_viz.files import LABS
+from resnet_viz.language import N_, tr
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.runs.record import Record, load
@@ -28,7 +29,7 @@ from resnet_viz.words import landscape as landscape_words
 START = "shipped:digits-residual-20"  # its images are on every machine
 FIRST = "digits-56"  # shown at first: of the nets on Twins' first screen, and with Li 2018's finding most plainly
 NONE = "none"  # stands in the URL where no recording is shown
-VIEWS = ("Contours", "Surface", "Profile")
+VIEWS = (N_("Contours"), N_("Surface"), N_("Profile"))
 
 
 @st.cache_data(show_spinner=False)
@@ -64,7 +65,7 @@ def choose_shown() -> tuple[Source, Run | None, str]:
     usual = NONE if chosen else FIRST
     name = "" if run else linked("landscape_recorded", usual) or NONE
     if name and name not in (*names, NONE):
-        misread("landscape_recorded", name, "what is recorded of the network" if chosen else FIRST)
+        misread("landscape_recorded", name, tr("what is recorded of the network") if chosen else FIRST)
         name = usual
     name = name if name in names else ""
     networks = _networks(run or names.get(name))
@@ -75,12 +76,12 @@ def choose_shown() -> tuple[Source, Run | None, str]:
         st.session_state["landscape_net"] = here[0]
     linked("landscape_net", START)
     above = st.container()
-    st.markdown("**Next measurement**")
+    st.markdown(tr("**Next measurement**"))
     first = choose.choose_network("landscape_net")
     lost = bool(networks) and not here
     if lost and (new or st.session_state.get("landscape_of") == first.ref):
         above.caption(
-            "The weights that it was measured with are not kept here; the control below names another network."
+            tr("The weights that it was measured with are not kept here; the control below names another network.")
         )
     elif first.ref not in networks:
         name = next((n for n, record in names.items() if first.ref in _networks(record)), "")
@@ -95,7 +96,7 @@ def choose_shown() -> tuple[Source, Run | None, str]:
     st.session_state["landscape_recorded"] = name or None
     link("landscape_recorded", "" if run else name or NONE, "" if run else FIRST)
     above.selectbox(
-        "Recorded", list(names), None, key="landscape_recorded", placeholder="none of this network",
+        tr("Recorded"), list(names), None, key="landscape_recorded", placeholder=tr("none of this network"),
         on_change=st.session_state.update, kwargs={"landscape": ""},
     )  # fmt: skip
     return first, run, name
@@ -137,7 +138,7 @@ class Shown:
         """What is measured so far; of a plane's profile, what the profile shows."""
         losses = [self.record.get(f"{place}.loss")[1] for place in range(len(self.names))]
         if not losses or not all(map(len, losses)):
-            return "Waiting for the first point: the loss at the trained weights."
+            return tr("Waiting for the first point: the loss at the trained weights.")
         nets, asked = self.nets(), self.lab
         if view == "Profile" and asked.dimensions == 2 and nets:
             up, axis = self.record.get("y")[1], nets[0].y
@@ -153,7 +154,7 @@ class Shown:
         points, images = len(self.record.get("0.loss")[0]), self.record.last("images")
         said = [landscape_words.landscape_conditions(self.lab, points, int(images))] if images else []
         if seconds := self.record.result.get("seconds"):
-            said.append(f"Took {live.duration(seconds)}.")
+            said.append(tr("Took {time}.", time=live.duration(seconds)))
         return " ".join([*said, self.origin])
 
 
@@ -161,7 +162,7 @@ def shown(run: Run | None, name: str) -> Shown | None:
     """A run's landscape, or else the recorded one of a name; None where there is neither."""
     if run is not None:
         metrics = landscape_record.metrics(len(_networks(run)))
-        return _described(live.record(run, metrics), "Live." if run.live else "Measured here.")
+        return _described(live.record(run, metrics), tr("Live.") if run.live else tr("Measured here."))
     return _described(recorded()[name], "Recorded.") if name in recorded() else None
 
 
@@ -174,7 +175,13 @@ def _described(record: Record, origin: str) -> Shown:
             source = refs.find(ref, live.store())
             nets.append((source.spec.called, source.label, source.about))
         except NetworkError:  # deleted meanwhile: what was measured stays
-            nets.append((f"network {number}", f"network {number}", "Its weights are no longer there."))
+            nets.append(
+                (
+                    tr("network {number}", number=number),
+                    tr("network {number}", number=number),
+                    tr("Its weights are no longer there."),
+                )
+            )
     names, labels, facts = zip(*nets, strict=True)
     return Shown(record, names, labels, facts, origin)
 
@@ -184,7 +191,7 @@ def draw(view: str, what: Shown) -> None:
     nets, spec, classes = what.nets(), what.lab, what.record.spec.model.classes
     height = 540 if what.record.status == "finished" else 460  # below the bar that says how far it is
     if not nets or not any(net.measured for net in nets):
-        st.info("The first pass, 5 points a side, comes first; each next one halves the distance between points.")
+        st.info(tr("The first pass, 5 points a side, comes first; each next one halves the distance between points."))
         return
     if view == "Profile" or spec.dimensions == 1:
         chart(figures.profile(nets, spec, classes), key="landscape_profile", height=height, wide=True)
@@ -208,19 +215,20 @@ def how_long(run: Run) -> str:
 def form(first: Source) -> None:
     """What is to be measured next around a network, and the button that measures."""
     twin = refs.twin(first, live.store())
-    both = twin is not None and st.toggle("Its twin beside it", True, key="landscape_twin")
+    both = twin is not None and st.toggle(tr("Its twin beside it"), True, key="landscape_twin")
     sources = sorted([first, *([twin] if twin and both else [])], key=lambda s: not s.spec.residual)
     kept: dict[str, Any] = {"persist_state": "session"}
     directions = st.segmented_control(
-        "Directions", list(LandscapeSpec.DIRECTIONS), format_func={"random": "Random", "path": "Training path"}.__getitem__,
+        tr("Directions"), list(LandscapeSpec.DIRECTIONS),
+        format_func={"random": tr("Random"), "path": tr("Training path")}.__getitem__,
         default="random", key="landscape_directions", required=True, **kept,
     )  # fmt: skip
-    size = st.select_slider("Points a side", LandscapeSpec.SIZES, 17, key="landscape_size", **kept)
-    with st.popover("More", width="stretch"):
-        dimensions = 1 if st.toggle("One direction alone", key="landscape_line", **kept) else 2
-        images = st.number_input("Images (0: all)", 0, None, 512, 128, key="landscape_images", **kept)
-        reach = st.number_input("Reach on each side", 0.0, 10.0, 1.0, 0.25, key="landscape_reach", **kept)
-        seed = st.number_input("Seed of the directions", 0, None, 0, key="landscape_seed", **kept)
+    size = st.select_slider(tr("Points a side"), LandscapeSpec.SIZES, 17, key="landscape_size", **kept)
+    with st.popover(tr("More"), width="stretch"):
+        dimensions = 1 if st.toggle(tr("One direction alone"), key="landscape_line", **kept) else 2
+        images = st.number_input(tr("Images (0: all)"), 0, None, 512, 128, key="landscape_images", **kept)
+        reach = st.number_input(tr("Reach on each side"), 0.0, 10.0, 1.0, 0.25, key="landscape_reach", **kept)
+        seed = st.number_input(tr("Seed of the directions"), 0, None, 0, key="landscape_seed", **kept)
 
     def spec() -> LandscapeSpec:
         return LandscapeSpec(
@@ -229,7 +237,7 @@ def form(first: Source) -> None:
 
     st.caption(_work(sources, size**dimensions, int(images)))
     st.button(
-        "Measure the landscape",
+        tr("Measure the landscape"),
         type="primary",
         width="stretch",
         key="measure",
@@ -243,5 +251,10 @@ def _work(sources: Sequence[Source], points: int, images: int) -> str:
     many = len(sources)
     work = f"{points:,} points × {many} network{'s' * (many > 1)}"
     if not images:
-        return f"{work} × all images of the split."
-    return f"{work} × {images:,} images: {points * many * images:,} forward passes."
+        return tr("{work} × all images of the split.", work=work)
+    return tr(
+        "{work} × {images:,} images: {points:,} forward passes.",
+        work=work,
+        images=images,
+        points=points * many * images,
+    )

@@ -18,7 +18,7 @@ from resnet_viz.figures import lesion_record
 from resnet_viz.figures.lesion_record import METRICS, Lesions
 from resnet_viz.figures.style import LIFTED, ink
 from resnet_viz.files import LABS
-from resnet_viz.language import tr
+from resnet_viz.language import N_, tr, trn
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import Source
 from resnet_viz.runs.record import Record, load
@@ -32,7 +32,7 @@ from resnet_viz.words import lesions as lesion_words
 from resnet_viz.words import numbers
 
 START = "shipped:digits-residual-20"  # its images are always on this machine
-VIEWS = ("One block", "Several at random", "Shuffled", "What blocks refine")
+VIEWS = (N_("One block"), N_("Several at random"), N_("Shuffled"), N_("What blocks refine"))
 # Images on which several blocks dropped by clicks are tried.
 QUICK = 300
 # Accuracy, and guesses (shown,).
@@ -57,14 +57,14 @@ def chosen() -> list[Source]:
     others = {s.ref: s for s in refs.available(live.store()) if s.ref != first.ref and _comparable(first, s)}
     if twin := refs.twin(first, live.store()):
         others[twin.ref] = twin
-    names = {"": "nothing", **choose.unique(list(others.values()))}
+    names = {"": tr("nothing"), **choose.unique(list(others.values()))}
     usual = twin.ref if twin else ""
     if st.session_state.get("lesion_of") != first.ref:  # another network: beside it, its own twin
         st.session_state["lesion_with"] = st.session_state.pop("lesion_beside", usual)
     st.session_state["lesion_of"] = first.ref
     if st.session_state.get("lesion_with") not in names:
         st.session_state["lesion_with"] = usual
-    second = st.selectbox("Beside it", list(names), format_func=names.__getitem__, key="lesion_with")
+    second = st.selectbox(tr("Beside it"), list(names), format_func=names.__getitem__, key="lesion_with")
     return sorted([first, *([others[second]] if second else [])], key=lambda s: not s.spec.residual)
 
 
@@ -118,7 +118,7 @@ def known(sources: Sequence[Source], run: Run | None) -> tuple[Record | None, st
     """What was measured of these networks, and where it is from: the run of `follow`, or what ships."""
     if run is not None:
         metrics = [f"{place}.{name}" for place in range(len(sources)) for name in METRICS]
-        return live.record(run, metrics), "Live." if run.live else "Measured here."
+        return live.record(run, metrics), tr("Live.") if run.live else tr("Measured here.")
     return next((r for r in recorded() if is_of(r, sources)), None), "Recorded."
 
 
@@ -145,8 +145,11 @@ def sentence(view: str, nets: Sequence[Lesions], images: int) -> str:
     """The page's answer: what was measured, for the view that is open."""
     every, nets = nets, [net for net in nets if net.measured]
     if not nets:
-        called = " and ".join(net.label for net in every)
-        return f"{called[0].upper()}{called[1:]} without one of their blocks: not measured yet. Drop every block, or click one."
+        called = tr(" and ").join(net.label for net in every)
+        return tr(
+            "{nets} without one of their blocks: not measured yet. Drop every block, or click one.",
+            nets=called[0].upper() + called[1:],
+        )
     if view == VIEWS[1] and all(len(net.random) for net in nets):
         return lesion_record.says_random(nets, images)
     if view == VIEWS[2] and all(len(net.shuffled) for net in nets):
@@ -187,8 +190,9 @@ def ten_images(sources: Sequence[Source], nets: Sequence[Lesions], images: int) 
         persist_state="session",
         placeholder=tr("Block …"),
     )
-    many = f"**Dropped: block{'s' * (len(dropped) > 1)} {', '.join(map(str, sorted(dropped)))}.**"
-    rows, which_images, dark = [], f"{images:,} test images", st.context.theme.type == "dark"
+    which = ", ".join(map(str, sorted(dropped)))
+    many = trn("**Dropped: block {blocks}.**", "**Dropped: blocks {blocks}.**", len(dropped), blocks=which)
+    rows, which_images, dark = [], tr("{images:,} test images", images=images), st.context.theme.type == "dark"
     try:
         for place, source in enumerate(sources):
             net, blocks = nets[place], tuple(sorted(b for b in dropped if b <= nets[place].count))
@@ -200,12 +204,16 @@ def ten_images(sources: Sequence[Source], nets: Sequence[Lesions], images: int) 
                 (*before, _), (*after, count) = (
                     _without(source.ref, source.step, which, source) for which in ((), blocks)
                 )
-                which_images = f"the first {count} test images"
+                which_images = tr("the first {n} test images", n=count)
             rows.append((source, LIFTED.get(net.colour, net.colour) if dark else ink(net.colour), before, after))
         left.markdown(
-            f"{many} Accuracy on {which_images}, and ten of them, before → after."
+            tr(
+                "{dropped} Accuracy on {images}, and ten of them, before → after.",
+                dropped=many,
+                images=which_images,
+            )
             if dropped
-            else "**Click a block** in the chart to drop it in both nets: here is what they make of ten images."
+            else tr("**Click a block** in the chart to drop it in both nets: here is what they make of ten images.")
         )
         st.html(CSS + _table(sources[0], nets[0], rows))
     except UserError as error:
@@ -256,7 +264,7 @@ def _uri(image: np.ndarray) -> str:
 
 def form(sources: Sequence[Source], shown: Record | None) -> None:
     """What is to be measured next: on how many images, how many draws, and the button. At first it asks for what is ``shown``."""
-    st.markdown("**Next measurement**")
+    st.markdown(tr("**Next measurement**"))
     asked = shown.spec.lab if shown else None
     if isinstance(asked, LesionSpec) and st.session_state.get("lesion_settings") != asked:
         st.session_state.update(lesion_images=asked.images, lesion_repeats=asked.repeats)
@@ -268,28 +276,28 @@ def form(sources: Sequence[Source], shown: Record | None) -> None:
     if there is not None and st.session_state.get("lesion_images", 0) > there:
         st.session_state["lesion_images"] = 0
     images = left.number_input(
-        "Test images",
+        tr("Test images"),
         0,
         there,
         default,
         100,
         key="lesion_images",
-        help=f"0: all {there:,}." if there else "0: all of them.",
+        help=tr("0: all {there:,}.", there=there) if there else tr("0: all of them."),
         **kept,
     )
     repeats = right.number_input(
-        "Random tries",
+        tr("Random tries"),
         1,
         50,
         usual.repeats,
         1,
         key="lesion_repeats",
-        help="Random draws for each number of blocks.",
+        help=tr("Random draws for each number of blocks."),
         **kept,
     )
     chosen_refs = tuple(source.ref for source in sources)
     st.button(
-        "Drop every block again" if shown else "Drop every block", type="primary", width="stretch", key="lesion_start",
+        tr("Drop every block again") if shown else tr("Drop every block"), type="primary", width="stretch", key="lesion_start",
         on_click=lab.start, args=("lesion", lambda: LesionSpec(chosen_refs, int(images), int(repeats))),
     )  # fmt: skip
     lab.complaint("lesion")

@@ -9,6 +9,7 @@ import streamlit as st
 
 from resnet_viz import labs
 from resnet_viz.errors import UserError
+from resnet_viz.language import tr
 from resnet_viz.runs import sweeps
 from resnet_viz.runs.rows import Run
 from resnet_viz.runs.schema import StoreError
@@ -99,11 +100,18 @@ def progress(run: Run) -> None:
         return
     left, right = st.columns([4, 1], vertical_alignment="center")
     share = min(1.0, run.step / max(1, run.steps))
-    words = {"queued": "waiting for a worker (the first one takes some seconds to warm up)"}.get(run.status, run.status)
-    left.progress(share, f"{run.step:,} of {run.steps:,} evaluations · {words}" if run.steps else words.capitalize())
+    words = {"queued": tr("waiting for a worker (the first one takes some seconds to warm up)")}.get(
+        run.status, tr(run.status)
+    )
+    left.progress(
+        share,
+        tr("{step:,} of {steps:,} evaluations · {status}", step=run.step, steps=run.steps, status=words)
+        if run.steps
+        else words.capitalize(),
+    )
     store: Any = live.store()
     with right:
         if run.live:
-            st.button("■ Stop", on_click=store.want, args=(run.id, "stop"), key=f"stop_{run.kind}")
+            st.button(tr("■ Stop"), on_click=store.want, args=(run.id, "stop"), key=f"stop_{run.kind}")
         else:
-            st.button("▶ Begin again", on_click=store.want, args=(run.id, "run"), key=f"again_{run.kind}")
+            st.button(tr("▶ Begin again"), on_click=store.want, args=(run.id, "run"), key=f"again_{run.kind}")

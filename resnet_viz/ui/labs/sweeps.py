@@ -13,6 +13,7 @@ import streamlit as st
 from resnet_viz import settings
 from resnet_viz.files import LABS
 from resnet_viz.labs import grids
+from resnet_viz.language import tr
 from resnet_viz.runs import sweeps
 from resnet_viz.runs.record import Record, load
 from resnet_viz.runs.rows import Run
@@ -58,7 +59,7 @@ def known(store: Store, kind: str) -> dict[str, str]:
         if sweeps.question([r.spec for r in members]) == kind:
             found[group] = members
     newest = sorted(found.items(), key=lambda item: -item[1][0].created)
-    return {group: _label(members) for group, members in newest} | {"": "the recorded one"}
+    return {group: _label(members) for group, members in newest} | {"": tr("the recorded one")}
 
 
 def _label(runs: Sequence[Run]) -> str:
@@ -78,23 +79,23 @@ def form(kind: str) -> list[RunSpec]:
     left, right = st.columns(2)
     with left:
         data = data_of(draw_data(**bound("data")))
-        seeds = st.number_input("Seeds", 1, 20, defaults["seeds"], **bound("seeds"))
+        seeds = st.number_input(tr("Seeds"), 1, 20, defaults["seeds"], **bound("seeds"))
         if kind != "depth":
-            depths = [st.selectbox("Depth", DEPTHS, DEPTHS.index(defaults["depths"][0]), **bound("depth"))]
+            depths = [st.selectbox(tr("Depth"), DEPTHS, DEPTHS.index(defaults["depths"][0]), **bound("depth"))]
     with right:
         train = TrainSpec(**{name: asked(TrainSpec, name) for name in ("lr", "epochs", "batch_size")})
     if kind == "depth":
-        depths = st.multiselect("Depths", DEPTHS, defaults["depths"], **bound("depths"))
+        depths = st.multiselect(tr("Depths"), DEPTHS, defaults["depths"], **bound("depths"))
     base = RunSpec(ModelSpec(), data, train)
     if kind != "overfitting":
         shortcuts = st.multiselect(
-            "Shortcuts", list(SHORTCUTS)[:-1], defaults["shortcuts"], _name, **bound("shortcuts")
+            tr("Shortcuts"), list(SHORTCUTS)[:-1], defaults["shortcuts"], _name, **bound("shortcuts")
         )
         return grids.depth_grid(base, depths, shortcuts, int(seeds))
     with left:
-        limit = asked(DataSpec, "limit", label="Images trained on", help=None, min_value=32, step=32)
+        limit = asked(DataSpec, "limit", label=tr("Images trained on"), help=None, min_value=32, step=32)
     remedies = st.multiselect(
-        "Remedies", list(sweeps.REMEDIES), defaults["remedies"], sweep_words.remedy_label, **bound("remedies")
+        tr("Remedies"), list(sweeps.REMEDIES), defaults["remedies"], sweep_words.remedy_label, **bound("remedies")
     )
     # More images are held back than usual, for one of 150 would be 0.7 points.
     limited = replace(base.data, limit=int(limit), validation=0.3)
@@ -111,10 +112,14 @@ def cost(store: Store, specs: Sequence[RunSpec]) -> str:
     """How many runs a sweep has and how long it takes, behind what waits already. Raises SpecError for too many."""
     waiting = left(store.runs()) if store.waiting() else []
     seconds = engine.queue_seconds(store, [*waiting, *((spec, 1.0) for spec in specs)])
-    grids.check(specs, f"about {duration(seconds)}" if seconds else "")
+    grids.check(specs, tr("about {time}", time=duration(seconds)) if seconds else "")
     at_once = min(settings.workers(), len(specs))
-    time = f"about {duration(seconds)}" if seconds else "time unknown until this machine has trained such nets"
-    return f"{len(specs)} runs, {at_once} at once: {time}"
+    time = (
+        tr("about {time}", time=duration(seconds))
+        if seconds
+        else tr("time unknown until this machine has trained such nets")
+    )
+    return tr("{n} runs, {at_once} at once: {time}", n=len(specs), at_once=at_once, time=time)
 
 
 def left(runs: Sequence[Run]) -> list[tuple[RunSpec, float]]:
@@ -141,14 +146,22 @@ def progress(store: Store, runs: Sequence[Run]) -> None:
         training = ", ".join(r.spec.model.called for r in live if r.status == "running")
         time = f" · {duration(seconds)} left" if seconds else ""
         bar.progress(
-            share, f"{100 * share:.0f} %{time}" + (f" · {training}" if training else " · waiting for a worker")
+            share, f"{100 * share:.0f} %{time}" + (f" · {training}" if training else tr(" · waiting for a worker"))
         )
-        button.button("■ Stop all", on_click=ask, args=("stop", live), key="stop_all", width="stretch")
+        button.button(tr("■ Stop all"), on_click=ask, args=("stop", live), key="stop_all", width="stretch")
     else:
         ends = ", ".join(
             f"{sum(r.status == s for r in runs)} {s}" for s in RESUMABLE if any(r.status == s for r in runs)
         )
-        bar.progress(share, f"{ends}: {len(runs) - len(resumable)} of {len(runs)} runs are done")
-        button.button("▶ Go on", on_click=ask, args=("run", resumable), key="go_on_all", width="stretch")
+        bar.progress(
+            share,
+            tr("{ends}: {done} of {runs} runs are done", ends=ends, done=len(runs) - len(resumable), runs=len(runs)),
+        )
+        button.button(tr("▶ Go on"), on_click=ask, args=("run", resumable), key="go_on_all", width="stretch")
     if live and resumable:
-        st.button(f"Go on with {len(resumable)} that stopped", on_click=ask, args=("run", resumable), key="go_on_some")
+        st.button(
+            tr("Go on with {n} that stopped", n=len(resumable)),
+            on_click=ask,
+            args=("run", resumable),
+            key="go_on_some",
+        )

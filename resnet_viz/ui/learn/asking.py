@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from resnet_viz.language import current, tr
 from resnet_viz.ui.say import plain
-from resnet_viz.words import learn as words
+from resnet_viz.words import lessons
 
 
 def ask(key: str, measure: Callable[[], tuple[int, str]], **filled: object) -> None:
@@ -15,34 +16,36 @@ def ask(key: str, measure: Callable[[], tuple[int, str]], **filled: object) -> N
 
     ``filled``: what stands in the question's braces.
     """
-    lesson = words.LESSONS[key]
+    lesson = lessons.LESSONS[key]
     with st.container(border=True):
-        question = f"Predict: {lesson.question.format(**filled)}"
-        choice = st.radio(question, lesson.choices, index=None, key=f"learn_{key}", persist_state="session")
+        question = tr("Predict: {question}", question=tr(lesson.question, **filled))
+        choice = st.radio(
+            question, lesson.choices, format_func=tr, index=None, key=f"learn_{key}", persist_state="session"
+        )
         if choice is None:
-            st.caption("Choose, and it is measured.")
+            st.caption(tr("Choose, and it is measured."))
             return
         true, said = measure()
         given = lesson.choices.index(choice)
-        answers()[key] = (given, true, said)
+        answers()[key] = (given, true, said, current())
         if given == true:
-            st.success(plain(f"So it is. {said}"))
+            st.success(plain(tr("So it is. {said}", said=said)))
         else:
-            st.info(plain(f"Measured: {lesson.choices[true].lower()}. {said}"))
+            st.info(plain(tr("Measured: {choice}. {said}", choice=tr(lesson.choices[true]).lower(), said=said)))
 
 
-def answers() -> dict[str, tuple[int, int, str]]:
-    """What was answered so far: lesson → the choice made, the true one, and what was measured."""
+def answers() -> dict[str, tuple[int, int, str, str]]:
+    """What was answered so far: lesson → the choice made, the true one, what was measured, and in which language that is said."""
     return st.session_state.setdefault("learn answers", {})
 
 
 def summary() -> None:
     """All questions, what was predicted and what was measured."""
-    for key, lesson in words.LESSONS.items():
+    for key, lesson in lessons.LESSONS.items():
         if key not in answers():
-            st.markdown(f"○ **{lesson.title}**: still open.")
+            st.markdown(tr("○ **{title}**: still open.", title=tr(lesson.title)))
             continue
-        given, true, said = answers()[key]
+        given, true, said, language = answers()[key]
         mark = "✓" if given == true else "✗"
-        predicted = "" if given == true else f"You predicted: {lesson.choices[given].lower()}. "
-        st.markdown(f"{mark} **{lesson.title}**: {plain(f'{predicted}{said}')}")
+        predicted = "" if given == true else tr("You predicted: {choice}. ", choice=tr(lesson.choices[given]).lower())
+        st.markdown(f"{mark} **{tr(lesson.title)}**: {plain(predicted + said * (language == current()))}")

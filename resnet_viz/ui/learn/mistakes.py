@@ -10,6 +10,7 @@ import streamlit as st
 from resnet_viz.figures import learn as figures
 from resnet_viz.figures import log_ratio
 from resnet_viz.figures.numbers import factor, smooth
+from resnet_viz.language import tr
 from resnet_viz.spec import arch
 from resnet_viz.ui import live
 from resnet_viz.ui.frame import chart
@@ -26,7 +27,7 @@ def back(walk: Walk) -> None:
 
     blocks = len(walk.view.blocks)
     number = int(
-        st.slider("The block whose addition is taken away", 1, blocks, 1 + blocks // 2, key="learn_back_block")
+        st.slider(tr("The block whose addition is taken away"), 1, blocks, 1 + blocks // 2, key="learn_back_block")
     )
     changes = steps.reach(walk.model, walk.x, number).tolist()
     if "back" in answers():
@@ -54,7 +55,7 @@ def concat(walk: Walk) -> None:
         return both // len(pieces.total) - 1, words.joined(len(pieces.total), both, arch.parameters(spec), joined)
 
     ask("concat", measure, count=len(pieces.total))
-    if st.button("Compare both on Twins", key="learn_concat_go"):
+    if st.button(tr("Compare both on Twins"), key="learn_concat_go"):
         st.switch_page("pages/twins.py", query_params={"shortcut": "concat", "depth": "20"})
 
 
@@ -68,7 +69,7 @@ def trap(_walk: Walk) -> None:
         place = int(np.searchsorted(plain_.get("loss")[0], steps[index], "right")) - 1
         return words.trap(int(steps[index]), factor(ratios[index, 0]), *(float(loss[place]) for loss in losses))
 
-    chosen = st.select_slider("Step", [int(s) for s in steps], int(steps[0]), key="learn_trap_step")
+    chosen = st.select_slider(tr("Step"), [int(s) for s in steps], int(steps[0]), key="learn_trap_step")
     st.markdown(f"**{plain(at([int(s) for s in steps].index(chosen)))}**")
 
     def measure() -> tuple[int, str]:

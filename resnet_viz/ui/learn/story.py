@@ -13,6 +13,7 @@ from resnet_viz.figures.gradients import at_block_1, start
 from resnet_viz.figures.overlay import Look
 from resnet_viz.figures.saliency import twin_maps
 from resnet_viz.figures.shattering import curves
+from resnet_viz.language import tr
 from resnet_viz.nets import refs
 from resnet_viz.runs.layout import layout_of
 from resnet_viz.ui import live
@@ -23,19 +24,24 @@ from resnet_viz.ui.learn.steps import SAMPLE, Walk, photo
 from resnet_viz.ui.say import plain
 from resnet_viz.words import gradients as gradient_words
 from resnet_viz.words import learn as words
+from resnet_viz.words import lessons
 
 DATA, SHALLOW, DEEP = "cifar10", 20, 56
 
 
 def _begin(key: str, number: int) -> None:
-    title, text = words.STORY[key]
-    st.header(f"{number}. {title}", anchor=False)
-    st.markdown(text)
+    title, text = lessons.STORY[key]
+    st.header(f"{number}. {tr(title)}", anchor=False)
+    st.markdown(tr(text))
 
 
 def _end(key: str, said: str, page: str, query: Mapping[str, str]) -> None:
     st.markdown(f"**{plain(said)}**")
-    if st.button("Do this yourself", key=f"learn_go_{key}", help=f"Opens {page.capitalize()}, set up."):
+    if st.button(
+        tr("Do this yourself"),
+        key=f"learn_go_{key}",
+        help=tr("Opens {page}, set up.", page=tr(page.capitalize())),
+    ):
         st.switch_page(f"pages/{page}.py", query_params=dict(query))
 
 
@@ -88,7 +94,12 @@ def grad_cam(walk: Walk) -> None:
     case = explain.Case(views, question, {"gradcam": {}}, lambda _: Look(), SAMPLE, walk.target)
     raws = explain.raw_maps(case, ["gradcam"])["gradcam"]
     panels = [explain.panel(case, v, "gradcam", raw) for v, raw in zip(views, raws, strict=True)]
-    chart(twin_maps(views[0].seen, panels, Look(), f"Grad-CAM for {SAMPLE}"), "learn_gradcam", 300, wide=True)
+    chart(
+        twin_maps(views[0].seen, panels, Look(), tr("Grad-CAM for {name}", name=SAMPLE)),
+        "learn_gradcam",
+        300,
+        wide=True,
+    )
     _end("gradcam", explain.sentence(case, raws), "explain", {"image": "sample"})
 
 

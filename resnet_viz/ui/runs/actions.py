@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from resnet_viz.errors import UserError
+from resnet_viz.language import tr, trn
 from resnet_viz.nets import refs
 from resnet_viz.publish import bundle, export, handout
 from resnet_viz.publish.weights import KINDS, file_name, is_torchvisions, lines
@@ -37,17 +38,22 @@ def _forget() -> None:
     st.session_state.pop(DELETING, None)
 
 
-@st.dialog("Delete for good?", width="medium", on_dismiss=_forget)
 def _delete_dialog(ids: Sequence[str]) -> None:
     with guarded():
         store = live.store()
         runs, broken = live.existing(ids), [row for row in store.unreadable() if row.id in ids]
         count = len(runs) + len(broken)
-        st.write(f"This deletes {count} run{'s' * (count != 1)} with all curves and checkpoints:")
-        for line in [*map(described, runs), *(f"{row.name}: can't be read" for row in broken)]:
+        st.write(
+            trn(
+                "This deletes {n} run with all curves and checkpoints:",
+                "This deletes {n} runs with all curves and checkpoints:",
+                count,
+            )
+        )
+        for line in [*map(described, runs), *(tr("{name}: can't be read", name=row.name) for row in broken)]:
             st.markdown(f"- {plain(line)}")
         with st.container(horizontal=True):
-            if st.button("Delete", type="primary", key="really_delete", disabled=not count):
+            if st.button(tr("Delete"), type="primary", key="really_delete", disabled=not count):
                 for run in runs:
                     store.want(run.id, "stop")
                 for id_ in ids:
@@ -55,7 +61,7 @@ def _delete_dialog(ids: Sequence[str]) -> None:
                 st.session_state[TICKED] = []
                 _forget()
                 st.rerun()
-            if st.button("Cancel", key="cancel_delete"):
+            if st.button(tr("Cancel"), key="cancel_delete"):
                 _forget()
                 st.rerun()
 
@@ -63,15 +69,22 @@ def _delete_dialog(ids: Sequence[str]) -> None:
 def delete_dialog() -> None:
     """The dialog, where runs wait to be deleted. Called by the page itself: a fragment that ticks would close it."""
     if ids := st.session_state.get(DELETING):
-        _delete_dialog(ids)
+        st.dialog(tr("Delete for good?"), width="medium", on_dismiss=_forget)(_delete_dialog)(ids)
 
 
 def described(run: Run) -> str:
     """A run for somebody who is about to lose it: name, seed, time, and how it stands."""
     began = datetime.datetime.fromtimestamp(run.created)
-    status = "still running" if run.status == "running" else run.status
-    seed = f"seed {run.spec.train.seed}, " if run.ours else ""
-    return f"{run.name}: {seed}of {began:%d %b, %H:%M:%S}, {status} at step {run.step:,}"
+    status = tr("still running") if run.status == "running" else tr(run.status)
+    seed = tr("seed {seed}, ", seed=run.spec.train.seed) if run.ours else ""
+    return tr(
+        "{name}: {seed}of {began:%d %b, %H:%M:%S}, {status} at step {step:,}",
+        name=run.name,
+        seed=seed,
+        began=began,
+        status=status,
+        step=run.step,
+    )
 
 
 def renamed(run: Run, key: str) -> None:
@@ -97,23 +110,23 @@ def one(run: Run) -> None:
     st.session_state.setdefault(name, run.name)
     st.session_state.setdefault(note, run.note)
     mine = live.store().may_change(run.id)
-    left.text_input("Name", key=name, on_change=renamed, args=(run, name), disabled=not mine)
-    right.text_input("Note", key=note, on_change=noted, args=(run, note), disabled=not mine)
+    left.text_input(tr("Name"), key=name, on_change=renamed, args=(run, name), disabled=not mine)
+    right.text_input(tr("Note"), key=note, on_change=noted, args=(run, note), disabled=not mine)
     if mine and who.mode() == "class":
         shared = f"shared {run.id} {run.shared}"
         st.session_state.setdefault(shared, bool(run.shared))
-        st.toggle("The class sees this run", key=shared, on_change=shared_is, args=(run, shared))
+        st.toggle(tr("The class sees this run"), key=shared, on_change=shared_is, args=(run, shared))
     if run.message:
         st.warning(plain(run.message))
     if run.kind == "train":
         weights_of(run)
-    with st.expander("Everything about this run"):
+    with st.expander(tr("Everything about this run")):
         st.json({"id": run.id, "made with": run.versions, "result": run.result, "spec": export.spec_table(run.spec)})
 
 
 def weights_of(run: Run) -> None:
     """A checkpoint to take along, and the lines of PyTorch that load it; torch is imported once that is opened."""
-    box = st.expander("Weights, and five lines that load them", on_change="rerun", key="weights")
+    box = st.expander(tr("Weights, and five lines that load them"), on_change="rerun", key="weights")
     if not box.open:
         return
     with box, guarded():
@@ -121,18 +134,21 @@ def weights_of(run: Run) -> None:
             source.step: source for source in refs.checkpoints(refs.find(f"run:{run.id}", live.store()), live.store())
         }
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            step = st.selectbox("Of step", sorted(steps, reverse=True), key=f"weights of {run.id}", width=160)
-            kind = st.segmented_control("File", KINDS, default=KINDS[0], key="weights kind", required=True)
+            step = st.selectbox(tr("Of step"), sorted(steps, reverse=True), key=f"weights of {run.id}", width=160)
+            kind = st.segmented_control(tr("File"), KINDS, default=KINDS[0], key="weights kind", required=True)
             network, name = choose.network(steps[step]), file_name(run.spec.model, step, kind)
-            download("Download", lambda: packed(network, kind, run.spec), name, key="download weights")
+            download(tr("Download"), lambda: packed(network, kind, run.spec), name, key="download weights")
         st.code(
             lines(network.spec, name, network.mean.tolist(), network.std.tolist()), language="python", wrap_lines=True
         )
         own = is_torchvisions(network.spec)
         st.caption(
-            "torchvision's own class is the same net, so torch and torchvision are all that is needed."
+            tr("torchvision's own class is the same net, so torch and torchvision are all that is needed.")
             if own
-            else "The net's class is this package's (`pip install .` in its folder); its tensors have torchvision's names."
+            else tr(
+                "The net's class is this package's (`pip install .` in its folder); its tensors have "
+                "torchvision's names."
+            )
         )
 
 
@@ -155,29 +171,34 @@ def take_along(runs: Sequence[Run]) -> None:
     fits = len(runs) <= HANDOUT and all(run.spec.trains for run in runs)
     download("CSV", lambda: export.csv(records(ids)), "runs.csv", mime="text/csv", key="csv")
     download(
-        "Handout (HTML)",
+        tr("Handout (HTML)"),
         lambda: handout.handout(records(ids)),
         "twins.html",
         mime="text/html",
         disabled=not fits,
-        help=f"One file with its interactive charts, for 40 students and no network. Up to {HANDOUT} trained runs.",
+        help=tr(
+            "One file with its interactive charts, for 40 students and no network. Up to {most} trained runs.",
+            most=HANDOUT,
+        ),
         key="handout",
     )
     download(
-        "Whole, with weights",
+        tr("Whole, with weights"),
         lambda: bundle.pack(live.store(), ids),
         "runs.zip",
         mime="application/zip",
         disabled=not all(run.kind == "train" and run.status in ENDED for run in runs),
-        help="Settings, curves and the weights of every checkpoint in one file, which Runs on another machine imports.",
+        help=tr(
+            "Settings, curves and the weights of every checkpoint in one file, which Runs on another machine imports."
+        ),
         key="whole",
     )
 
 
 def bring() -> None:
     """A form for runs that were exported whole. What came in is ticked; what can't be kept is said."""
-    with st.popover("Import runs", icon=":material/upload:"):
-        file = st.file_uploader("A .zip that *Whole, with weights* made, or `export --whole`", key="bring_runs")
+    with st.popover(tr("Import runs"), icon=":material/upload:"):
+        file = st.file_uploader(tr("A .zip that *Whole, with weights* made, or `export --whole`"), key="bring_runs")
         kept: dict[str, str] = st.session_state.setdefault("runs brought", {})
         if file is not None and kept.get("file") != file.file_id and live.fits(file):
             kept |= {"file": file.file_id, "error": ""}
@@ -190,4 +211,4 @@ def bring() -> None:
         if file is not None and kept.get("error"):
             complain(kept["error"])
         elif file is not None:
-            st.success(f"The runs of {plain(file.name)} are here, and ticked.")
+            st.success(tr("The runs of {name} are here, and ticked.", name=plain(file.name)))

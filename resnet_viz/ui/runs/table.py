@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from resnet_viz.language import N_, tr
 from resnet_viz.runs.naming import labels
 from resnet_viz.runs.rows import Run
 from resnet_viz.words.numbers import LAST_EPOCH
@@ -23,11 +24,11 @@ def row(run: Run, label: str, together: str) -> dict[str, Any]:
     return {
         "name": label,
         "together": together,
-        "status": run.status,
+        "status": tr(run.status),
         "done": None if own and run.status != "finished" and not train.steps else run.step / max(1, run.steps),
         "train loss": run.result.get("train_loss"),
         "test": (100 * run.result["test_accuracy"]) if run.result.get("test_accuracy") is not None else None,
-        "data": "own loop" if own else data.label or data.name,
+        "data": tr("own loop") if own else data.label or data.name,
         "depth": run.spec.model.depth,
         "shortcut": None if own else run.spec.model.shortcut,
         "epochs": None if train.steps or own else train.epochs,
@@ -60,8 +61,8 @@ def together(runs: Sequence[Run]) -> dict[str, str]:
     named, number = {}, 0
     for group in dict.fromkeys(run.group for run in sorted(runs, key=lambda run: run.created)):
         number += members[group] > 1
-        kind = "pair" if members[group] == 2 else "sweep"
-        named[group] = f"{kind} {number}" if members[group] > 1 else ""
+        kind = N_("pair {number}") if members[group] == 2 else N_("sweep {number}")
+        named[group] = tr(kind, number=number) if members[group] > 1 else ""
     return named
 
 

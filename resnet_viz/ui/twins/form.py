@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from resnet_viz.errors import UserError
+from resnet_viz.language import N_, tr
 from resnet_viz.runs.record import Record
 from resnet_viz.runs.store import Run
 from resnet_viz.spec.run import RunSpec
@@ -17,7 +18,7 @@ from resnet_viz.ui.twins import rates
 from resnet_viz.ui.twins.own import own_data
 from resnet_viz.workers import engine
 
-TRAIN = {"both": "Train both", "residual": "Train the residual net", "plain": "Train the plain net"}
+TRAIN = {"both": N_("Train both"), "residual": N_("Train the residual net"), "plain": N_("Train the plain net")}
 MOST = 3  # differences that are named
 
 
@@ -77,19 +78,22 @@ def unlike(shown: Sequence[Run | Record]) -> str:
         return ""
     theirs = next((one.spec for one in shown if one.spec.model.residual == spec.model.residual), shown[0].spec)
     found = differences(theirs, spec)
-    named = "; ".join(f"{label} {ours} (shown: {theirs})" for label, theirs, ours in found[:MOST])
-    more = f"; and {len(found) - MOST} more" if len(found) > MOST else ""
-    return f"Not what is shown: {named}{more}." if found else ""
+    named = "; ".join(
+        tr("{label} {ours} (shown: {theirs})", label=tr(label), ours=tr(ours), theirs=tr(theirs))
+        for label, theirs, ours in found[:MOST]
+    )
+    more = tr("; and {n} more", n=len(found) - MOST) if len(found) > MOST else ""
+    return tr("Not what is shown: {named}{more}.", named=named, more=more) if found else ""
 
 
 def form(shown: Sequence[Run | Record], refused: Sequence[str], why: Callable[[], None]) -> None:
     """Draw the column. ``shown``: what the stage shows. ``refused``: what of a link could not be taken."""
     controls.draw_main()
     with st.container(horizontal=True, gap="small"):
-        with st.popover("More"):
+        with st.popover(tr("More")):
             controls.draw_skips()
             controls.draw_more()
-        with st.popover("Your data"):
+        with st.popover(tr("Your data")):
             own_data()
         rates.find_rate()
     controls.draw_unusual()
@@ -106,27 +110,29 @@ def form(shown: Sequence[Run | Record], refused: Sequence[str], why: Callable[[]
         left.caption(plain(sentence))
         values = values_of(shown[0].spec) | {"nets": controls.current()["nets"]}
         right.button(
-            "Take over",
+            tr("Take over"),
             on_click=controls.apply,
             args=(values,),
             key="take_over",
             type="tertiary",
-            help="Sets the form to what is shown.",
+            help=tr("Sets the form to what is shown."),
         )
     nets = controls.current()["nets"]
-    st.button(TRAIN[nets], type="primary", width="stretch", on_click=train, disabled=not fine, key="train")
+    st.button(tr(TRAIN[nets]), type="primary", width="stretch", on_click=train, disabled=not fine, key="train")
     left, right = st.columns(2)
-    if right.button("Why?", width="stretch"):
+    if right.button(tr("Why?"), width="stretch"):
         why()
-    with left.popover("Your bet", width="stretch"):
+    with left.popover(tr("Your bet"), width="stretch"):
         st.slider(
-            "Where will the plain net's training loss end?", 0.0, 3.0, 1.0, 0.1, key="bet", persist_state="session"
+            tr("Where will the plain net's training loss end?"), 0.0, 3.0, 1.0, 0.1, key="bet", persist_state="session"
         )
-        st.toggle("Show my bet in the chart", key="bet_on", persist_state="session")
+        st.toggle(tr("Show my bet in the chart"), key="bet_on", persist_state="session")
     says = settle_preset()
-    st.pills("Presets", list(controls.PRESETS), key="preset", on_change=preset, wrap=True)
+    st.pills(tr("Presets"), list(controls.PRESETS), format_func=tr, key="preset", on_change=preset, wrap=True)
     if says:
-        st.caption(says)
+        st.caption(tr(says))
     live.choose_recording(on_change=st.session_state.update, kwargs={"show": ""})
     if st.session_state["show"]:
-        st.button("Back to the recorded twins", on_click=st.session_state.update, kwargs={"show": ""}, width="stretch")
+        st.button(
+            tr("Back to the recorded twins"), on_click=st.session_state.update, kwargs={"show": ""}, width="stretch"
+        )

@@ -9,6 +9,7 @@ import streamlit as st
 
 from resnet_viz.errors import UserError
 from resnet_viz.figures.rates import range_test
+from resnet_viz.language import N_, tr
 from resnet_viz.runs.record import Record
 from resnet_viz.runs.rows import Run
 from resnet_viz.spec.checks import quote
@@ -23,9 +24,10 @@ from resnet_viz.workers import engine
 
 MOST = 6  # rates at once
 SEEN = "lr_range_seen"  # the test that the dialog has shown
-ABOUT = (
-    "Each net starts afresh and trains for 100 steps while the rate rises from 0.00001 to 10 (Smith 2017). Where its smoothed "
-    "loss falls fastest is a rate to start from. It is a guess from few steps: *try several* asks whole runs."
+ABOUT = N_(
+    "Each net starts afresh and trains for 100 steps while the rate rises from 0.00001 to 10 (Smith 2017). "
+    "Where its smoothed loss falls fastest is a rate to start from. It is a guess from few steps: *try "
+    "several* asks whole runs."
 )
 
 
@@ -37,14 +39,19 @@ def _nets(lab: RangeSpec | None = None) -> list[RunSpec]:
 def find_rate() -> None:
     """The button beside the form: runs the range test of its nets, unless the last one was of the same, and opens its dialog."""
     if st.button(
-        "Find the rate", width="stretch", key="find_rate", help="A range test: one number for each net, in seconds."
+        tr("Find the rate"),
+        width="stretch",
+        key="find_rate",
+        help=tr("A range test: one number for each net, in seconds."),
     ):
         _start(again=False)
-        _dialog()
+        st.dialog(tr("Find the rate"), width="large")(_dialog)()
     elif st.session_state.pop("find_rate_open", False) or st.session_state.get("lr_range") != st.session_state.get(
         SEEN
     ):
-        _dialog()  # again, or for the first time: a test opened on the page Runs
+        st.dialog(tr("Find the rate"), width="large")(
+            _dialog
+        )()  # again, or for the first time: a test opened on the page Runs
 
 
 def _start(again: bool = True) -> None:
@@ -76,7 +83,6 @@ def _same(runs: Sequence[Run], specs: Sequence[RunSpec]) -> bool:
     return fine and [bare(run.spec) for run in runs] == [bare(spec) for spec in specs]
 
 
-@st.dialog("Find the rate", width="large")
 def _dialog() -> None:
     st.session_state[SEEN] = st.session_state.get("lr_range")
     going = not live.settled(_runs())
@@ -96,16 +102,20 @@ def _body() -> None:
     found = {called(r.spec): r.result["lr"] for r in records if r.result.get("lr")}
     with st.container(horizontal=True):
         for name, rate in found.items():
-            if st.button(f"Use {rate:.2g} ({name})", key=f"use_{name}", help="Puts it into the form."):
+            if st.button(
+                tr("Use {rate:.2g} ({name})", rate=rate, name=tr(name)),
+                key=f"use_{name}",
+                help=tr("Puts it into the form."),
+            ):
                 st.session_state["lr"] = float(f"{rate:.2g}")
                 st.rerun()
         if live.settled(runs):
-            st.button("Test again", on_click=_start, key="range_again")
+            st.button(tr("Test again"), on_click=_start, key="range_again")
         else:
-            st.button("■ Stop", on_click=_stop, args=(runs,), key="range_stop")
+            st.button(tr("■ Stop"), on_click=_stop, args=(runs,), key="range_stop")
     if live.settled(runs):
         _several(found)
-    st.caption(ABOUT)
+    st.caption(tr(ABOUT))
     if live.settled(runs) == st.session_state["rates_going"]:
         st.session_state["find_rate_open"] = True
         st.rerun()  # the whole page and this dialog anew, so that it ticks no longer, or from now on
@@ -122,9 +132,11 @@ def _several(found: dict[str, float]) -> None:
     usual = ", ".join(f"{float(f'{middle * factor:.1g}'):g}" for factor in (0.1, 0.3, 1, 3))
     left, middle_, right = st.columns([2, 5, 3], vertical_alignment="bottom")
     names = {called(spec): spec for spec in _nets()}
-    net = left.selectbox("Try several", list(names), key="several_net")
-    text = middle_.text_input("Rates", usual, key="several_rates", help=f"2 to {MOST}, with commas between.")
-    if right.button("Train them all", width="stretch", key="several"):
+    net = left.selectbox(tr("Try several"), list(names), format_func=tr, key="several_net")
+    text = middle_.text_input(
+        tr("Rates"), usual, key="several_rates", help=tr("2 to {MOST}, with commas between.", MOST=MOST)
+    )
+    if right.button(tr("Train them all"), width="stretch", key="several"):
         try:
             specs = several(names[net], text)
             store = live.store()
@@ -156,13 +168,17 @@ def verdict(records: Sequence[Record]) -> str:
     for record in records:
         name = record.spec.model.called
         if rate := record.result.get("lr"):
-            parts.append(f"{rate:.2g} for {name}")
+            parts.append(tr("{rate:.2g} for {name}", rate=rate, name=name))
         elif record.status == "finished":
-            parts.append(f"nowhere for {name}")
+            parts.append(tr("nowhere for {name}", name=name))
     if not parts:
         return (
-            f"Testing: step {sum(r.step for r in records)} of {RangeSpec.num_steps * len(records)}."
+            tr(
+                "Testing: step {step} of {steps}.",
+                step=sum(r.step for r in records),
+                steps=RangeSpec.num_steps * len(records),
+            )
             if records
-            else "No test yet."
+            else tr("No test yet.")
         )
-    return f"The loss falls fastest at a learning rate of {', '.join(parts)}."
+    return tr("The loss falls fastest at a learning rate of {rates}.", rates=tr(", ").join(parts))
