@@ -56,12 +56,7 @@ def draw_shattering(_spec: ModelSpec, seed: int, _images: str) -> None:
 
     say(
         words.says_shattering(correlations),
-        tr(
-            "{nets} fully connected nets a dot, {inputs} Gaussian inputs, seed {seed}. Balduzzi 2017.",
-            nets=shattering.NETS,
-            inputs=shattering.INPUTS,
-            seed=seed,
-        ),
+        words.shattering_conditions(shattering.NETS, shattering.INPUTS, seed),
         headline,
     )
     chart(correlation(correlations, shattering.noise()), key="correlation", height=275)
@@ -87,12 +82,7 @@ def draw_conv(seed: int) -> None:
     plain, residual = (values.mean(0)[0] for _, values in correlations.values())
     say(
         words.says_conv_shattering(residual, plain, gradients.CONV_DEPTHS[0]),
-        tr(
-            "Measured now: {nets} nets a dot, {inputs} images of 8×8, seed {seed}.",
-            nets=shattering.CONV_NETS,
-            inputs=shattering.CONV_INPUTS,
-            seed=seed,
-        ),
+        words.conv_conditions(shattering.CONV_NETS, shattering.CONV_INPUTS, seed),
         headline,
     )
     noise = shattering.noise(shattering.CONV_NETS, shattering.CONV_INPUTS, 3 * 8 * 8)

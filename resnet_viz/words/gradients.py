@@ -71,6 +71,21 @@ def says_shattering(correlations: Mapping[str, tuple[tuple[int, ...], np.ndarray
     )
 
 
+def shattering_conditions(nets: int, inputs: int, seed: int) -> str:
+    """Of how many fully connected nets and inputs `says_shattering` speaks."""
+    said = tr(
+        "{nets} fully connected nets a dot, {inputs} Gaussian inputs, seed {seed}.", nets=nets, inputs=inputs, seed=seed
+    )
+    return f"{said} Balduzzi 2017."
+
+
+def conv_conditions(nets: int, inputs: int, seed: int) -> str:
+    """Of how many of this app's nets and images `says_conv_shattering` speaks."""
+    return tr(
+        "Measured now: {nets} nets a dot, {inputs} images of 8×8, seed {seed}.", nets=nets, inputs=inputs, seed=seed
+    )
+
+
 def says_conv_shattering(residual: float, plain: float, depth: int) -> str:
     """How far gradients of two random images agree in this app's nets of so many layers, of 1."""
     return tr(

@@ -8,6 +8,7 @@ const measure = (text) => 7 * Math.max(...text.split("<br>").map((line) => line.
 
 // A net of three blocks recorded at steps 1, 10 and 100: log10 ratios of each block's gradient.
 const DATA = {
+  words: { infinite: "not finite", loss: "loss", large: "too large", bet: "your bet", over: "over 100" },
   newest: 100, end: 200, values: Int16Array.of(3000, 2000, 0, -6000, -100, 0, -32768, 100, 0),
   nets: [{ label: "plain", words: ["one", "two", "three"], vectors: { grad_block: { steps: [1, 10, 100], width: 3, at: 0 } } }],
 };
@@ -25,7 +26,7 @@ function fan(step, width = 900) {
 test("the fan shows the last row recorded up to the slider's step", () => {
   for (const [step, row, words] of [[1, [3, 2, 0], "one"], [9, [3, 2, 0], "one"], [10, [-6, -0.1, 0], "two"], [100, [null, 0.1, 0], "three"]]) {
     const { line, box, label } = fan(step);
-    assert.deepEqual(line.customdata, row.map(factor));
+    assert.deepEqual(line.customdata, row.map((value) => factor(value, "not finite")));
     assert.deepEqual(box.marker, { cmin: -5, color: row });
     assert.equal(label.text, `<b>plain</b><br>${words}`);
   }

@@ -146,10 +146,8 @@ def sentence(view: str, nets: Sequence[Lesions], images: int) -> str:
     every, nets = nets, [net for net in nets if net.measured]
     if not nets:
         called = tr(" and ").join(net.label for net in every)
-        return tr(
-            "{nets} without one of their blocks: not measured yet. Drop every block, or click one.",
-            nets=called[0].upper() + called[1:],
-        )
+        called = called[0].upper() + called[1:]
+        return tr("{nets} without one of their blocks: not measured yet. Drop every block, or click one.", nets=called)
     if view == VIEWS[1] and all(len(net.random) for net in nets):
         return lesion_record.says_random(nets, images)
     if view == VIEWS[2] and all(len(net.shuffled) for net in nets):
@@ -207,11 +205,7 @@ def ten_images(sources: Sequence[Source], nets: Sequence[Lesions], images: int) 
                 which_images = tr("the first {n} test images", n=count)
             rows.append((source, LIFTED.get(net.colour, net.colour) if dark else ink(net.colour), before, after))
         left.markdown(
-            tr(
-                "{dropped} Accuracy on {images}, and ten of them, before → after.",
-                dropped=many,
-                images=which_images,
-            )
+            tr("{dropped} Accuracy on {images}, and ten of them, before → after.", dropped=many, images=which_images)
             if dropped
             else tr("**Click a block** in the chart to drop it in both nets: here is what they make of ten images.")
         )
