@@ -1,4 +1,4 @@
-"""axe-core, the field's checker of accessibility, over every page in both themes; and what it does not see, texts in charts."""
+"""axe-core, a checker of accessibility, over every page in both themes; and what it does not see: charts, touch, keys."""
 
 import os
 
@@ -74,3 +74,51 @@ def test_axe_finds_nothing_and_texts_in_charts_can_be_read(themed, server) -> No
         themed.add_script_tag(path=AXE)
         found[name] = [fault for faults in (VIOLATIONS, FAINT, MUTE) for fault in themed.evaluate(faults)]
     assert not {name: faults for name, faults in found.items() if faults}
+
+
+# What a finger can't hit: controls less than 44 pixels wide or high, their invisible margins counted. A select's arrow lies in a
+# field that opens it as well, and a link of the folded navigation is nowhere.
+TOO_SMALL = """
+    () => [...document.querySelectorAll('button, summary, [role=tab], input[type=text], input[type=number]')].flatMap((node) => {
+        if (node.closest('.stSelectbox, .stMultiSelect') && node.tagName === 'BUTTON' && !node.closest('[data-tag]')) return [];
+        const { width, height } = node.getBoundingClientRect(), margin = getComputedStyle(node, '::after');
+        const [wide, high] = margin.position === 'absolute' ? [44, parseFloat(margin.height)] : [width, height];
+        return width && (wide < 43.5 || high < 43.5) && node.type !== 'text' || height && high < 43.5
+            ? [`${node.ariaLabel || node.textContent}: ${width} x ${height}`] : [];
+    })"""
+
+
+def test_fingers_hit_every_control_and_the_first_screen_of_a_phone_trains(chromium, server) -> None:
+    phone = {"width": 390, "height": 844}
+    context = chromium.new_context(viewport=phone, has_touch=True, is_mobile=True, reduced_motion="reduce")
+    context.set_default_timeout(120_000)
+    page = context.new_page()
+    for name in ("", "sweeps"):
+        page.goto(f"{server.url}/{name}")
+        settle(page)
+        assert page.evaluate(TOO_SMALL) == []
+        if not name:
+            train = page.get_by_role("button", name="Train both").bounding_box()
+            assert 0 <= train["y"] <= 844 - train["height"]
+            assert page.evaluate("getComputedStyle(document.querySelector('button')).transitionDuration") == "0s"
+    context.close()
+
+
+def test_whoever_tabs_sees_where_he_is(chromium, server) -> None:
+    context = chromium.new_context(viewport={"width": 1440, "height": 810}, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(server.url)
+    settle(page)
+    names = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        name, ringed = page.evaluate("""() => {
+            const at = document.activeElement, style = getComputedStyle(at);
+            return [at.ariaLabel || at.textContent, style.outlineStyle !== 'none' || style.boxShadow !== 'none'
+                || at.matches('body, main, input')]; }""")
+        assert ringed, f"no ring around {name}"
+        names.append(name)
+    fields = [name for name in names if name in ("Depth", "Data", "Nets", "Norm", "Learning rate")]
+    assert fields == ["Depth", "Data", "Nets", "Norm", "Learning rate"], "row by row"
+    assert "Train both" in names
+    context.close()
