@@ -23,11 +23,11 @@ def clicked() -> None:
 def draw(view: str, nets, classes: int) -> None:
     """The chart of a view."""
     if view == lesions.VIEWS[1]:
-        chart(figures.random(nets, classes), key="lesion_random", height=540, wide=True)
+        chart(figures.random(nets, classes), key="lesion_random", height=figures.HEIGHT, wide=True)
     elif view == lesions.VIEWS[2]:
-        chart(figures.shuffled(nets, classes), key="lesion_shuffled", height=540, wide=True)
+        chart(figures.shuffled(nets, classes), key="lesion_shuffled", height=figures.HEIGHT, wide=True)
     elif view == lesions.VIEWS[3]:
-        chart(figures.cosine(nets), key="lesion_cosine", height=540, wide=True)
+        chart(figures.cosine(nets), key="lesion_cosine", height=figures.HEIGHT, wide=True)
     else:
         dropped = st.session_state.get("lesion_dropped", ())
         chart(

@@ -126,16 +126,14 @@ def contours(nets: Sequence[Landscape], lab: LandscapeSpec, classes: int) -> Dra
         marker = {"symbol": "cross-thin", "size": 12, "line": {"width": 2.5, "color": INK}}
         drawing.trace(x=[0], y=[0], mode="markers", marker=marker, hoverinfo="skip", **axis)
         sign = "●" if net.symbol == "circle" else "□" if net.symbol == "square-open" else "◆"
-        share = (
-            tr(" {share} of the path's variance in this plane", share=f"{100 * net.share:.0f} %")
-            if len(net.path)
-            else ""
-        )
+        share = ""
+        if len(net.path):
+            share = "<br>" + tr("{share} of the path's variance", share=f"{100 * net.share:.0f} %")
         drawing.note(
-            f"<b>{sign} {net.text}</b> {share}", x=net.x.mean(), y=1, xref=axis["xaxis"], yref=f"y{number} domain",
+            f"<b>{sign} {net.text}</b>{share}", x=net.x.mean(), y=1, xref=axis["xaxis"], yref=f"y{number} domain",
             yanchor="bottom", yshift=3, font={"color": net.colour},
         )  # fmt: skip
-    drawing.layout["margin"] = {"l": 52, "r": 80, "t": 30, "b": 48}
+    drawing.layout["margin"] = {"l": 52, "r": 80, "t": 48 if any(len(net.path) for net in nets) else 30, "b": 48}
     if lab.directions == "random":
         drawing.keep_shape(1.07 / count - 0.07, 544)
     return drawing

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from resnet_viz.figures.lesion_record import Lesions
-from resnet_viz.figures.style import GRID, QUIET, Drawing, faint
+from resnet_viz.figures.style import GRID, QUIET, Drawing, faint, literal
 from resnet_viz.language import tr
 from resnet_viz.words.numbers import percent
 
@@ -15,6 +15,7 @@ from resnet_viz.words.numbers import percent
 LABELLED = 5
 # Above 100 %, where the strip of blocks is drawn.
 STRIP, TOP = 115, 152
+HEIGHT = 540  # px of the charts of several blocks
 
 
 def singles(nets: Sequence[Lesions], classes: int, dropped: Collection[int] = (), click: bool = True) -> Drawing:
@@ -59,7 +60,7 @@ def random(nets: Sequence[Lesions], classes: int) -> Drawing:
     drawing = Drawing(tr("Some blocks dropped at random"), tr("Line: median of the draws; band: worst to best."))
     count = max((net.count for net in nets), default=1)
     begun = _begun(drawing, [net for net in nets if len(net.random)])
-    for net in begun:
+    for number, net in enumerate(begun):
         sizes = np.unique(net.random[:, 0])
         groups = [100 * net.random[net.random[:, 0] == size, 1] for size in sizes]
         x = np.concatenate([[0], sizes])
@@ -67,11 +68,9 @@ def random(nets: Sequence[Lesions], classes: int) -> Drawing:
             np.array([100 * net.undisturbed, *(f(g) for g in groups)]) for f in (np.min, np.median, np.max)
         )
         _band(drawing, net, x, low, high)
-        _line(drawing, net, x, middle, tr("%{x} dropped: median %{y:.1f} %"))
-    _chance(drawing, classes, count)
-    drawing.axis(
-        "xaxis", tr("blocks dropped"), range=[-0.3, 1.28 * count], tickvals=[0, *_ticks(count)], showgrid=False
-    )
+        _line(drawing, net, number, x, middle, tr("%{x} dropped: median %{y:.1f} %"))
+    _chance(drawing, classes)
+    drawing.axis("xaxis", tr("blocks dropped"), range=[-0.3, count + 0.2], tickvals=[0, *_ticks(count)], showgrid=False)
     return _per_cent(drawing)
 
 
@@ -83,7 +82,7 @@ def shuffled(nets: Sequence[Lesions], classes: int) -> Drawing:
     drawing = Drawing(tr("Blocks shuffled inside their stages"), hint)
     begun = _begun(drawing, [net for net in nets if len(net.shuffled)])
     lowest = min([0.9, *(float(net.shuffled[:, 1].min()) for net in begun)])
-    for net in begun:
+    for number, net in enumerate(begun):
         drawing.trace(
             x=net.shuffled[:, 1], y=100 * net.shuffled[:, 2], mode="markers", customdata=net.shuffled[:, 0], name=net.text,
             marker={"symbol": net.symbol, "size": 7, "color": faint(net.colour, 0.45)},
@@ -93,27 +92,32 @@ def shuffled(nets: Sequence[Lesions], classes: int) -> Drawing:
         groups = [net.shuffled[bins == near] for near in np.unique(bins)]
         medians = np.array([[1, net.undisturbed], *(np.median(g[:, 1:], axis=0) for g in groups)])
         medians = medians[np.argsort(-medians[:, 0])]
-        _line(drawing, net, medians[:, 0], 100 * medians[:, 1], "median: %{y:.1f} %")
-        _medians(drawing, net)
-    _chance(drawing, classes, lowest)
+        _line(drawing, net, number, medians[:, 0], 100 * medians[:, 1], "median: %{y:.1f} %")
+        _medians(drawing, net, medians)
+    _chance(drawing, classes)
     wide = 1 - lowest
     title = tr("Kendall's τ of the order (1: as trained)")
-    drawing.axis("xaxis", title, range=[1 + 0.04 * wide, lowest - 0.25 * wide], showgrid=False, nticks=8)
+    drawing.axis("xaxis", title, range=[1 + 0.04 * wide, lowest - 0.04 * wide], showgrid=False, nticks=8)
     return _per_cent(drawing)
 
 
-def _medians(drawing: Drawing, net: Lesions) -> None:
-    """The medians that the headline says, after the fewest and the most swaps, as large marks with their numbers."""
+def _medians(drawing: Drawing, net: Lesions, line: np.ndarray) -> None:
+    """The medians that the headline says, after the fewest and the most swaps: large marks, their numbers off the net's line.
+
+    ``line`` (M, 2): its points, order and accuracy, from order 1 downwards.
+    """
     swaps = net.shuffled[:, 0]
     for count in sorted({int(swaps.min()), int(swaps.max())}):
-        order, accuracy = np.median(net.shuffled[swaps == count, 1:], axis=0)
+        order, accuracy = np.median(net.shuffled[swaps == count, 1:], axis=0).tolist()
         drawing.trace(
-            x=[float(order)], y=[100 * float(accuracy)], mode="markers+text", text=[percent(float(accuracy))], name=net.text,
-            textposition="top right", textfont={"color": net.colour, "size": drawing.size}, cliponaxis=False,
+            x=[order], y=[100 * accuracy], mode="markers", name=net.text, cliponaxis=False, meta={"role": "said"},
             marker={"symbol": net.symbol, "size": 13, "color": net.colour, "line": {"width": 2, "color": net.colour}},
             hovertemplate=f"{count} swap{'s' * (count != 1)}: median %{{y:.1f}} %<extra>{net.text}</extra>",
-            meta={"role": "said"},
         )  # fmt: skip
+        above = accuracy > np.interp(order, *line[::-1].T)
+        side = {"yanchor": "bottom", "yshift": 8} if above else {"yanchor": "top", "yshift": -8}
+        text = f"<b>{literal(percent(accuracy))}</b>"
+        drawing.note(text, name="median", x=order, y=100 * accuracy, font={"color": net.colour}, **side)
 
 
 def cosine(nets: Sequence[Lesions]) -> Drawing:
@@ -122,19 +126,20 @@ def cosine(nets: Sequence[Lesions]) -> Drawing:
     drawing = Drawing(tr("Cosine of each block's output with its stage's end"), hint)
     count = max((net.count for net in nets), default=1)
     begun = _begun(drawing, [net for net in nets if net.measured])
-    for net in begun:
+    for number, net in enumerate(begun):
         breaks = np.flatnonzero(np.diff(net.stage)) + 1  # a stage's end is no neighbour of the next one's first
         x = np.insert(np.arange(1, net.count + 1, dtype=float), breaks, np.nan)
         y = np.insert(net.cosine.astype(float), breaks, np.nan)
         last = y[-2] if net.count > 1 and np.isfinite(y[-2]) else y[-1]  # all end at 1, where their names would collide
-        _line(drawing, net, x, y, "block %{x}: %{y:.2f}", at=float(last))
+        _line(drawing, net, number, x, y, "block %{x}: %{y:.2f}", at=float(last))
     if nets:
         _borders(drawing, nets[0], {"xaxis": "x", "yaxis": "y"}, at=1.1)
     ticks = _ticks(count)
-    drawing.axis("xaxis", "block", range=[0.5, 1.25 * count], showgrid=False, tickvals=ticks)
+    drawing.axis("xaxis", "block", range=[0.5, count + 0.5], showgrid=False, tickvals=ticks)
     low = min([0.0, *(float(np.nanmin(net.cosine)) for net in begun)])
     drawing.axis("yaxis", range=[low, 1.15], tickvals=[0, 0.25, 0.5, 0.75, 1])
     drawing.layout["margin"] = {"l": 52, "r": 12, "t": 6, "b": 40}
+    drawing.part_labels(HEIGHT)
     return drawing
 
 
@@ -226,21 +231,16 @@ def _lollipops(drawing: Drawing, net: Lesions, axis: dict[str, str]) -> None:
     )  # fmt: skip
 
 
-def _line(drawing: Drawing, net: Lesions, x: np.ndarray, y: np.ndarray, hover: str, at: float | None = None) -> None:
+def _line(
+    drawing: Drawing, net: Lesions, number: int, x: np.ndarray, y: np.ndarray, hover: str, at: float | None = None
+) -> None:
     """A net's line, its name at its end, or beside it at height ``at``."""
     drawing.trace(
         x=x, y=y, mode="lines+markers", name=net.text, line={"color": net.colour, "width": drawing.line, "dash": net.dash},
         marker={"symbol": net.symbol, "size": 8, "color": net.colour, "line": {"width": 1.5, "color": net.colour}},
         hovertemplate=hover + "<extra>" + net.text + "</extra>",
     )  # fmt: skip
-    drawing.note(
-        f"<b>{net.text}</b>",
-        x=float(x[-1]),
-        y=float(y[-1]) if at is None else at,
-        xanchor="left",
-        xshift=9,
-        font={"color": net.colour},
-    )
+    drawing.end_label(net, number, float(x[-1]), float(y[-1]) if at is None else at, f"<b>{net.text}</b>")
 
 
 def _band(drawing: Drawing, net: Lesions, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
@@ -250,23 +250,17 @@ def _band(drawing: Drawing, net: Lesions, x: np.ndarray, low: np.ndarray, high: 
     )  # fmt: skip
 
 
-def _chance(drawing: Drawing, classes: int, x: float) -> None:
+def _chance(drawing: Drawing, classes: int) -> None:
     line = {"color": QUIET, "width": 1.5, "dash": "dot"}
-    drawing.shape(
-        type="line", xref="x domain", x0=0, x1=1, y0=100 / classes, y1=100 / classes, line=line, layer="below"
-    )
-    drawing.note(
-        tr("guessing, {percent:.0f} %", percent=100 / classes),
-        xref="x domain",
-        x=1,
-        y=100 / classes,
-        xanchor="right",
-        yanchor="bottom",
-    )
+    y = 100 / classes
+    drawing.shape(type="line", xref="x domain", x0=0, x1=1, y0=y, y1=y, line=line, layer="below")
+    text = tr("guessing, {percent:.0f} %", percent=y)
+    drawing.note(text, name="net-chance", xref="x domain", x=1, y=y, xanchor="left", xshift=9)
 
 
 def _per_cent(drawing: Drawing) -> Drawing:
     ticks = [0, 25, 50, 75, 100]
     drawing.axis("yaxis", "accuracy", range=[-2, 103], tickvals=ticks, ticktext=[f"{t} %" for t in ticks])
     drawing.layout["margin"] = {"l": 60, "r": 12, "t": 6, "b": 44}
+    drawing.part_labels(HEIGHT)
     return drawing

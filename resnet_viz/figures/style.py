@@ -234,7 +234,7 @@ class Drawing:
         quiet = {"gridcolor": GRID, "zeroline": False, "showline": False, "ticks": "", "automargin": False}
         self.layout[name] = quiet | {"title": {"text": title, "standoff": 2, "font": font}} | properties
 
-    def end_label(self, net: Net, number: int, x: float, y: float, text: str, side: str = "left") -> None:
+    def end_label(self, net: Mark, number: int, x: float, y: float, text: str, side: str = "left") -> None:
         """Add a label at a line's end, in its colour; ``side`` is the side of the label that touches the line."""
         self.note(
             text, name=f"net-{number}", x=x, y=y, xanchor=side, yanchor="middle", align=side,

@@ -17,6 +17,7 @@ from resnet_viz.spec.lab import LandscapeSpec
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.train import TrainSpec
+from resnet_viz.ui.labs import landscape as parts
 from resnet_viz.words import landscape as landscape_words
 from resnet_viz.workers import engine
 from tests.apps import headline, unrun
@@ -65,7 +66,9 @@ def test_choosing_a_network_shows_what_is_recorded_of_it(page) -> None:
     assert "residual-20" in headline(page) != before
 
 
-def test_control_and_chart_speak_of_the_same_networks(page) -> None:
+def test_control_and_chart_speak_of_the_same_networks(page, monkeypatch) -> None:
+    ships = parts.recorded()
+    monkeypatch.setattr(parts, "recorded", lambda: {n: r for n, r in ships.items() if n != "digits-20-path"})
     page.run()
     assert "residual-56" in headline(page)
     assert page.selectbox(key="landscape_net").value == "shipped:digits-residual-56"
@@ -77,9 +80,26 @@ def test_control_and_chart_speak_of_the_same_networks(page) -> None:
     assert "around residual-20 on digits is not measured yet" in headline(page)
     assert not page.get("plotly_chart")
     assert page.selectbox(key="landscape_recorded").value is None
+
+
+def test_of_networks_that_are_no_longer_kept_it_is_said_that_the_control_names_another(page, monkeypatch) -> None:
+    made = parts.recorded()["digits-20-path"]
+    assert isinstance(made.spec.lab, LandscapeSpec)
+    gone = replace(made, spec=replace(made.spec, lab=replace(made.spec.lab, networks=("run:gone1", "run:gone2"))))
+    ships = parts.recorded() | {"digits-20-path": gone}
+    monkeypatch.setattr(parts, "recorded", lambda: ships)
+    page.run()
     page.selectbox(key="landscape_recorded").set_value("digits-20-path").run()
     assert "training path" in headline(page)
     assert any("are not kept here" in caption.value for caption in page.caption)
+
+
+def test_the_recorded_path_is_found_by_the_network_it_is_of(page) -> None:
+    page.run()
+    page.selectbox(key="landscape_net").set_value("shipped:digits-residual-20").run()
+    assert "training path" in headline(page)
+    assert page.selectbox(key="landscape_recorded").value == "digits-20-path"
+    assert not any("are not kept here" in caption.value for caption in page.caption)
 
 
 def test_a_run_that_is_opened_names_its_network(page) -> None:
@@ -141,14 +161,15 @@ def test_every_view_draws(page, view) -> None:
 
 
 def test_a_click_queues_the_job_of_the_form_for_both_twins(page) -> None:
-    page.session_state["landscape_size"] = 9
     page.session_state["landscape_net"] = REFS[0]
     page.run()
+    page.select_slider(key="landscape_size").set_value(9)
+    page.segmented_control(key="landscape_directions").set_value("random").run()
     page.button(key="measure").click().run()
     assert not page.exception
     (run,) = Store().runs()
     assert run.kind == "landscape"
-    assert run.spec.lab == LandscapeSpec(REFS, size=9)
+    assert run.spec.lab == LandscapeSpec(REFS, size=9, images=128)
     assert run.id in page.query_params["landscape"]
     assert "Waiting for the first point" in headline(page)
 

@@ -51,7 +51,7 @@ def test_every_view_draws_and_says_what_was_measured(view) -> None:
 
 def test_the_numbers_said_of_shuffled_blocks_stand_in_the_chart() -> None:
     at = page(lesion_view=lesions.VIEWS[2])
-    said = [trace["text"][0] for trace in figure(at)["data"] if (trace.get("meta") or {}).get("role") == "said"]
+    said = [note["text"][3:-4] for note in figure(at)["layout"]["annotations"] if note.get("name") == "median"]
     assert len(said) == 4
     assert all(number in headline(at) for number in said)
 
