@@ -7,6 +7,7 @@ kinds of TIFF it doesn't know: these are read here.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from typing import Any, BinaryIO
 
@@ -20,6 +21,10 @@ _LOWER = {
     for mode in ("RGB", "RGBA", "RGBX")
     for upper, lower in (("B", "L"), ("L", "B"), ("N", _OTHER))
 }
+# Width, height and what white is, over 255, between white space and comments (netpbm's "PPM format specification").
+_DEEP_PPM = re.compile(
+    rb"P6(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(25[6-9]|2[6-9]\d|[3-9]\d\d|\d{4,5})\s"
+)
 _GREY_ALPHA = "LA;16B"  # a PNG's, which Pillow makes RGBA
 
 
@@ -111,6 +116,18 @@ def tiff(file: BinaryIO, most: int) -> Image.Image:
     image = Image.new("L", (page.imagewidth, page.imagelength))
     image.info["values"] = values  # (H, W) or (H, W, 3)
     return image
+
+
+def ppm(file: BinaryIO, image: Image.Image) -> None:
+    """Put the values of a PPM of 16-bit colours, of which Pillow keeps 8, into its ``info``. Raises ValueError where it is cut short."""
+    if image.mode != "RGB" or not (head := _DEEP_PPM.match(file.read(1024))):
+        return
+    width, height, white = map(int, head.groups())
+    file.seek(head.end())
+    values = np.frombuffer(file.read(6 * width * height), ">u2")
+    if len(values) < 3 * width * height:
+        raise ValueError("its file is damaged or was cut short")
+    image.info["values"] = values.reshape(height, width, 3) * np.float32(65_535 / white)
 
 
 def _values(image: Image.Image) -> tuple[np.ndarray, Image.Image | None]:

@@ -124,6 +124,9 @@ def opened(file: BinaryIO, size: int) -> Iterator[Image.Image]:
     if unknown:
         file.seek(0)
         image = deep.tiff(file, HEAVY)
+    if image.format == "PPM":
+        file.seek(0)
+        deep.ppm(file, image)
     with image:
         heavy = image.format in ("WEBP", "JPEG2000", "AVIF", "HEIF") or deep.is_deep(image)
         most = HEAVY if heavy else PIXELS

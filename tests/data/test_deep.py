@@ -39,6 +39,7 @@ def tiff(pixels: np.ndarray, **options) -> bytes:
 
 
 COLOURS = {
+    "PPM": b"P6\n# of a raw converter\n50 40\n65535\n" + DIM.astype(">u2").tobytes(),
     "PNG": png16(DIM),
     "TIFF": tiff(DIM),
     "TIFF, big-endian": tiff(DIM, byteorder=">"),
