@@ -119,7 +119,7 @@ def tiff(file: BinaryIO, most: int) -> Image.Image:
 
 
 def ppm(file: BinaryIO, image: Image.Image) -> None:
-    """Put the values of a PPM of 16-bit colours, of which Pillow keeps 8, into its ``info``. Raises ValueError where it is cut short."""
+    """Put the values of a PPM of 16-bit colours, of which Pillow keeps 8, into its ``info``. Raises ValueError if cut short."""
     if image.mode != "RGB" or not (head := _DEEP_PPM.match(file.read(1024))):
         return
     width, height, white = map(int, head.groups())
