@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from resnet_viz.nets.models import build as build
+    from resnet_viz.own.explain import explain as explain
+    from resnet_viz.own.explain import feature_maps as feature_maps
     from resnet_viz.own.plain import plain_twin as plain_twin
     from resnet_viz.own.plain import without as without
     from resnet_viz.own.watch import watch as watch
@@ -24,6 +26,8 @@ __version__ = "0.2.0"
 
 _FACE = {
     "build": "nets.models",
+    "explain": "own.explain",
+    "feature_maps": "own.explain",
     "plain_twin": "own.plain",
     "run": "train.job",
     "watch": "own.watch",
@@ -43,6 +47,8 @@ __all__ = [
     "RunSpec",
     "TrainSpec",
     "build",
+    "explain",
+    "feature_maps",
     "plain_twin",
     "run",
     "watch",

@@ -20,7 +20,7 @@ ALLOWED = {
     "nets": {"spec", "runs", "data"},
     "train": {"spec", "runs", "data", "nets"},
     "attribution": {"spec", "nets"},
-    "own": {"spec", "runs", "nets"},
+    "own": {"spec", "runs", "nets", "attribution", "words"},
     "labs": {"spec", "runs", "data", "nets", "train", "words"},
     "workers": {"spec", "runs", "data", "train", "labs"},
     "figures": {"spec", "runs", "words"},

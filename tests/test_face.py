@@ -55,6 +55,13 @@ def test_readmes_loop_leaves_a_pair_of_runs_with_the_fan_of_both() -> None:
     assert all(store.series(run.id, "grad_block")[1].shape == (8, 8) for run in runs)
 
 
+def test_readmes_question_is_answered_with_a_map_of_the_layer_that_it_found(capsys) -> None:
+    names: dict = {}
+    exec(readmes_lines()[2], names)
+    assert capsys.readouterr().out.startswith("layer3.1 (2, 4, 4) (2, 64, 64)")
+    assert list(names["maps"])[:2] == ["conv1", "layer1.0"]
+
+
 def test_a_network_from_python_maps_images_to_logits() -> None:
     import torch
 

@@ -73,14 +73,30 @@ def attribute(
     training mean, a grey. ``progress`` hears the share done, 0 to 1. Other keywords are the method's ``parameters``.
     A batch's maps are those of its images one by one. Raises AttributionError for what isn't there.
     """
-    if method not in METHODS:
-        raise AttributionError(f"Method {quote(method)} is not known; choose one of {', '.join(METHODS)}.")
-    how = METHODS[method]
-    values = _values(how, parameters)
-    targets = _check(model, x, target, minus)
+    how = method_of(method)
+    spec: Any = model.spec
+    values = values_of(how, parameters)
+    _check_images(x, spec.channels)
+    targets = classes_of(x, spec.classes, target, minus)
     layer = _check_layer(model, layer) if how.layered else ""
+    return maps_of(model, x, how, values, targets, minus, layer, baseline, pass_rows(model, x), progress)
+
+
+def maps_of(
+    model: nn.Module,
+    x: Tensor,
+    how: Method,
+    values: Mapping[str, float],
+    targets: Tensor,
+    minus: int | None,
+    layer: str,
+    baseline: Tensor | None,
+    rows: int,
+    progress: Callable[[float], None] | None = None,
+) -> Tensor:
+    """`attribute` of anybody's network, its arguments checked: ``targets`` (B,), at most ``rows`` images in one pass."""
     base = x.new_zeros(1, *x.shape[1:]) if baseline is None else baseline.reshape(-1, *x.shape[1:]).to(x)
-    passes, rows = how.passes(values, x.shape[-1]), pass_rows(model, x)
+    passes = how.passes(values, x.shape[-1])
     # Where one image fills a pass they come one by one: the noise each gets, too, is then its own.
     each = max(1, rows // 2) if passes <= 2 else 1
     answers = []
@@ -105,7 +121,8 @@ def gradcam_strip(
     """Grad-CAM at every block (or at ``layers``) from one forward pass: name → (B, h, w), raw, in the blocks' order."""
     spec: Any = model.spec
     names = [_check_layer(model, name) for name in (layers or (block.name for block in arch.blocks(spec)))]
-    targets = _check(model, x, target, minus)
+    _check_images(x, spec.channels)
+    targets = classes_of(x, spec.classes, target, minus)
     with evaluating(model):
         net, prefix = (model, "") if minus is None else (Less(model, minus), "model.")
         parts = [
@@ -118,7 +135,14 @@ def gradcam_strip(
 # What is asked, checked
 
 
-def _values(method: Method, given: Mapping[str, float]) -> dict[str, float]:
+def method_of(name: str) -> Method:
+    """The method of a name. Raises AttributionError."""
+    if name not in METHODS:
+        raise AttributionError(f"Method {quote(name)} is not known; choose one of {', '.join(METHODS)}.")
+    return METHODS[name]
+
+
+def values_of(method: Method, given: Mapping[str, float]) -> dict[str, float]:
     """The method's parameters, those that are not given at their defaults."""
     values = {p.name: p.default for p in method.parameters}
     for name, value in given.items():
@@ -135,22 +159,22 @@ def _values(method: Method, given: Mapping[str, float]) -> dict[str, float]:
     return values
 
 
-def _check(model: nn.Module, x: Tensor, target: int | Sequence[int] | Tensor, minus: int | None) -> Tensor:
-    """The class of each image, (B,) int64."""
-    spec: Any = model.spec
-    if x.ndim != 4 or not len(x) or x.shape[1] != spec.channels:
+def _check_images(x: Tensor, channels: int) -> None:
+    if x.ndim != 4 or not len(x) or x.shape[1] != channels:
         raise AttributionError(
-            f"Images of shape {tuple(x.shape)} don't fit: this network takes (B, {spec.channels}, H, W) with B from 1 up."
+            f"Images of shape {tuple(x.shape)} don't fit: this network takes (B, {channels}, H, W) with B from 1 up."
         )
+
+
+def classes_of(x: Tensor, classes: int, target: int | Sequence[int] | Tensor, minus: int | None) -> Tensor:
+    """The class of each image, (B,) int64, checked against how many ``classes`` the network has. Raises AttributionError."""
     # Numbers are checked outside of torch: a look at a small net takes 3 ms, and each operation counts.
     numbers = [target] if isinstance(target, int) else torch.as_tensor(target).reshape(-1).tolist()
     if len(numbers) not in (1, len(x)):
         raise AttributionError(f"{len(numbers)} classes are given for {len(x)} images; give one, or one for each.")
     for number in (*numbers, *([] if minus is None else [minus])):
-        if not 0 <= number < spec.classes:
-            raise AttributionError(
-                f"Class {number} is not one of this network's {spec.classes}: 0 to {spec.classes - 1}."
-            )
+        if not 0 <= number < classes:
+            raise AttributionError(f"Class {number} is not one of this network's {classes}: 0 to {classes - 1}.")
     if minus in numbers:
         raise AttributionError(f"Class {minus} less itself is 0 everywhere; choose another class to subtract.")
     return torch.tensor(numbers, device=x.device).expand(len(x))

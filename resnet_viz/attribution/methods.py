@@ -58,7 +58,8 @@ class Method:
     """A method: its names, its price and how to call it.
 
     ``answer`` maps a Question to (B, C, H, W); ``passes`` is how many forward passes an image of so many rows takes;
-    ``front``: shown at once, the others under More; ``layered``: looks at one block.
+    ``front``: shown at once, the others under More; ``layered``: looks at one block; ``sums``: promises that a map sums to the
+    difference of outputs (completeness).
     """
 
     label: str
@@ -69,6 +70,7 @@ class Method:
     parameters: tuple[Parameter, ...] = ()
     front: bool = False
     layered: bool = False
+    sums: bool = False
 
 
 def enlarge(maps: Tensor, size: Sequence[int]) -> Tensor:
@@ -232,7 +234,7 @@ METHODS: dict[str, Method] = {
     ),
     "integrated_gradients": Method(
         "Integrated Gradients", "Sundararajan 2017, arXiv 1703.01365", N_("a forward and backward pass a step"),
-        _integrated_gradients, _steps, (STEPS,), front=True,
+        _integrated_gradients, _steps, (STEPS,), front=True, sums=True,
     ),
     "occlusion": Method(
         "Occlusion", "Zeiler 2014, arXiv 1311.2901", N_("a forward pass for each place of the square"),
@@ -257,7 +259,8 @@ METHODS: dict[str, Method] = {
         "Deconvolution", "Zeiler 2014, arXiv 1311.2901", N_("one forward and backward pass"), _deconvolution
     ),
     "deeplift": Method(
-        "DeepLIFT", "Shrikumar 2017, arXiv 1704.02685", N_("two forward and backward passes"), _deeplift, lambda _v, _s: 2
+        "DeepLIFT", "Shrikumar 2017, arXiv 1704.02685", N_("two forward and backward passes"), _deeplift, lambda _v, _s: 2,
+        sums=True,
     ),
     "gradient_shap": Method(
         "GradientSHAP", "Lundberg 2017, arXiv 1705.07874; Erion 2021, arXiv 1906.10670",

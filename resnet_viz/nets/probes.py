@@ -48,7 +48,8 @@ def alone(model: nn.Module) -> AbstractContextManager[bool]:
 
 
 @contextmanager
-def _hooks() -> Iterator[list[torch.utils.hooks.RemovableHandle]]:
+def hooks() -> Iterator[list[torch.utils.hooks.RemovableHandle]]:
+    """Handles of hooks, which are all removed when it is left."""
     handles: list[torch.utils.hooks.RemovableHandle] = []
     try:
         yield handles
@@ -72,7 +73,7 @@ def block_gradients(blocks: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
         if output.requires_grad:
             output.register_hook(lambda gradient: keep(number, gradient))
 
-    with _hooks() as handles:
+    with hooks() as handles:
         for number, block in enumerate(blocks):
             handles.append(block.register_forward_hook(lambda _m, _i, out, number=number: watch(number, out)))
         yield norms
@@ -86,7 +87,7 @@ def responses(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
     def keep(name: str, output: Tensor) -> None:
         stds[name] = output.detach().float().std()
 
-    with _hooks() as handles:
+    with hooks() as handles:
         for name, module in modules.items():
             handles.append(module.register_forward_hook(lambda _m, _i, out, name=name: keep(name, out)))
         yield stds
@@ -100,7 +101,7 @@ def branch_shares(blocks: Sequence[Block]) -> Iterator[list[Tensor]]:
     def keep(number: int, branch: Tensor, x: Tensor) -> None:
         shares[number] = norm(branch) / norm(x)
 
-    with _hooks() as handles:
+    with hooks() as handles:
         for number, block in enumerate(blocks):
             if block.has_skip:
                 inputs: list[Tensor] = []
@@ -147,7 +148,7 @@ def first_not_finite(model: nn.Module, x: Tensor) -> str | None:
             broken.append(name)
 
     leaves = {name: m for name, m in model.named_modules() if name and not any(m.children())}
-    with torch.no_grad(), _hooks() as handles:
+    with torch.no_grad(), hooks() as handles:
         for name, module in leaves.items():
             handles.append(module.register_forward_hook(lambda _m, _i, out, name=name: check(name, out)))
         model(x)

@@ -24,8 +24,6 @@ from resnet_viz.words.numbers import signed
 
 T = TypeVar("T")
 
-SUMS = ("integrated_gradients", "deeplift")  # methods that promise completeness
-
 
 @dataclass(frozen=True)
 class Tested:
@@ -42,7 +40,7 @@ def trust_tab(case: Case, raws: dict[str, list[np.ndarray]]) -> None:
     answer, label = st.empty(), methods()[case.lead].label
     edges = beside_edges(case, raws[case.lead])
     answer.markdown(f"**{plain(words.trusted(label, edges))}**")
-    for method in filter(raws.__contains__, SUMS):
+    for method in (name for name in raws if methods()[name].sums):
         st.markdown(
             tr(
                 "**{label}**, completeness against a grey image: {residue}",
