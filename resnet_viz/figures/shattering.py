@@ -74,7 +74,7 @@ def correlation(
     low = min(FLOOR, math.floor(math.log10(noise)))
     ticks = sorted({d for depths, _ in measured.values() for d in depths})
     drawing.axis(
-        "xaxis", "layers", range=[math.log10(first) - 0.06, end + 0.03], showgrid=False,
+        "xaxis", tr("layers"), range=[math.log10(first) - 0.06, end + 0.03], showgrid=False,
         tickvals=[math.log10(t) for t in ticks], ticktext=[f"{t}" for t in ticks],
     )  # fmt: skip
     drawing.layout["xaxis"]["title"]["standoff"] = 14

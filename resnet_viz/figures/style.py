@@ -123,7 +123,7 @@ def _traits(spec: RunSpec) -> tuple[str, ...]:
     off = spec.model.no_skip
     return (
         f"-{spec.model.depth}",
-        (f", skip {off[0]} off" if len(off) == 1 else f", {len(off)} skips off") if off else "",
+        (tr(", skip {block} off", block=off[0]) if len(off) == 1 else tr(", {n} skips off", n=len(off))) if off else "",
         f", {spec.model.shortcut}",
         f", norm {spec.model.norm}",
         f", {spec.model.init}",

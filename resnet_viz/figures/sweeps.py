@@ -63,7 +63,7 @@ def depth(records: Sequence[Record]) -> Drawing:
     _error_axis(drawing, "yaxis", every)
     depths = sorted({r.spec.model.depth for r in records})
     drawing.axis(
-        "xaxis", "layers", range=[min(depths, default=8) - 4, max(deepest, 56) + 1], tickvals=depths, showgrid=False
+        "xaxis", tr("layers"), range=[min(depths, default=8) - 4, max(deepest, 56) + 1], tickvals=depths, showgrid=False
     )
     drawing.layout["margin"] = {"l": 58, "r": 150, "t": 10, "b": 40}
     for known, colour, label in papers:
@@ -77,7 +77,7 @@ def depth(records: Sequence[Record]) -> Drawing:
     for cell in cells(records):
         if cell.diverged:
             top = drawing.layout["yaxis"]["range"][1]
-            drawing.note(f"{cell.diverged} diverged", x=cell.key[1], y=top, yanchor="top", name="diverged")
+            drawing.note(tr("{n} diverged", n=cell.diverged), x=cell.key[1], y=top, yanchor="top", name="diverged")
     return drawing
 
 
@@ -142,11 +142,12 @@ def shortcuts(records: Sequence[Record]) -> Drawing:
         )  # fmt: skip
         if paper:
             fails = cell.key[0] == "none"
+            how = tr("fails, over") if fails else ""
             drawing.trace(
                 x=_log(np.array([paper])), y=[row], mode="markers+text", text=["> 20 %" if fails else f"{paper:g} %"],
                 textposition="bottom center", textfont={"color": QUIET},
                 marker={"symbol": "x-thin", "size": 10, "line": {"width": 2, "color": QUIET}},
-                hovertemplate=f"He 2016: {'fails, over' if fails else ''} {paper:g} %<extra></extra>", meta={"role": "paper"},
+                hovertemplate=f"He 2016: {how} {paper:g} %<extra></extra>", meta={"role": "paper"},
             )  # fmt: skip
     return drawing
 

@@ -44,7 +44,8 @@ def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: tuple[str, 
     named = ticks(layout)
     drawing.axis(
         "xaxis", range=[-0.6, count + 0.7], showgrid=False, anchor="y", fixedrange=True,
-        tickvals=[0, *named], tickangle=0, ticktext=["stem", *(f"{'block ' if t == 1 and count < 16 else ''}{t}" for t in named)],
+        tickvals=[0, *named], tickangle=0,
+        ticktext=[tr("stem"), *(tr("block 1") if t == 1 and count < 16 else str(t) for t in named)],
     )  # fmt: skip
     drawing.axis("yaxis2", range=[-0.45, 0.75], domain=[0.56, 1], visible=False, fixedrange=True, anchor="x")
     drawing.layout |= {"barmode": "overlay", "margin": {"l": 64, "r": 124, "t": 4, "b": 34}}
@@ -62,7 +63,7 @@ def network(spec: ModelSpec, shares: np.ndarray, chosen: int, guess: tuple[str, 
         marker={"color": fills[:1], "line": {"color": tint, "width": 1.4}, "cornerradius": 2},
         hovertemplate=f"stem: {arch.stem(spec).cout} channels<extra></extra>", **STAY,
     )  # fmt: skip
-    drawing.note("image", x=-0.35, xanchor="right", xshift=-4, y=0, yref="y2")
+    drawing.note(tr("image"), x=-0.35, xanchor="right", xshift=-4, y=0, yref="y2")
     name, p = guess
     answer = f"<b>{literal(shortened(name, 12))} {percent(p)}</b>"
     drawing.note(answer, x=count + 0.65, xanchor="left", xshift=4, y=0, yref="y2", font={"color": tint})
@@ -89,7 +90,7 @@ def _shares(drawing: Drawing, spec: ModelSpec, shares: np.ndarray, chosen: int) 
     ]
     drawing.trace(
         "bar", x=np.append(0, number), y=np.full(len(shares) + 1, top), width=1, marker={"color": CLEAR}, meta={"role": "click"},
-        customdata=np.append(0, number), hovertext=["stem", *hovers], hovertemplate="%{hovertext}<extra></extra>", **STAY,
+        customdata=np.append(0, number), hovertext=[tr("stem"), *hovers], hovertemplate="%{hovertext}<extra></extra>", **STAY,
     )  # fmt: skip
     if spec.residual:
         line = {"color": QUIET, "width": 1, "dash": "dot"}
@@ -135,7 +136,7 @@ def triptych(
     skip, added = kind != "none", kind in ADDED
     factor = "" if alpha == 1 else f"{alpha:g}·"
     joined = f"x + {factor}F(x)" if added else JOINED.get(kind, f"{factor}F(x)")
-    names = ["x" if skip else tr("no skip"), "F(x)", joined, "out"]
+    names = ["x" if skip else tr("no skip"), "F(x)", joined, tr("out")]
     known = np.zeros_like(branch) if x is None else x
     sums = np.stack([known, branch, total, out], -1).astype(np.float32)  # (H, W, 4)
     times = f"{alpha:g} × " if alpha != 1 else ""

@@ -13,6 +13,7 @@ from pathlib import Path
 from resnet_viz.data import catalogue
 from resnet_viz.errors import UserError
 from resnet_viz.files import TWINS as SHIPPED
+from resnet_viz.language import tr
 from resnet_viz.nets import heads
 from resnet_viz.nets.heads import Head
 from resnet_viz.runs.naming import labels
@@ -165,7 +166,10 @@ def recordings() -> dict[str, str]:
     """The recorded twins by data and depth, such as "cifar10-20", with their labels; the first screen's first."""
     names = sorted((path.stem for path in SHIPPED.glob("*.npz")), key=lambda name: (name != FIRST, name))
     parts = {name: name.rsplit("-", 1) for name in names}
-    return {name: f"{catalogue.BUILT_IN[data].label}, {depth} layers" for name, (data, depth) in parts.items()}
+    return {
+        name: tr("{data}, {depth} layers", data=tr(catalogue.BUILT_IN[data].label), depth=depth)
+        for name, (data, depth) in parts.items()
+    }
 
 
 def torchvision(depth: int) -> Source:

@@ -21,6 +21,7 @@ from resnet_viz.figures.style import Drawing
 from resnet_viz.figures.sweeps import sweep
 from resnet_viz.files import IMAGES, LABS, TWINS
 from resnet_viz.labs import gradients
+from resnet_viz.language import N_
 from resnet_viz.nets import refs, weights
 from resnet_viz.runs.layout import layout_of
 from resnet_viz.runs.record import Record, load
@@ -87,7 +88,7 @@ def _start(depth: int, norm: str) -> View:
     spec = ModelSpec(depth=depth, norm=norm, **GREY)
     records = [gradients.at_start(each) for each in (spec, spec.twin())]
     sentence = gradient_words.says_fan(depth, gradient_figures.at_block_1(records))
-    when = gradient_words.conditions(spec, 0, "noise", gradients.INPUTS, "when this page was made")
+    when = gradient_words.conditions(spec, 0, "noise", gradients.INPUTS, N_("when this page was made"))
     return View(str(depth), sentence, when, gradient_figures.start(records, click=False), 480)
 
 

@@ -154,7 +154,13 @@ def guarded() -> Iterator[None]:
         path = _log(default_home())
         logging.getLogger("resnet_viz.pages").exception("A page failed")
         st.error(
-            plain(f"This is a bug of ResNet Viz ({type(error).__name__}). Its traceback is in {path}; reload the page.")
+            plain(
+                tr(
+                    "This is a bug of ResNet Viz ({error}). Its traceback is in {path}; reload the page.",
+                    error=type(error).__name__,
+                    path=path,
+                )
+            )
         )
 
 

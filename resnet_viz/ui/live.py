@@ -56,7 +56,12 @@ def fits(upload: Any) -> bool:
     most = limits.of(store()).upload
     if upload.size > most:
         complain(
-            f"{upload.name[:60]!r} has {upload.size / 1e6:,.0f} MB, and this server takes up to {most / 1e6:g}; bring less."
+            tr(
+                "{name!r} has {size:,.0f} MB, and this server takes up to {most:g}; bring less.",
+                name=upload.name[:60],
+                size=upload.size / 1e6,
+                most=most / 1e6,
+            )
         )
     return upload.size <= most
 
@@ -82,7 +87,6 @@ def runs_of(show: str) -> list[Run]:
     return store().runs(show) if show else []
 
 
-@st.cache_data(show_spinner=False)
 def recordings() -> dict[str, str]:
     """The recorded twins with their labels: see `refs.recordings`."""
     return refs.recordings()
@@ -206,8 +210,8 @@ def how_far_is(run: Run) -> tuple[float, str]:
     if run.status == "running":
         text, done, total = json.loads(run.progress) if run.progress else ("", 0, 0)
         if run.step:  # between its steps, too: the bar is the run's
-            now = f"{text}, " if text else ""
-            return share, f"{100 * share:.0f} % · {now}{_left(run) or tr('starting')}"
+            now, starting = f"{text}, " if text else "", tr("starting")
+            return share, f"{100 * share:.0f} % · {now}{_left(run) or starting}"
         share = done / total if total else 0.0
         return share, f"{text} · {100 * share:.0f} %" if total else text or tr("0 % · starting")
     if run.status == "queued":

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from resnet_viz.language import tr
 from resnet_viz.spec.checks import short
 
 # What Streamlit's Markdown reads wherever it stands, and what it reads at the beginning of a line alone.
@@ -58,4 +59,11 @@ def check_link(key: str, offered: Collection[str], usual: str) -> None:
 
 def misread(key: str, value: object, instead: str) -> None:
     """Say that a link asks for something that there is not, and what is shown in its place."""
-    complain(f"The link says {key}={short(value)}, which is not to be had here; {instead} is shown instead.")
+    complain(
+        tr(
+            "The link says {key}={value}, which is not to be had here; {instead} is shown instead.",
+            key=key,
+            value=short(value),
+            instead=instead,
+        )
+    )

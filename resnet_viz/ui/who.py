@@ -16,6 +16,7 @@ import streamlit as st
 
 from resnet_viz import settings
 from resnet_viz.files import remove
+from resnet_viz.language import tr
 from resnet_viz.runs.schema import default_home
 from resnet_viz.runs.visitor import Visitor
 
@@ -52,12 +53,12 @@ def admit() -> None:
     at = mode()
     if at == "class" and _has_login():
         if not st.user.is_logged_in:
-            st.write("This is a class's server. Whoever logs in owns the runs that they start.")
-            st.button("Log in", type="primary", on_click=st.login)
+            st.write(tr("This is a class's server. Whoever logs in owns the runs that they start."))
+            st.button(tr("Log in"), type="primary", on_click=st.login)
             st.stop()
         return
     if at == "demo":
-        st.caption("A demo: what you train is seen by this browser alone, and goes after an hour.")
+        st.caption(tr("A demo: what you train is seen by this browser alone, and goes after an hour."))
     if at != "local":
         id_ = _browser()
         if _known(_cookie()) != id_:

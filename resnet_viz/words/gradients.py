@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from resnet_viz.language import tr
+from resnet_viz.language import N_, tr
 from resnet_viz.spec.laws import BN_GROWTH
 from resnet_viz.spec.model import INITS, NORMS, ModelSpec
 
 
-def conditions(spec: ModelSpec, seed: int, images: str, inputs: int, when: str = "now") -> str:
+def conditions(spec: ModelSpec, seed: int, images: str, inputs: int, when: str = N_("now")) -> str:
     """Under which conditions the figures hold: ``inputs`` images, "noise" or "digits", of 8×8 pixels, measured ``when``."""
     norm = tr(NORMS[spec.norm]) if spec.norm != "none" else tr("no norm")
     start = (

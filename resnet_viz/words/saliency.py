@@ -70,7 +70,8 @@ def two_maps(first: Guess, second: Guess, method: str, target: str, correlation:
 
 def agree(correlation: float) -> str:
     """A rank correlation, −1 to 1, in words: see AGREEMENT."""
-    return tr(next((said for limit, said in AGREEMENT.items() if correlation >= limit), N_("contradict each other")))
+    contrary = N_("contradict each other")
+    return tr(next((said for limit, said in AGREEMENT.items() if correlation >= limit), contrary))
 
 
 def trusted(method: str, edges: Mapping[str, float], left: Mapping[str, float] | None = None) -> str:

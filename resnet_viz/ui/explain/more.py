@@ -42,7 +42,7 @@ def every_block(case: Case) -> None:
 
         key = ("strip", v.source.ref, v.source.step, v.digest, question.target, question.minus)
         strip = [
-            _small(case, v, "gradcam", block_name(v.source.spec, name), f"{len(raw)}×{len(raw)} cells", raw)
+            _small(case, v, "gradcam", block_name(v.source.spec, name), tr("{n}×{n} cells", n=len(raw)), raw)
             for name, raw in kept(key, make).items()
         ]
         title = tr("Grad-CAM for {target} at every block of {name}", target=case.target, name=v.name)

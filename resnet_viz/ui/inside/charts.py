@@ -112,16 +112,16 @@ def draw_channels(
     order, strengths = ranked(stack)
     shown = order[:SHOWN]
     where = (
-        "Stem"
+        tr("Stem")
         if number == 0
         else tr("Block {number}, {layer}", number=number, layer=parts(view, number).get(part, part))
     )
     count = (
-        f"{len(order)} channels"
+        tr("{n} channels", n=len(order))
         if len(shown) == len(order)
         else tr("{shown} of {channels} channels", shown=len(shown), channels=len(order))
     )
-    title, click = f"{where}: {count}", marked is not None
+    title, click = where + tr(": ") + count, marked is not None
     columns = columns or (8 if click and len(shown) <= 16 else maps.COLUMNS)
     drawing = maps.channels(stack, shown, strengths, marked, scale, own, title, columns, click)
     tall = 122 if columns == 8 and click else 78

@@ -168,7 +168,9 @@ def choose_layer(view: View, number: int) -> tuple[str, str, bool]:
             required=True,
             persist_state="session",
         )
-        scale = st.selectbox(tr("Colours"), list(SCALES), key="colours", width=170, persist_state="session")
+        scale = st.selectbox(
+            tr("Colours"), list(SCALES), format_func=tr, key="colours", width=170, persist_state="session"
+        )
         own = st.toggle(tr("Each channel on its own scale"), key="own", persist_state="session")
     return part or "out", scale, own
 
@@ -190,11 +192,11 @@ def whole(part: str) -> bool:
 def parts(view: View, number: int) -> dict[str, str]:
     """What can be looked at in a block: key → label."""
     if number == 0:
-        return {"out": "stem"}
+        return {"out": tr("stem")}
     from resnet_viz.attribution import features
 
     block = view.blocks[number - 1]
-    labels = {"out": "out", "branch": "F(x)", "total": "sum", **({"x": "x"} if block.has_skip else {})}
+    labels = {"out": tr("out"), "branch": "F(x)", "total": tr("sum"), **({"x": "x"} if block.has_skip else {})}
     return labels | {key: tr("inside ({layer})", layer=key.replace("relu", "ReLU ")) for key in features.inside(block)}
 
 

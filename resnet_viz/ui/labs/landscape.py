@@ -13,7 +13,7 @@ import streamlit as st
 from resnet_viz.figures import landscape as figures
 from resnet_viz.figures import landscape_record
 from resnet_viz.files import LABS
-from resnet_viz.language import N_, tr
+from resnet_viz.language import N_, tr, trn
 from resnet_viz.nets import refs
 from resnet_viz.nets.refs import NetworkError, Source
 from resnet_viz.runs.record import Record, load
@@ -163,7 +163,7 @@ def shown(run: Run | None, name: str) -> Shown | None:
     if run is not None:
         metrics = landscape_record.metrics(len(_networks(run)))
         return _described(live.record(run, metrics), tr("Live.") if run.live else tr("Measured here."))
-    return _described(recorded()[name], "Recorded.") if name in recorded() else None
+    return _described(recorded()[name], tr("Recorded.")) if name in recorded() else None
 
 
 def _described(record: Record, origin: str) -> Shown:
@@ -249,7 +249,7 @@ def form(first: Source) -> None:
 
 def _work(sources: Sequence[Source], points: int, images: int) -> str:
     many = len(sources)
-    work = f"{points:,} points × {many} network{'s' * (many > 1)}"
+    work = trn("{points:,} points × {n} network", "{points:,} points × {n} networks", many, points=points)
     if not images:
         return tr("{work} × all images of the split.", work=work)
     return tr(

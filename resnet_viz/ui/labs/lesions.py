@@ -119,7 +119,7 @@ def known(sources: Sequence[Source], run: Run | None) -> tuple[Record | None, st
     if run is not None:
         metrics = [f"{place}.{name}" for place in range(len(sources)) for name in METRICS]
         return live.record(run, metrics), tr("Live.") if run.live else tr("Measured here.")
-    return next((r for r in recorded() if is_of(r, sources)), None), "Recorded."
+    return next((r for r in recorded() if is_of(r, sources)), None), tr("Recorded.")
 
 
 def counted(record: Record | None) -> int:
