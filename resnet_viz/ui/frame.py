@@ -23,7 +23,7 @@ from resnet_viz.errors import UserError
 from resnet_viz.figures import Drawing
 from resnet_viz.figures.alternative import alternative
 from resnet_viz.files import ASSETS, STAGE, served
-from resnet_viz.language import current, tr
+from resnet_viz.language import current, speaking, tr
 from resnet_viz.runs.schema import default_home, faults
 from resnet_viz.stage.library import plotly_js
 from resnet_viz.ui import access, who
@@ -146,7 +146,8 @@ def guarded() -> Iterator[None]:
     """
     engine.visit()
     try:
-        with faults(default_home()):
+        # The session is asked for its language once: a chart says hundreds of texts.
+        with speaking(current()), faults(default_home()):
             yield
     except UserError as error:
         complain(error)
