@@ -27,7 +27,7 @@ stage: node_modules/installed  ## the stage's script, made of its modules (needs
 # Commit what it writes: the tests fail on a text that a catalogue lacks, or has in an older form.
 languages: install  ## bring the catalogues of resnet_viz/locale up to date with the code, and compile them
 	@mkdir -p build
-	$(BIN)/pybabel -q extract -k tr -k trn:1,2 --no-location --sort-output -o build/texts.pot app.py pages resnet_viz
+	$(BIN)/pybabel -q extract -F pyproject.toml -k tr -k trn:1,2 --no-location --sort-output -o build/texts.pot app.py pages resnet_viz
 	@for po in $(PO); do \
 		$(BIN)/pybabel -q update -i build/texts.pot -o $$po -l $$(basename $$po .po) --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date && \
 		$(BIN)/pybabel -q compile -i $$po -o $${po%.po}.mo || exit 1; \

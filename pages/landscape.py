@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from resnet_viz.files import PACKAGE
-from resnet_viz.language import tr
+from resnet_viz.language import document, tr
 from resnet_viz.ui import live
 from resnet_viz.ui.frame import fragment, frame
 from resnet_viz.ui.labs import landscape
@@ -51,7 +50,7 @@ with frame("Landscape"):
         network, run, name = landscape.choose_shown()
         landscape.form(network)
         with st.popover(tr("What does this show?"), width="stretch"):
-            st.markdown((PACKAGE / "ui" / "labs" / "landscape.md").read_text(encoding="utf-8"))
+            st.markdown(document("landscape.md"))
     going = run is not None and run.live
     st.session_state["landscape_going"] = going
     with left:

@@ -4,8 +4,7 @@ import streamlit as st
 
 from resnet_viz.figures import lesion as figures
 from resnet_viz.figures import lesion_record
-from resnet_viz.files import PACKAGE
-from resnet_viz.language import tr
+from resnet_viz.language import document, tr
 from resnet_viz.runs.layout import layout_of
 from resnet_viz.ui import live
 from resnet_viz.ui.frame import chart, fragment, frame
@@ -65,7 +64,7 @@ with frame("Lesions"):
         sources, run = lesions.follow(run, lesions.chosen())
         lesions.form(sources, lesions.known(sources, run)[0])
         with st.popover(tr("What does this show?"), width="stretch"):
-            st.markdown((PACKAGE / "ui" / "labs" / "lesions.md").read_text(encoding="utf-8"))
+            st.markdown(document("lesions.md"))
     going = run is not None and run.live
     st.session_state["lesion_going"] = going
     with left:

@@ -4,8 +4,7 @@ import streamlit as st
 
 from resnet_viz.errors import UserError
 from resnet_viz.figures.sweeps import sweep
-from resnet_viz.files import PACKAGE
-from resnet_viz.language import tr
+from resnet_viz.language import document, tr
 from resnet_viz.runs.sweeps import QUESTIONS
 from resnet_viz.ui import live
 from resnet_viz.ui.frame import chart, fragment, frame
@@ -87,4 +86,4 @@ with frame("Sweeps"):
     with left:
         fragment(answer, 2.0 if going else None)(kind, group)
         with st.expander(tr("What this shows, and what it does not")):
-            st.markdown((PACKAGE / "ui" / "labs" / f"sweep_{kind}.md").read_text(encoding="utf-8"))
+            st.markdown(document(f"sweep_{kind}.md"))

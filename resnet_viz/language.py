@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from typing import BinaryIO
 
 from resnet_viz.files import PACKAGE
 
 SOURCE = "en"  # of the texts in the code
 LOCALE = PACKAGE / "locale"
+DOCUMENTS = PACKAGE / "ui" / "labs"
 
 _spoken: ContextVar[str | None] = ContextVar("language", default=None)
 _of_session: Callable[[], str] = lambda: SOURCE  # noqa: E731 (replaced by `follow`)
@@ -38,6 +40,23 @@ def tr(text: str, **values: object) -> str:
 def trn(one: str, many: str, n: int, **values: object) -> str:
     """Like `tr`, of ``n`` things, ``{n}`` among the placeholders: ``trn("{n} run", "{n} runs", n)``."""
     return _catalogue(current()).ngettext(one, many, n).format(n=n, **values)
+
+
+def document(name: str) -> str:
+    """A text of `ui/labs`, such as "lesions.md", translated a paragraph at a time."""
+    text = (DOCUMENTS / name).read_text(encoding="utf-8")
+    return "\n\n".join(map(tr, paragraphs(text)))
+
+
+def paragraphs(text: str) -> list[str]:
+    """What empty lines part."""
+    return [part for part in text.strip().split("\n\n") if part]
+
+
+def extract_paragraphs(file: BinaryIO, *_: object, **__: object) -> Iterator[tuple[int, None, str, list[str]]]:
+    """For Babel, see pyproject.toml: the texts of a document."""
+    for part in paragraphs(file.read().decode()):
+        yield 1, None, part, []
 
 
 def current() -> str:

@@ -14,7 +14,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from resnet_viz import language
-from resnet_viz.language import LOCALE, N_, languages, nearest, speaking, tr, trn
+from resnet_viz.language import DOCUMENTS, LOCALE, N_, document, languages, nearest, paragraphs, speaking, tr, trn
 from resnet_viz.words.pages import LEADS
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +30,8 @@ def texts() -> set[str | tuple[str, ...]]:
     for path in FILES:
         with path.open("rb") as file:
             found |= {text for _, text, _, _ in extract.extract("python", file, CALLS)}
+    for path in DOCUMENTS.glob("*.md"):
+        found.update(paragraphs(path.read_text(encoding="utf-8")))
     return found
 
 
@@ -111,6 +113,15 @@ def test_a_text_is_said_in_the_language_of_whoever_asks() -> None:
         thread.join()
         assert tr(title) == "双网对照"
     assert (tr(title), said["beside"]) == ("Twins", "Twins")
+
+
+def test_a_document_is_said_a_paragraph_at_a_time() -> None:
+    for path in DOCUMENTS.glob("*.md"):
+        assert document(path.name) == path.read_text(encoding="utf-8").strip()
+        with speaking("zh"):
+            said = document(path.name)
+        assert len(paragraphs(said)) == len(paragraphs(path.read_text(encoding="utf-8")))
+        assert not set(paragraphs(said)) & set(paragraphs(path.read_text(encoding="utf-8")))
 
 
 def test_every_page_begins_in_every_language() -> None:

@@ -10,8 +10,7 @@ import streamlit as st
 
 from resnet_viz.figures import nets
 from resnet_viz.figures.gradients import at_block_1
-from resnet_viz.files import PACKAGE
-from resnet_viz.language import N_, tr
+from resnet_viz.language import N_, document, tr
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.model import GREY, INITS, NORMS, ModelSpec
 from resnet_viz.spec.run import SpecError
@@ -102,7 +101,7 @@ def growth(records: list[Record]) -> str:
 
 def explain(view: str) -> None:
     """What a view means, and what was not checked: its part of gradients.md."""
-    parts = (PACKAGE / "ui" / "labs" / "gradients.md").read_text(encoding="utf-8").split("## ")
+    parts = document("gradients.md").split("## ")
     with st.expander(tr("What this means, and what was not checked")):
         st.markdown(next(part for part in parts if part.startswith(view)).removeprefix(view))
 
