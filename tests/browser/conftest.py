@@ -82,6 +82,15 @@ def server(tmp_path_factory) -> Iterator[Server]:
 
 
 @pytest.fixture
+def own_server(own_home) -> Iterator[Server]:
+    """A server on the store that the test itself writes to."""
+    server = serve(own_home, free_port())
+    yield server
+    server.process.send_signal(signal.SIGINT)
+    server.process.wait(20)
+
+
+@pytest.fixture
 def page(chromium, server) -> Iterator:
     """A fresh page on the app, ready; a traceback on it fails the test."""
     context = chromium.new_context(viewport={"width": 1440, "height": 810}, accept_downloads=True)

@@ -1,27 +1,16 @@
 """Runs in a real browser: ticks stay with their runs while another browser trains and deletes."""
 
-import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from resnet_viz.runs.store import Store
-from tests.browser.conftest import READY, Server, free_port, serve
+from tests.browser.conftest import READY, Server
 from tests.pages.test_runs import trained
 
 pytestmark = pytest.mark.browser
 ROW, HEAD = 35, 38  # px of the table's rows and of its head
-
-
-@pytest.fixture
-def own_server(own_home) -> Iterator[Server]:
-    """A server on the store that the test itself writes to."""
-    server = serve(own_home, free_port())
-    yield server
-    server.process.send_signal(signal.SIGINT)
-    server.process.wait(20)
 
 
 def open_runs(chromium, server: Server):

@@ -16,9 +16,11 @@ const DATA = {
 function fan(step, width = 900) {
   const layout = {
     yaxis: { range: [-5, 5], domain: [0, 0.6], ticktext: ["×1"] }, xaxis: { tickvals: [1, 3] },
-    annotations: [{ name: "net-0", text: "", x: 1 }, { name: "strip-right", text: "image" }, { name: "strip-left", text: "loss  plain" }],
+    annotations: [{ name: "net-0", text: "", x: 1 }, { name: "strip-right", text: "image" }, { name: "strip-left", text: "loss  plain" },
+      { name: "first-0", text: "step 1", x: 1, y: 3 }],
   };
-  const traces = [{ meta: { role: "line", net: 0 } }, { meta: { role: "box", net: 0 }, marker: { cmin: -5 } }];
+  const first = { meta: { role: "first", net: 0 }, y: [3, 2, 0] };
+  const traces = [{ meta: { role: "line", net: 0 } }, { meta: { role: "box", net: 0 }, marker: { cmin: -5 } }, first];
   CHARTS.fan({ layout, traces, width, height: 400, size: 13, measure }, { data: DATA, step, theme: THEME });
   return { layout, line: traces[0], box: traces[1], label: layout.annotations[0] };
 }
@@ -45,6 +47,11 @@ test("the fan leaves room for its labels beside the blocks, on a narrow page non
   assert.ok(left(narrow.layout.xaxis.range, 360 - narrow.layout.margin.l - 4) < 11);
   assert.equal(narrow.layout.annotations[1].visible, false);
   assert.equal(narrow.layout.annotations[2].text, "plain");
+});
+
+test("on a narrow page, where labels lie on the lines, the first step's name moves along its line, away from them", () => {
+  assert.deepEqual([fan(1).layout.annotations[3].x, fan(1).layout.annotations[3].y], [1, 3]);
+  assert.deepEqual([fan(1, 360).layout.annotations[3].x, fan(1, 360).layout.annotations[3].y], [2, 2]);
 });
 
 function curves(name, step, settings = {}, more = [], shares = [40, 80]) {
