@@ -41,18 +41,27 @@ def row(run: Run, label: str, together: str) -> dict[str, Any]:
     }
 
 
-COLUMNS = {
-    "done": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
-    "train loss": st.column_config.NumberColumn(format="%.3f", width="small", help=LAST_EPOCH),
-    "test": st.column_config.NumberColumn("test, %", format="%.1f", width="small"),
-    "epochs": st.column_config.NumberColumn(format="%d", width="small"),
-    "seed": st.column_config.NumberColumn(format="%d", width="small"),
-    "depth": st.column_config.NumberColumn(format="%d", width="small"),
-    "duration": st.column_config.NumberColumn("duration, s", format="%.0f", width="small"),
-    "lr": st.column_config.NumberColumn(format="%g", width="small"),
-    "started": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
-    "MB": st.column_config.NumberColumn(format="%.1f", width="small"),
-}
+def _columns() -> dict[str, Any]:
+    """How each column is headed and written."""
+    any_, number = st.column_config.Column, st.column_config.NumberColumn
+    return {
+        "name": any_(tr("name")),
+        "together": any_(tr("together")),
+        "status": any_(tr("status")),
+        "done": st.column_config.ProgressColumn(tr("done"), format="percent", min_value=0, max_value=1, width="small"),
+        "train loss": number(tr("train loss"), format="%.3f", width="small", help=tr(LAST_EPOCH)),
+        "test": number(tr("test, %"), format="%.1f", width="small"),
+        "data": any_(tr("data")),
+        "depth": number(tr("depth"), format="%d", width="small"),
+        "shortcut": any_(tr("shortcut")),
+        "epochs": number(tr("epochs"), format="%d", width="small"),
+        "lr": number("lr", format="%g", width="small"),
+        "seed": number(tr("seed"), format="%d", width="small"),
+        "duration": number(tr("duration, s"), format="%.0f", width="small"),
+        "started": st.column_config.DatetimeColumn(tr("started"), format="D MMM, HH:mm"),
+        "MB": number("MB", format="%.1f", width="small"),
+        "note": any_(tr("note")),
+    }
 
 
 def together(runs: Sequence[Run]) -> dict[str, str]:
@@ -83,7 +92,7 @@ def ticked(runs: Sequence[Run]) -> list[Run]:
     chosen = set(st.session_state.get(TICKED, ()))
     st.dataframe(
         [row(run, called[run.id], groups[run.group]) for run in runs],
-        column_config=COLUMNS,
+        column_config=_columns(),
         hide_index=True,
         placeholder="–",
         selection_mode="multi-row",
