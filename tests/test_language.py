@@ -14,7 +14,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from resnet_viz import language
+from resnet_viz.errors import UserError
 from resnet_viz.language import DOCUMENTS, LOCALE, N_, document, languages, nearest, paragraphs, speaking, tr, trn
+from resnet_viz.spec.model import ModelSpec
 from resnet_viz.words.pages import LEADS
 
 ROOT = Path(__file__).parents[1]
@@ -161,3 +163,12 @@ def test_a_third_language_is_one_file(tmp_path, monkeypatch) -> None:
     finally:
         language.languages.cache_clear()
         language._catalogue.cache_clear()
+
+
+def test_a_mistake_is_said_in_the_language_of_whoever_reads_it() -> None:
+    with pytest.raises(UserError) as caught:
+        ModelSpec(depth=57).validate()
+    assert str(caught.value) == "Depth 57 is not 6n+2 between 8 and 1202; the nearest are 56 and 62."
+    with speaking("zh"):
+        assert str(caught.value).startswith("深度 57 不是 8 到 1202 之间的 6n+2")
+    assert str(UserError("a name with {braces} of a user's")) == "a name with {braces} of a user's"

@@ -25,10 +25,10 @@ def short(value: object, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def require(condition: bool, sentence: str) -> None:
-    """Raise SpecError with this sentence unless the condition holds."""
+def require(condition: bool, text: str, **values: object) -> None:
+    """Raise SpecError with this text and its values unless the condition holds."""
     if not condition:
-        raise SpecError(sentence)
+        raise SpecError(text, **values)
 
 
 def choice(value: str, choices: Any, what: str) -> None:

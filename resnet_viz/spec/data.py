@@ -37,4 +37,4 @@ class DataSpec:
     def validate(self) -> None:
         """Raise SpecError with one sentence for the first thing that is wrong."""
         check(self)
-        require(self.name != "own" or bool(self.hash), "Your own data needs its hash: import the file first.")
+        require(self.name != "own" or bool(self.hash), N_("Your own data needs its hash: import the file first."))

@@ -32,7 +32,11 @@ class LesionSpec:
     def validate(self) -> None:
         """Raise SpecError with one sentence for the first thing that is wrong."""
         check(self)
-        require(1 <= len(self.networks) <= 4, f"Lesions compare 1 to 4 networks, not {len(self.networks)}.")
+        require(
+            1 <= len(self.networks) <= 4,
+            N_("Lesions compare 1 to 4 networks, not {n}."),
+            n=len(self.networks),
+        )
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,11 @@ class LandscapeSpec:
     def validate(self) -> None:
         """Raise SpecError with one sentence for the first thing that is wrong."""
         check(self)
-        require(1 <= len(self.networks) <= 4, f"Landscapes compare 1 to 4 networks, not {len(self.networks)}.")
+        require(
+            1 <= len(self.networks) <= 4,
+            N_("Landscapes compare 1 to 4 networks, not {n}."),
+            n=len(self.networks),
+        )
 
 
 @dataclass(frozen=True)
@@ -85,10 +93,12 @@ class RangeSpec:
     def validate(self) -> None:
         """Raise SpecError with one sentence for the first thing that is wrong."""
         check(self)
-        require(not self.networks, "A range test trains the run's own network from its start: name no trained one.")
+        require(not self.networks, N_("A range test trains the run's own network from its start: name no trained one."))
         require(
             self.min_lr < self.max_lr,
-            f"Learning rates from {self.min_lr:g} to {self.max_lr:g} do not rise from above 0.",
+            N_("Learning rates from {min_lr:g} to {max_lr:g} do not rise from above 0."),
+            min_lr=self.min_lr,
+            max_lr=self.max_lr,
         )
 
 

@@ -146,83 +146,123 @@ class ModelSpec:
             total = sum(self.stages)
             require(
                 len(self.stages) <= 6 and total <= 600,
-                f"{len(self.stages)} stages of {total:,} blocks are too many; 6 of 600 in all are the most.",
+                N_("{stages} stages of {total:,} blocks are too many; 6 of 600 in all are the most."),
+                stages=len(self.stages),
+                total=total,
             )
             require(
                 self.depth in (2 + 2 * total, 2 + 3 * total),
-                f"Depth {self.depth} does not fit stages of {', '.join(map(str, self.stages))} blocks: it is {2 + 2 * total} if "
-                f"they are basic, {2 + 3 * total} if bottlenecks.",
+                N_(
+                    "Depth {depth} does not fit stages of {blocks} blocks: it is {basic} if they are basic, "
+                    "{bottleneck} if bottlenecks."
+                ),
+                depth=self.depth,
+                blocks=", ".join(map(str, self.stages)),
+                basic=2 + 2 * total,
+                bottleneck=2 + 3 * total,
             )
         elif self.family == "cifar":
             below, above = nearest_cifar_depths(self.depth)
             require(
                 8 <= self.depth <= 1202 and self.depth % 6 == 2,
-                f"Depth {quote(self.depth)} is not 6n+2 between 8 and 1202; the nearest are {below} and {above}.",
+                N_("Depth {depth} is not 6n+2 between 8 and 1202; the nearest are {below} and {above}."),
+                depth=quote(self.depth),
+                below=below,
+                above=above,
             )
         elif self.family == "imagenet":
             require(
                 self.depth in IMAGENET_DEPTHS,
-                f"Depth {quote(self.depth)} is not an ImageNet depth; choose one of {', '.join(map(str, IMAGENET_DEPTHS))}.",
+                N_("Depth {depth} is not an ImageNet depth; choose one of {depths}."),
+                depth=quote(self.depth),
+                depths=", ".join(map(str, IMAGENET_DEPTHS)),
             )
         else:
-            require(3 <= self.depth <= 102, f"Depth {quote(self.depth)} is outside 3 to 102 for the article's network.")
+            require(
+                3 <= self.depth <= 102,
+                N_("Depth {depth} is outside 3 to 102 for the article's network."),
+                depth=quote(self.depth),
+            )
         article = self.family == "article"
-        require(not (article and self.stages), "The article's network is one stage; say its blocks by depth alone.")
+        require(not (article and self.stages), N_("The article's network is one stage; say its blocks by depth alone."))
         require(
             is_bottleneck(self) or (self.groups, self.width_per_group, self.stride_in_1x1) == (1, 64, False),
-            "Groups, width per group and the place of the stride are a bottleneck's; this network has none.",
+            N_("Groups, width per group and the place of the stride are a bottleneck's; this network has none."),
         )
         require(
             stage_channels(self)[0] * self.width_per_group >= 64,
-            f"A width per group of {self.width_per_group} and a width factor of {self.width:g} leave a group without a channel.",
+            N_(
+                "A width per group of {width_per_group} and a width factor of {width:g} leave a group without "
+                "a channel."
+            ),
+            width_per_group=self.width_per_group,
+            width=self.width,
         )
         require(
             (self.order == "article") == article,
-            f"Block order {self.order!r} does not fit family {self.family!r}: the article's block and its network go together.",
+            N_(
+                "Block order {order!r} does not fit family {family!r}: the article's block and its network go together."
+            ),
+            order=self.order,
+            family=self.family,
         )
         require(
             self.shortcut in ("none", "maxpool") if article else self.shortcut != "maxpool",
-            f"Shortcut {self.shortcut!r} does not fit family {self.family!r}: max-pooling belongs to the article's network, "
-            "which knows only it and none.",
+            N_(
+                "Shortcut {shortcut!r} does not fit family {family!r}: max-pooling belongs to the article's "
+                "network, which knows only it and none."
+            ),
+            shortcut=self.shortcut,
+            family=self.family,
         )
         require(
             self.family != "imagenet" or self.order == "original",
-            f"Block order {self.order!r} is for the CIFAR family; the ImageNet family is torchvision's, order 'original'.",
+            N_(
+                "Block order {order!r} is for the CIFAR family; the ImageNet family is torchvision's, order 'original'."
+            ),
+            order=self.order,
         )
         require(
             self.init != "zero_gamma" or (self.norm != "none" and self.order == "original"),
-            "Zero-gamma needs a norm at the end of the branch: order 'original' with norm 'batch' or 'group'.",
+            N_("Zero-gamma needs a norm at the end of the branch: order 'original' with norm 'batch' or 'group'."),
         )
         require(
             self.init != "fixup" or (self.norm == "none" and not article),
-            f"Fixup replaces the norm: set norm to 'none', not {self.norm!r} (and not in the article's block).",
+            N_("Fixup replaces the norm: set norm to 'none', not {norm!r} (and not in the article's block)."),
+            norm=self.norm,
         )
         require(
             not self.raw_projection or self.order == "preact",
-            "What a projection gets differs in pre-activation alone; this network's get the input as it is.",
+            N_("What a projection gets differs in pre-activation alone; this network's get the input as it is."),
         )
         skipless = self.shortcut == "none"
         require(
             not skipless or (self.init == "he" and self.stochastic_depth == 0),
-            "A plain network starts from He without stochastic depth: other starts act only on blocks that have a skip.",
+            N_(
+                "A plain network starts from He without stochastic depth: other starts act only on blocks that "
+                "have a skip."
+            ),
         )
         require(
             self.shortcut not in ("concat", "scaling", "gate_exclusive") or self.init != "fixup",
-            f"Fixup is defined for an added branch, not for shortcut {self.shortcut!r}.",
+            N_("Fixup is defined for an added branch, not for shortcut {shortcut!r}."),
+            shortcut=self.shortcut,
         )
         require(
             self.stochastic_depth == 0 or self.shortcut != "concat",
-            "Stochastic depth drops an added branch; a concatenating shortcut has none.",
+            N_("Stochastic depth drops an added branch; a concatenating shortcut has none."),
         )
         count = block_count(self)
         bad = [b for b in self.no_skip if not 1 <= b <= count]
         require(
             not bad,
-            f"Block {quote(bad[0]) if bad else 0} has no skip to switch off: this network has blocks 1 to {count}.",
+            N_("Block {block} has no skip to switch off: this network has blocks 1 to {count}."),
+            block=quote(bad[0]) if bad else 0,
+            count=count,
         )
         require(
             not skipless or not self.no_skip,
-            "A plain network has no skips to switch off; leave the mask of skips empty.",
+            N_("A plain network has no skips to switch off; leave the mask of skips empty."),
         )
 
     def twin(self) -> ModelSpec:

@@ -15,6 +15,7 @@ from typing import Any
 
 import cattrs
 
+from resnet_viz.language import N_
 from resnet_viz.spec.checks import SpecError, choice, quote, require
 from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.fields import KINDS, default_of, types
@@ -43,7 +44,9 @@ class RunSpec:
         cls: Any = type(self)
         for part, kind in (types(cls) | {"lab": (*LABS.values(), NoneType)}).items():
             value = getattr(self, part)
-            require(isinstance(value, kind), f"The part {part!r} of a run is no {quote(value)}.")
+            require(
+                isinstance(value, kind), N_("The part {part!r} of a run is no {value}."), part=part, value=quote(value)
+            )
 
     def validate(self) -> None:
         """Raise SpecError with one sentence for the first thing that is wrong."""
@@ -84,7 +87,7 @@ def _strict(value: Any, kind: type) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not kind:
-        raise SpecError(f"{quote(value)} stands where {KINDS[kind]} is wanted")
+        raise SpecError(N_("{value} stands where {kind} is wanted"), value=quote(value), kind=KINDS[kind])
     return value
 
 
@@ -98,7 +101,9 @@ def _part(part: str, cls: type, values: Mapping[str, Any]) -> Any:
     unknown = sorted(set(values) - {f.name for f in fields(cls)})
     require(
         not unknown,
-        f"{cls.__name__} has no field {quote(unknown[0]) if unknown else ''}; this file may be from a newer version.",
+        N_("{name} has no field {unknown}; this file may be from a newer version."),
+        name=cls.__name__,
+        unknown=quote(unknown[0]) if unknown else "",
     )
     converted = {}
     for name, value in values.items():
@@ -146,7 +151,9 @@ def from_json(text: str) -> RunSpec:
         version = values.get("version", 1)
         require(
             type(version) is int and version <= SPEC_VERSION,
-            f"its version is {quote(version)}, and this app knows up to {SPEC_VERSION}; update it",
+            N_("its version is {version}, and this app knows up to {newest}; update it"),
+            version=quote(version),
+            newest=SPEC_VERSION,
         )
         return RunSpec(
             model=_part("model", ModelSpec, values["model"]),

@@ -78,7 +78,8 @@ class TrainSpec:
         check(self)
         require(
             list(self.milestones) == sorted(self.milestones),
-            f"Milestones {quote(self.milestones)} are not in rising order, such as 0.5 and 0.75.",
+            N_("Milestones {milestones} are not in rising order, such as 0.5 and 0.75."),
+            milestones=quote(self.milestones),
         )
 
 
