@@ -11,9 +11,7 @@ from resnet_viz.spec.fields import check, row
 
 FAMILIES = {"cifar": "CIFAR (6n+2)", "imagenet": "ImageNet (18–152)", "article": N_("the article's")}
 
-
 IMAGENET_DEPTHS = (18, 34, 50, 101, 152)
-
 
 # Label of every shortcut, and what it does to (x, F(x)).
 SHORTCUTS = {
@@ -28,23 +26,15 @@ SHORTCUTS = {
     "maxpool": N_("identity, max-pooled where strided (the article)"),
 }
 
-
 ORDERS = {
     "original": N_("original (2015)"),
     "preact": N_("full pre-activation (2016)"),
     "article": N_("the article's block"),
 }
 
-
 NORMS = {"batch": N_("BatchNorm"), "group": N_("GroupNorm"), "none": N_("none")}
 
-
-INITS = {
-    "he": "He",
-    "zero_gamma": "zero-gamma",
-    "fixup": "Fixup",
-    "skipinit": "SkipInit",
-}
+INITS = {"he": "He", "zero_gamma": "zero-gamma", "fixup": "Fixup", "skipinit": "SkipInit"}
 
 
 def nearest_cifar_depths(depth: int) -> tuple[int, int]:
@@ -75,20 +65,13 @@ class ModelSpec:
 
     family: str = row("cifar", N_("Family"), choices=FAMILIES, tab="network")
     depth: int = row(
-        56,
-        N_("Depth"),
-        N_("Layers with weights: 6n+2, 18 to 152 (ImageNet), or blocks + 2 (the article's)."),
-        tab="main",
-    )
+        56, N_("Depth"), N_("Layers with weights: 6n+2, 18 to 152 (ImageNet), or blocks + 2 (the article's)."), tab="main",
+    )  # fmt: skip
     shortcut: str = row("identity", N_("Shortcut"), choices=SHORTCUTS, tab="network")
     order: str = row("original", N_("Block order"), choices=ORDERS, tab="network")
     norm: str = row(
-        "batch",
-        N_("Norm"),
-        N_("BatchNorm keeps norms healthy; without it plain gradients vanish."),
-        choices=NORMS,
-        tab="main",
-    )
+        "batch", N_("Norm"), N_("BatchNorm keeps norms healthy; without it plain gradients vanish."), choices=NORMS, tab="main",
+    )  # fmt: skip
     init: str = row(
         "he", N_("Start of residual branches"), N_("Plain blocks always start from He."), choices=INITS, tab="network"
     )
@@ -156,20 +139,15 @@ class ModelSpec:
                     "Depth {depth} does not fit stages of {blocks} blocks: it is {basic} if they are basic, "
                     "{bottleneck} if bottlenecks."
                 ),
-                depth=self.depth,
-                blocks=", ".join(map(str, self.stages)),
-                basic=2 + 2 * total,
-                bottleneck=2 + 3 * total,
-            )
+                depth=self.depth, blocks=", ".join(map(str, self.stages)), basic=2 + 2 * total, bottleneck=2 + 3 * total,
+            )  # fmt: skip
         elif self.family == "cifar":
             below, above = nearest_cifar_depths(self.depth)
             require(
                 8 <= self.depth <= 1202 and self.depth % 6 == 2,
                 N_("Depth {depth} is not 6n+2 between 8 and 1202; the nearest are {below} and {above}."),
-                depth=quote(self.depth),
-                below=below,
-                above=above,
-            )
+                depth=quote(self.depth), below=below, above=above,
+            )  # fmt: skip
         elif self.family == "imagenet":
             require(
                 self.depth in IMAGENET_DEPTHS,
