@@ -8,7 +8,7 @@ PARALLEL := OMP_NUM_THREADS=1 $(PYTEST) -n auto
 
 PO := $(wildcard resnet_viz/locale/*.po)
 
-.PHONY: app install stage languages check test lint bench reference clean fuzz
+.PHONY: app install stage languages check test lint bench reference clean fuzz faults
 
 app: install node_modules/installed  ## serve the app on 127.0.0.1 (PORT=8501)
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -55,6 +55,9 @@ bench: install  ## every benchmark, in turn: half an hour; writes benchmarks/RES
 
 fuzz: install  ## 2,000 damaged files through each of the four ways in
 	$(PYTEST) -s tests/fuzz --fuzz 2000
+
+faults: install  ## 102 kills, full and read-only disks, cut files, processes that sleep: a quarter of an hour
+	$(PYTEST) -s tests/faults tests/runs/test_faults.py tests/workers/test_damaged.py tests/workers/test_failures.py tests/workers/test_processes.py --faults 34
 
 reference: install  ## train the twins that ship in assets/ again (three hours on two cores)
 	$(BIN)/python -m resnet_viz reference

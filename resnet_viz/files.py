@@ -24,6 +24,11 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def taken(folder: Path) -> int:
+    """Bytes of the files right in a folder; 0 where there is none."""
+    return sum(entry.stat().st_size for entry in os.scandir(folder) if entry.is_file()) if folder.is_dir() else 0
+
+
 def served(version: str) -> Path:
     """The folder that Streamlit runs app.py in: it serves static/ beside the main script only, and nothing is written into an
     installed package.

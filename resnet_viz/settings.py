@@ -43,6 +43,11 @@ def memory() -> float:
     return min(sizes)
 
 
+def own_cap() -> float:
+    """Bytes that the images that people bring may take, and their networks as many again: RESNET_VIZ_OWN_GB, else 20 GB."""
+    return 1e9 * number("RESNET_VIZ_OWN_GB", 20)
+
+
 MODES = ("local", "class", "demo")
 
 

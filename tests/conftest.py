@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser) -> None:
-    """How long the fuzz is."""
+    """How long the fuzz is, and the faults."""
     parser.addoption("--fuzz", type=int, default=100, help="damaged files through each way in (make fuzz: 2,000)")
+    parser.addoption(
+        "--faults", type=int, default=1, help="kills of a worker, a server and both (make faults: 34 each)"
+    )
 
 
 def pytest_configure() -> None:

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from resnet_viz import settings
 from resnet_viz.data import archives, parquet
 from resnet_viz.data.archives import ImageFile, legible
 from resnet_viz.data.arrays import LabelledImages, read_arrays, read_folder, read_npz
@@ -25,6 +26,7 @@ from resnet_viz.data.catalogue import DataError, Facts, own_file
 from resnet_viz.data.download import Progress, quiet
 from resnet_viz.data.folders import hidden, read_class_folders, read_placed
 from resnet_viz.data.images import ENDINGS
+from resnet_viz.files import taken
 from resnet_viz.spec.checks import quote, short
 from resnet_viz.spec.data import DataSpec
 
@@ -173,7 +175,13 @@ def _keep(read: LabelledImages, label: str) -> DataSpec:
     _, side, _, channels = read.x.shape
     counts = _counts(read)
     facts = Facts(spec.label, channels, side, classes, len(read.y), len(read.y_test), notes=read.notes, counts=counts)
-    own_file(spec, "").parent.mkdir(parents=True, exist_ok=True)
+    folder = own_file(spec, "").parent
+    if taken(folder) + sum(array.nbytes for array in arrays.values()) > settings.own_cap():
+        raise DataError(
+            f"The images that were brought here would take more than {settings.own_cap() / 1e9:g} GB; delete some in {folder} or "
+            "set RESNET_VIZ_OWN_GB higher."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
     part = own_file(spec, f".{uuid.uuid4().hex}.part")
     try:
         with part.open("wb") as file:

@@ -18,8 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from resnet_viz import settings
 from resnet_viz.data import catalogue
 from resnet_viz.data.layout import few
+from resnet_viz.files import taken
 from resnet_viz.nets import heads, models, names, reading, refs, weights
 from resnet_viz.nets.inferring import head_weights, infer
 from resnet_viz.nets.reading import FEW
@@ -134,6 +136,11 @@ def import_checkpoint(
     middle, spread = (torch.tensor(values, dtype=torch.float32) for values in levels)
     network = weights.Network(source, model, middle, spread, called)
     _try(name, network)
+    if taken(path.parent) + len(content) > settings.own_cap():
+        raise NetworkError(
+            f"The networks that were brought here would take more than {settings.own_cap() / 1e9:g} GB; delete some in "
+            f"{path.parent}, or set RESNET_VIZ_OWN_GB higher."
+        )
     try:
         weights.save(path, network)
     except OSError as error:

@@ -112,17 +112,13 @@ class Claim:
         """Write a checkpoint's file, whole or not at all, then its row; of full states the last two are kept."""
         home, run = self.database.home, self.run.id
         folder = Path(CHECKPOINTS[0]) / run
-        (home / folder).mkdir(parents=True, exist_ok=True)
         path = folder / f"{checkpoint.step:08d}{'.full' if checkpoint.full else ''}.{self.run.attempt}.pt"
-        part = home / f"{path}.part"
-        try:
-            with part.open("wb") as file:
-                file.write(checkpoint.data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(home / path)
-        finally:
-            part.unlink(missing_ok=True)
+        while True:
+            try:
+                _write(home / path, checkpoint.data)
+                break
+            except FileNotFoundError:  # the run is being deleted, its folder first
+                self.beat()
         row = (
             run,
             checkpoint.step,
@@ -163,6 +159,20 @@ class Claim:
             changes["result"] = json.dumps(dict(result))
         with self.database.transaction() as db:
             self._own(db, changes)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, with its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def versions(device: torch.device | str) -> dict[str, Any]:

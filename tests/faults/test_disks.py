@@ -79,3 +79,40 @@ def test_a_checkpoint_that_does_not_fit_leaves_nothing_behind(tmp_path) -> None:
 
 def test_a_store_that_can_only_be_read_is_said_on_pages(tmp_path) -> None:
     run_on(tmp_path / "disk", BEGIN + READ_ONLY)
+
+
+TRAINING = """
+import threading
+import numpy as np
+from resnet_viz.train.job import run as train
+from resnet_viz.workers import worker
+from tests.processes import SMALL
+
+(id_,) = store.create([(SMALL, 64)])
+os.environ["RESNET_VIZ_CHECKPOINT_SECONDS"] = "0.1"
+
+def full_from(step, job):
+    def inner(spec, resume):
+        for event in job(spec, resume):
+            yield event
+            if isinstance(event, Point) and event.step == step:
+                fill()
+                threading.Timer(1.0, (home / "other").unlink).start()
+    return inner
+
+claim = store.claim("w")
+worker.carry_out(store, claim, full_from(20, worker.train(claim)))
+failed = store.run(id_)
+assert failed.status == "failed" and failed.message.startswith("The disk is full"), failed
+store.want(id_, "run")
+claim = store.claim("w")
+worker.carry_out(store, claim, worker.train(claim))
+assert store.run(id_).status == "finished", store.run(id_)
+losses = [e.values["loss"] for e in train(SMALL) if isinstance(e, Point) and "loss" in e.values]
+assert store.series(id_, "loss")[1].tolist() == np.array(losses, np.float32).tolist()
+assert whole()
+"""
+
+
+def test_a_training_on_a_disk_that_fills_goes_on_when_it_is_freed(tmp_path) -> None:
+    run_on(tmp_path / "disk", BEGIN + TRAINING, "16m")

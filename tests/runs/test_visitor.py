@@ -1,7 +1,16 @@
 """Whose runs are seen, and who may change them, asked through the store as each sees it."""
 
-import pytest
+import io
 
+import numpy as np
+import pytest
+import torch
+
+from resnet_viz.data.catalogue import DataError
+from resnet_viz.data.own import import_own
+from resnet_viz.nets import models
+from resnet_viz.nets.bring import import_checkpoint
+from resnet_viz.nets.refs import NetworkError
 from resnet_viz.runs.events import Point
 from resnet_viz.runs.schema import StoreError
 from resnet_viz.runs.store import Store
@@ -105,3 +114,18 @@ def test_a_network_that_the_machine_cant_hold_and_a_training_that_a_demo_does_no
     assert store.runs() == []
     engine.start(store, [long])
     engine.start(demo, [RunSpec(), RunSpec().twin()])
+
+
+def test_what_people_bring_may_take_so_much_of_the_disk(tmp_path, monkeypatch) -> None:
+    images = tmp_path / "x.npz"
+    np.savez(images, x=np.zeros((20, 8, 8), np.uint8), y=np.arange(20) % 2)
+    net, spec = io.BytesIO(), ModelSpec(depth=8, width=0.25, channels=1, size=8)
+    torch.save(models.build(spec, 0).state_dict(), net)
+    monkeypatch.setenv("RESNET_VIZ_OWN_GB", "1e-6")  # a thousand bytes
+    with pytest.raises(DataError, match=r"more than 1e-06 GB; delete some in .* RESNET_VIZ_OWN_GB"):
+        import_own(images)
+    with pytest.raises(NetworkError, match=r"more than 1e-06 GB; delete some in .* RESNET_VIZ_OWN_GB"):
+        import_checkpoint("x.pth", net.getvalue(), mean=[0.5], std=[0.25])
+    monkeypatch.setenv("RESNET_VIZ_OWN_GB", "1")
+    import_own(images)
+    import_checkpoint("x.pth", net.getvalue(), mean=[0.5], std=[0.25])

@@ -86,9 +86,9 @@ def test_memory_is_the_machines_or_its_containers(monkeypatch) -> None:
     machine = int(Path("/proc/meminfo").read_text().split()[1]) * 1024 if Path("/proc/meminfo").exists() else None
     if machine:
         assert 0 < settings.memory() <= machine * 1.001
-    monkeypatch.setattr(Path, "read_text", lambda _path: "1000000000\n")
+    monkeypatch.setattr(Path, "read_text", lambda _path, **_options: "1000000000\n")
     assert settings.memory() == 1e9
-    monkeypatch.setattr(Path, "read_text", lambda _path: "max\n")
+    monkeypatch.setattr(Path, "read_text", lambda _path, **_options: "max\n")
     monkeypatch.delattr(engine.os, "sysconf")  # Windows
     assert settings.memory() == math.inf
 
