@@ -165,6 +165,7 @@ function makeBar(state) {
   const readout = element("output", "rv-readout");
   const live = button(words.live, words.follow, () => seek(state, state.data.newest, true));
   live.classList.add("rv-live");
+  live.hidden = true;
   const root = element(
     "div",
     "rv-bar",

@@ -71,6 +71,7 @@ export function makeBar(state) {
   const readout = element("output", "rv-readout");
   const live = button(words.live, words.follow, () => seek(state, state.data.newest, true));
   live.classList.add("rv-live");
+  live.hidden = true; // until there is something to follow
   const root = element(
     "div", "rv-bar", {},
     button(icon("M3 3h2v10H3zM13 3v10L6 8z"), words.first, () => go(1)),
