@@ -167,7 +167,7 @@ def triptych(
         if x is None:
             outline(drawing, 0, 0, height, width, {"color": QUIET, "width": 1, "dash": "dot"})
     if note:
-        drawing.note(note, x=(width - 1) / 2, y=height - 0.5, yanchor="top", font={"size": 12, "color": QUIET})
+        drawing.note(note, x=-0.5, y=height - 0.5, xanchor="left", yanchor="top", font={"size": 12, "color": QUIET})
     square(drawing, 3 * step + width, height, 430)
     drawing.layout["margin"] |= {"t": 24, "b": 20}
     return drawing
