@@ -25,7 +25,7 @@ ALLOWED = {
     "workers": {"spec", "runs", "data", "train", "labs"},
     "figures": {"spec", "runs", "words"},
     "stage": {"runs", "figures"},
-    "publish": {"spec", "runs", "data", "nets", "labs", "attribution", "figures", "stage", "words"},
+    "publish": {"spec", "runs", "data", "nets", "train", "labs", "attribution", "figures", "stage", "words"},
 }
 ALLOWED["ui"] = set(ALLOWED)
 ALLOWED["cli"] = set(ALLOWED) - {"ui"}

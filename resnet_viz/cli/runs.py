@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from resnet_viz.cli.train import result_line
 from resnet_viz.nets import refs
 from resnet_viz.publish import bundle
 from resnet_viz.publish.weights import KINDS, lines
+from resnet_viz.runs.record import Record
 from resnet_viz.runs.schema import disk_cap
 from resnet_viz.runs.store import Store
 
@@ -26,11 +28,18 @@ def add_parsers(commands: Any) -> None:
     command.set_defaults(call=runs)
 
     command = commands.add_parser(
-        "export", help="write runs as CSV, as one offline HTML page, or whole; or the weights of one"
+        "export", help="write runs as tables, as one offline HTML page, or whole; or the weights or the script of one"
     )
     command.add_argument("runs", nargs="+", metavar="RUN", help="ids of runs, as `runs` lists them")
     command.add_argument(
         "--csv", type=Path, metavar="FILE", help="every value; without other files it goes to standard output"
+    )
+    command.add_argument("--parquet", type=Path, metavar="FILE", help="the same values as a Parquet table")
+    command.add_argument(
+        "--tensorboard",
+        type=Path,
+        metavar="FOLDER",
+        help="a folder a run, for TensorBoard (needs resnet-viz[tensorboard])",
     )
     command.add_argument("--html", type=Path, metavar="FILE", help="one page with its charts, which needs no network")
     command.add_argument(
@@ -38,6 +47,12 @@ def add_parsers(commands: Any) -> None:
     )
     command.add_argument(
         "--step", type=int, metavar="N", help="of --weights: the checkpoint of this step; default: the last"
+    )
+    command.add_argument(
+        "--script",
+        type=Path,
+        metavar="FILE.py",
+        help="of one training, PyTorch alone that gives its curve again; images and first weights go beside it as .npz",
     )
     command.add_argument("--whole", type=Path, metavar="FILE.zip", help="settings, curves and weights, for `import`")
     command.set_defaults(call=export)
@@ -94,11 +109,12 @@ def runs(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """CSV, HTML, weights and whole runs, each where it is asked for."""
-    for path in (options.csv, options.html, options.weights, options.whole):
+    """Tables, HTML, weights, a script and whole runs, each where it is asked for."""
+    files = (options.csv, options.parquet, options.html, options.weights, options.script, options.whole)
+    for path in files:
         writable(path)
     # Plotly takes a second to import.
-    from resnet_viz.publish.export import csv
+    from resnet_viz.publish.export import csv, parquet
     from resnet_viz.publish.handout import handout
 
     store = Store()
@@ -106,14 +122,48 @@ def export(options: argparse.Namespace) -> int:
         _export_weights(store, options)
     if options.whole:
         write(options.whole, bundle.pack(store, options.runs))
+    if options.script:
+        _export_script(store, options)
     records = [store.record(run) for run in options.runs]
+    if options.parquet:
+        write(options.parquet, parquet(records))
+    if options.tensorboard:
+        _export_tensorboard(records, options.tensorboard)
     if options.html:
         write(options.html, handout(records))
     if options.csv:
         write(options.csv, csv(records))
-    elif not (options.html or options.weights or options.whole):
+    elif not any((*files, options.tensorboard)):
         sys.stdout.write(csv(records))
     return 0
+
+
+def _export_script(store: Store, options: argparse.Namespace) -> None:
+    """Write a training's script and its data. Raises UserError."""
+    path = options.script
+    if path.suffix != ".py":
+        raise FileError(f"{str(path)!r} is no name for a script; let it end in .py.")
+    if len(options.runs) != 1:
+        raise FileError(f"A script is of one run, not of {len(options.runs)}; name one.")
+    data = path.with_suffix(".npz")
+    writable(data)
+    from resnet_viz.publish.script import script  # and torch with it
+
+    text, arrays = script(store.record(options.runs[0]), data.name)
+    write(path, text)
+    write(data, arrays)
+
+
+def _export_tensorboard(records: Sequence[Record], folder: Path) -> None:
+    """Write runs for TensorBoard, and say where. Raises UserError."""
+    from resnet_viz.publish import tensorboard  # and torch with it
+
+    try:
+        written = tensorboard.write(folder, records)
+    except OSError as error:
+        raise FileError(f"{str(folder)!r} can't be written to ({error.strerror}); name another folder.") from error
+    for path in written:
+        print(path)
 
 
 def _export_weights(store: Store, options: argparse.Namespace) -> None:

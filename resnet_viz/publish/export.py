@@ -16,6 +16,32 @@ from resnet_viz.spec.run import RunSpec
 COLUMNS = ("run", "name", "metric", "step", "index", "value")
 
 
+def parquet(records: Sequence[Record]) -> bytes:
+    """Every value of the records as a tidy Parquet table, columns COLUMNS; ``index`` as in `csv`, null for a scalar."""
+    import pyarrow
+    from pyarrow import parquet
+
+    tables = []
+    for record in records:
+        for metric, (steps, values) in sorted(record.series.items()):
+            width = values.shape[1] if values.ndim == 2 else 1
+            count = len(steps) * width
+            places = pyarrow.array(np.tile(np.arange(1, width + 1), len(steps)), pyarrow.int32())
+            columns = (
+                pyarrow.repeat(record.id, count),
+                pyarrow.repeat(record.name, count),
+                pyarrow.repeat(metric, count),
+                pyarrow.array(np.repeat(steps, width), pyarrow.int64()),
+                places if values.ndim == 2 else pyarrow.nulls(count, pyarrow.int32()),
+                pyarrow.array(values.astype(np.float32).ravel()),
+            )
+            tables.append(pyarrow.table(dict(zip(COLUMNS, columns, strict=True))))
+    held = io.BytesIO()
+    empty = pyarrow.table({name: pyarrow.nulls(0) for name in COLUMNS})
+    parquet.write_table(pyarrow.concat_tables(tables) if tables else empty, held)
+    return held.getvalue()
+
+
 def csv(records: Sequence[Record]) -> str:
     """Every value of the records as tidy CSV, columns COLUMNS.
 

@@ -99,6 +99,8 @@ NOWHERE = "/nowhere/at/all/x"
         (["export", "RUN", "--csv", NOWHERE], "no folder '/nowhere/at/all'"),
         (["export", "RUN", "--html", NOWHERE], "no folder '/nowhere/at/all'"),
         (["export", "RUN", "--html", "/"], "is a folder"),
+        (["export", "RUN", "--script", "x.txt"], "no name for a script; let it end in .py"),
+        (["export", "RUN", "RUN", "--script", "x.py"], "A script is of one run, not of 2; name one."),
         (["lab", "lesion", "--save", NOWHERE], "no folder"),
         (["lab", "sweep", "--save", NOWHERE], "no folder"),
         (["reference", "bogus"], "Set of twins 'bogus' is not known; choose one of digits-56,"),
@@ -119,8 +121,11 @@ def test_what_can_not_be_done_is_said_before_any_work(arguments, words, capsys) 
 
 def test_export_writes_every_file_that_is_asked_for(tmp_path, capsys) -> None:
     run = Store().create([(RunSpec(), 1)])[0]
-    csv, html = tmp_path / "a.csv", tmp_path / "b.html"
-    assert main.main(["export", run, "--csv", str(csv), "--html", str(html)]) == 0
+    csv, html, script = tmp_path / "a.csv", tmp_path / "b.html", tmp_path / "c.py"
+    more = ["--parquet", str(tmp_path / "d.parquet"), "--tensorboard", str(tmp_path / "e"), "--script", str(script)]
+    assert main.main(["export", run, "--csv", str(csv), "--html", str(html), *more]) == 0
+    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".html", ".py", ".npz", ".parquet", ""}
+    assert script.read_text().startswith(f'"""The training residual-56 on digits, run {run}.')
     assert csv.read_text().startswith("run,name,metric")
     assert html.read_text().startswith("<!DOCTYPE html>")
     said = capsys.readouterr().out
