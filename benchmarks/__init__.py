@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 
 def times(work: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
@@ -26,3 +27,22 @@ def times(work: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, li
 def ratio(found: Mapping[str, list[float]], one: str, other: str) -> float:
     """Median over rounds of one ÷ other."""
     return statistics.median(a / b for a, b in zip(found[one], found[other], strict=True))
+
+
+def tensorboard(model: Any, folder: str) -> dict[str, Callable[[int, float], None]]:
+    """What loops log of a step (its number, its loss) by TensorBoard: a scalar, or a histogram, of each parameter's gradient."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(folder)
+
+    def scalars(step: int, loss: float) -> None:
+        writer.add_scalar("loss", loss, step)
+        for name, p in model.named_parameters():
+            writer.add_scalar(f"gradient/{name}", p.grad.norm().item(), step)
+
+    def histograms(step: int, loss: float) -> None:
+        writer.add_scalar("loss", loss, step)
+        for name, p in model.named_parameters():
+            writer.add_histogram(f"gradient/{name}", p.grad, step)
+
+    return {"TensorBoard scalars": scalars, "TensorBoard histograms": histograms}

@@ -1,7 +1,7 @@
 """What `watch` adds to a step: ResNet-20 (batch 128, 32 px) and ResNet-18 (batch 8, 224 px), float32, one thread, in turn.
 
-CPU time of the whole process, so that what else the machine does counts less; the watch's writing is in it. Beside it, where
-tensorboard is installed: a TensorBoard scalar and a histogram of each parameter's gradient, as loops log them.
+CPU time of the whole process, so that what else the machine does counts less; the watch's writing is in it. Beside it:
+a TensorBoard scalar, and a histogram, of each parameter's gradient, as loops log them.
 ratio: the larger of the two nets' CPU time of a step watched ÷ unwatched (median over rounds).
 """
 
@@ -20,6 +20,7 @@ import torchvision
 from torch import nn
 
 import resnet_viz as rv
+from benchmarks import tensorboard
 
 NETS: dict[str, tuple[Callable[[], nn.Module], int, int, int, int]] = {
     # How it is made, batch, pixels, steps a round, rounds.
@@ -31,27 +32,6 @@ Log = Callable[[int, torch.Tensor, torch.optim.Optimizer, torch.Tensor, torch.Te
 
 def _nothing(*_: Any) -> None:
     pass
-
-
-def _tensorboard(model: nn.Module, folder: str) -> dict[str, Log]:
-    """A scalar and a histogram a parameter; empty where tensorboard is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return {}
-    writer = SummaryWriter(folder)
-
-    def scalars(step: int, loss: torch.Tensor, *_: Any) -> None:
-        writer.add_scalar("loss", loss.item(), step)
-        for name, p in model.named_parameters():
-            writer.add_scalar(f"gradient/{name}", p.grad.norm().item(), step)
-
-    def histograms(step: int, loss: torch.Tensor, *_: Any) -> None:
-        writer.add_scalar("loss", loss.item(), step)
-        for name, p in model.named_parameters():
-            writer.add_histogram(f"gradient/{name}", p.grad, step)
-
-    return {"TensorBoard scalars": scalars, "TensorBoard histograms": histograms}
 
 
 def _net(label: str, home: Path) -> float:
@@ -86,7 +66,10 @@ def _net(label: str, home: Path) -> float:
             return timed(lambda _, loss, opt, logits, y: watch.step(loss, opt, logits=logits, target=y))
 
     timed(_nothing)
-    others = _tensorboard(model, str(home / "tensorboard"))
+    others: dict[str, Log] = {
+        name: lambda step, loss, *_, log=log: log(step, loss.item())
+        for name, log in tensorboard(model, str(home / "tensorboard")).items()
+    }
     rows: dict[str, list[float]] = {"watch": [], "off": [], **{name: [] for name in others}}
     for _ in range(rounds):
         before = timed(_nothing)
@@ -102,8 +85,6 @@ def _net(label: str, home: Path) -> float:
     )
     for name, values in rows.items():
         print(f"  {name:24} ×{statistics.median(values):.3f}  ({min(values):.3f} to {max(values):.3f})")
-    if not others:
-        print("  TensorBoard: not installed, left out")
     return statistics.median(rows["watch"])
 
 

@@ -187,9 +187,11 @@ def script(record: Record, data: str) -> tuple[str, bytes]:
     The images are read from this machine's data sets, downloaded where they are not there.
     """
     spec = record.spec
-    if spec.kind != "train":
-        what = "was trained in a loop of your own" if spec.own else "is a lab"
-        raise ScriptError(f"Run {record.id} ({record.name}) {what}; scripts are written of trainings of this app.")
+    if spec.lab or spec.own:
+        what = "is a lab" if spec.lab else "is of a network of your own"
+        raise ScriptError(
+            f"Run {record.id} ({record.name}) {what}; scripts are written of trainings of this app's networks."
+        )
     spec = resolve(catalogue.fill(spec))
     called = " ".join(record.name.replace("\\", " ").replace('"', "'").split())
     head = HEAD.format(

@@ -12,6 +12,7 @@ from resnet_viz.errors import UserError
 from resnet_viz.publish.script import script
 from resnet_viz.runs.record import Record
 from resnet_viz.spec.lab import LABS
+from resnet_viz.spec.own import OwnSpec
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -65,6 +66,9 @@ def test_its_curve_is_the_runs_to_the_last_bit(kind, tmp_path) -> None:
 
 
 def test_a_lab_and_a_loop_of_ones_own_are_refused_in_a_sentence() -> None:
-    lab = Record("x", rv.RunSpec(lab=LABS["lr_range"]()), "finished", "range")
-    with pytest.raises(UserError, match=r"Run x \(range\) is a lab; scripts are written of trainings"):
-        script(lab, "x.npz")
+    for spec, what in (
+        (rv.RunSpec(lab=LABS["lr_range"]()), "is a lab"),
+        (rv.RunSpec(own=OwnSpec("mine")), "is of a network of your own"),
+    ):
+        with pytest.raises(UserError, match=rf"Run x \(mine\) {what}; scripts are written of trainings"):
+            script(Record("x", spec, "finished", "mine"), "x.npz")
