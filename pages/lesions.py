@@ -10,6 +10,7 @@ from resnet_viz.ui import live
 from resnet_viz.ui.frame import chart, fragment, frame
 from resnet_viz.ui.labs import lesions
 from resnet_viz.ui.labs import shown as lab
+from resnet_viz.ui.link import by_link, link
 from resnet_viz.ui.say import say
 
 
@@ -40,7 +41,9 @@ def answer(sources) -> None:
     run = lab.shown("lesion")
     record, origin = lesions.known(sources, run)
     nets = lesion_record.read(record, [(s.spec.called, layout_of(s.spec)) for s in sources])
+    by_link("view", "lesion_view", {view: view for view in lesions.VIEWS}, tr(lesions.VIEWS[0]))
     view = st.session_state.get("lesion_view") or lesions.VIEWS[0]
+    link("view", view, lesions.VIEWS[0])
     images = lesions.counted(record)
     say(lesions.sentence(view, nets, images), origin if record else "")
     if run:

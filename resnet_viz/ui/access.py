@@ -10,6 +10,7 @@ div[data-testid="stCaptionContainer"] { opacity: 0.74; }
 button[data-testid^="stBaseButton-primary"]:not(:disabled), span[data-tag] { background-color: #0072b2; }
 [data-testid="stTopNavLink"]:focus-visible, [data-testid="stSidebarNavLink"]:focus-visible,
 .stPlotlyChart:focus-visible { outline: 2px solid #2f93d1; outline-offset: 1px; border-radius: 4px; }
+[data-testid="stPopoverBody"]:has([role="tablist"]) { width: min(33rem, 94vw); }
 @media (pointer: coarse) {
   :is(button, summary, [role="tab"], [data-testid="stSidebarNavLink"], [data-testid="stRadioOption"], .stCheckbox label):not(
     [aria-label^="Help"], [data-tag] *) { min-height: 44px; align-items: center; }

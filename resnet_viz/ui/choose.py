@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -101,7 +102,9 @@ def choose_network(key: str, *, label: str = "") -> Source:
     if source.path is None:
         bring.fetch(source, meanwhile=sources[default].label)
         source = sources[default]
-    st.caption(plain(source.about))
+    # How it was trained; the day and the machine, by which a weight file says where it is from, are folded away.
+    trained, *where = re.split(r" (?=\d{4}-\d\d-\d\d)", source.about, maxsplit=1)
+    st.caption(plain(trained), help=plain(where[0]) if where else None)
     with st.expander(tr("Your own network")):
         bring.checkpoint(key)
         for sentence in refs.brought()[1]:

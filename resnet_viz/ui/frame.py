@@ -26,7 +26,7 @@ from resnet_viz.files import ASSETS, STAGE, served
 from resnet_viz.language import current, speaking, tr
 from resnet_viz.runs.schema import default_home, faults
 from resnet_viz.stage.library import plotly_js
-from resnet_viz.ui import access, who
+from resnet_viz.ui import access, share, who
 from resnet_viz.ui.say import complain, plain
 from resnet_viz.ui.speaking import follow_language, switch
 from resnet_viz.words.pages import LEADS
@@ -45,7 +45,8 @@ CSS = """
 .st-key-reading h2 { font-size: 1.3rem; padding: 0.8rem 0 0; }
 .rv-lead { margin: 0; font-size: 0.93rem; }
 .stHtml:has(.rv-lead) { margin-bottom: -0.5rem; }
-.st-key-header { position: fixed; top: 0.75rem; right: 9.6rem; width: auto; z-index: 999991; }
+.st-key-header { position: fixed; top: 0.75rem; right: 14.8rem; width: auto; z-index: 999991; }
+.st-key-share { position: fixed; top: 0.55rem; right: 9.6rem; width: auto; z-index: 999991; }
 .st-key-language { position: fixed; top: 0.55rem; right: 4rem; width: 5.2rem; gap: 0; z-index: 999991; }
 .st-key-language [data-testid="stSelectbox"] div { padding-inline: 0.12rem; font-size: 0.85rem; }
 @media (min-width: 901px) {
@@ -54,6 +55,8 @@ CSS = """
   [data-testid="stColumn"]:has(.st-key-controls) { min-width: 17.5rem; }
 }
 @media (max-width: 1100px) {
+  .st-key-header { right: 12.2rem; }
+  .st-key-share p { position: absolute; clip-path: inset(50%); }
   [class*="st-key-stack"] [data-testid="stHorizontalBlock"] { flex-direction: column; }
   [class*="st-key-stack"] [data-testid="stColumn"] { width: 100%; flex: 1 1 auto; }
 }
@@ -72,7 +75,7 @@ CSS = """
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-controls) { flex-direction: column; }
   [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-controls) > [data-testid="stColumn"] { width: 100%; }
   .st-key-train { position: fixed; top: 0.55rem; right: 3.2rem; width: auto !important; max-width: 9rem; z-index: 999991; }
-  .st-key-header { display: none; }
+  .st-key-header, .st-key-share { display: none; }
   .st-key-language { right: 3.2rem; width: 4.2rem; }
   .st-key-language svg { display: none; }
   :has(.st-key-train) .st-key-language { right: 10rem; }
@@ -119,6 +122,7 @@ def frame(title: str, stage: bool = False) -> Iterator[None]:
         st.stop()
     with guarded():
         yield
+        share.button()
 
 
 @cache

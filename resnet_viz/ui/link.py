@@ -9,6 +9,7 @@ from typing import TypeVar
 import streamlit as st
 
 from resnet_viz.spec.values import DEFAULTS, from_link, to_link
+from resnet_viz.ui.say import misread
 
 T = TypeVar("T")
 LANGUAGE = "lang"  # the parameter of every page (`ui.speaking`), which the form leaves as it is
@@ -21,6 +22,20 @@ def linked(key: str, default: T, parse: Callable[[str], T] = str) -> T:  # type:
         with contextlib.suppress(ValueError):
             st.session_state[key] = parse(found)
     return st.session_state.setdefault(key, default)
+
+
+def by_link(name: str, key: str, offered: Mapping[str, object], usual: str) -> None:
+    """Before the widget ``key`` is drawn: where somebody followed a link, choose what its parameter ``name`` says.
+
+    ``offered``: text in the link → the widget's value; of any other it is said that ``usual`` is shown instead.
+    """
+    asked = st.query_params.get(name)
+    if asked is None or asked == st.session_state.get(f"{name} in the URL"):
+        return
+    if asked in offered:
+        st.session_state[key] = offered[asked]
+    else:
+        misread(name, asked, usual)
 
 
 def is_place(text: str, most: int) -> bool:

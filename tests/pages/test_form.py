@@ -49,6 +49,14 @@ def test_skips_are_switched_without_a_mouse_and_controls_stand_in_the_order_of_t
     assert drawn == ["data", "nets", "norm", "lr"]
 
 
+def test_what_comes_and_goes_does_not_move_the_button_that_trains() -> None:
+    before, after = unrun("twins").run(), unrun("twins", no_skip="3", lr=0.01).run()
+    places = [[getattr(element, "key", None) for element in at.main].index("train") for at in (before, after)]
+    assert any("Next net" in text.value for text in after.text)
+    assert any("Not what is shown" in caption.value for caption in after.caption)
+    assert places[0] == places[1]
+
+
 def shown_costs(depth: int, batch_size: int) -> dict[str, float]:
     """The numbers in the caption over the button, by what they count."""
     at = unrun("twins", depth=depth, batch_size=batch_size).run()

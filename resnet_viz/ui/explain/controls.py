@@ -10,7 +10,8 @@ import streamlit as st
 from resnet_viz.figures.overlay import SCALES, VIEWS, Look
 from resnet_viz.language import N_, tr
 from resnet_viz.ui.explain.view import Question, Values, View, block_name, methods
-from resnet_viz.ui.say import plain
+from resnet_viz.ui.link import by_link, link
+from resnet_viz.ui.say import misread, plain
 
 USUAL = N_("as published")
 NO_CLASS = -1  # not None: Streamlit lets a selectbox be emptied once its value has been None
@@ -41,6 +42,8 @@ def ask(views: Sequence[View]) -> Question:
     )  # not which class: browsers keep an option's old label when its text changes
     # None of these keys is shared by nets of other classes: a class chosen for one would mean another in the next.
     which = f"{spec.classes} {first.classes[0]}"
+    numbers = {name: number for number, name in names.items()}
+    by_link("class", f"target {which}", numbers, usual)
     chosen = st.selectbox(
         tr("Class to explain"),
         [NO_CLASS, *names],
@@ -48,17 +51,27 @@ def ask(views: Sequence[View]) -> Question:
         key=f"target {which}",
     )
     with st.popover(tr("Class minus class, block"), width="stretch"):
+        by_link("minus", f"minus {which}", numbers, tr("nothing"))
         minus = st.selectbox(
             tr("Minus class"), [NO_CLASS, *names], format_func=lambda n: names.get(n, tr("nothing")), key=f"minus {which}",
             help=tr("What speaks for the one class rather than for the other: the difference of their logits."),
         )  # fmt: skip
         cells = layers(spec)
+        by_link(
+            "layer",
+            f"layer {spec.family} {spec.depth} {spec.size}",
+            {name: name for name in cells},
+            default_layer(spec),
+        )
         layer = st.selectbox(
             tr("Block that Grad-CAM looks at"), list(cells), list(cells).index(default_layer(spec)),
             lambda name: tr("{block}, {n}×{n} cells", block=block_name(spec, name), n=cells[name]),
             key=f"layer {spec.family} {spec.depth} {spec.size}",
             help=tr("Usually the last block with at least 4×4 cells."),
         )  # fmt: skip
+    link("class", names.get(chosen, ""), "")
+    link("minus", names.get(minus, ""), "")
+    link("layer", layer, default_layer(spec))
     target = first.guess if chosen == NO_CLASS else chosen
     if minus == target:
         alone = tr(
@@ -73,6 +86,12 @@ def choose_methods() -> dict[str, Values]:
     """The methods to show, in the table's order, each with the values of its parameters; Grad-CAM where none is ticked."""
     table = methods()
     front = [key for key, method in table.items() if method.front]
+    asked = st.query_params.get("methods", "")
+    if asked and asked != st.session_state.get("methods in the URL"):
+        known = [key for key in table if key in asked.split(",")]
+        st.session_state.update({"methods": known, "added methods": known})
+        if len(known) < len(asked.split(",")):
+            misread("methods", asked, ", ".join(table[key].label for key in known or ["gradcam"]))
     chips = [key for key in table if key in front or key in st.session_state.get("added methods", ())]
     label = lambda key: table[key].label  # noqa: E731
     ticked = st.pills(tr("Methods"), chips, selection_mode="multi", default=front, format_func=label, key="methods")
@@ -88,6 +107,7 @@ def choose_methods() -> dict[str, Values]:
                 on_change=_add_methods,
             )
         chosen = [key for key in table if key in ticked] or ["gradcam"]
+        link("methods", ",".join(chosen), ",".join(front))
         values = {key: {p.name: _slider(key, p) for p in table[key].parameters} for key in chosen}
         for key in chosen:
             st.caption(

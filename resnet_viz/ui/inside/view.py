@@ -13,7 +13,7 @@ from resnet_viz.figures.overlay import SCALES, enlarged, rgb
 from resnet_viz.language import tr
 from resnet_viz.spec import arch
 from resnet_viz.ui import choose
-from resnet_viz.ui.link import is_place, link, linked
+from resnet_viz.ui.link import by_link, is_place, link, linked
 from resnet_viz.ui.say import misread
 from resnet_viz.ui.seen import Seen, fitted
 from resnet_viz.words.numbers import percent
@@ -157,6 +157,8 @@ def choose_alpha(view: View, number: int) -> float:
 def choose_layer(view: View, number: int) -> tuple[str, str, bool]:
     """Which of the block's layers is shown, in which colours, and whether each channel has a scale of its own."""
     labels = parts(view, number)
+    by_link("part", "part", {key: key for key in labels}, labels["out"])
+    by_link("colours", "colours", {scale: scale for scale in SCALES}, next(iter(SCALES)))
     if st.session_state.get("part") not in labels:
         st.session_state["part"] = "out"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -172,6 +174,8 @@ def choose_layer(view: View, number: int) -> tuple[str, str, bool]:
             tr("Colours"), list(SCALES), format_func=tr, key="colours", width=170, persist_state="session"
         )
         own = st.toggle(tr("Each channel on its own scale"), key="own", persist_state="session")
+    link("part", part or "out", "out")
+    link("colours", scale, next(iter(SCALES)))
     return part or "out", scale, own
 
 
@@ -181,6 +185,8 @@ def channel_of(view: View, number: int, part: str) -> int:
     place = (view.source.spec.called, number, whole(part))
     if st.session_state.get("channel at") != place or st.session_state.get("channel") not in order:
         st.session_state.update({"channel at": place, "channel": order[0]})
+    by_link("channel", "channel", {str(number): number for number in order}, str(order[0]))
+    link("channel", str(st.session_state["channel"]), str(order[0]))
     return st.session_state["channel"]
 
 

@@ -27,6 +27,7 @@ from resnet_viz.spec.data import DataSpec
 from resnet_viz.spec.lab import LesionSpec
 from resnet_viz.ui import choose, live
 from resnet_viz.ui.labs import shown as lab
+from resnet_viz.ui.link import by_link, is_place, link, linked
 from resnet_viz.ui.say import plain
 from resnet_viz.words import lesions as lesion_words
 from resnet_viz.words import numbers
@@ -64,7 +65,9 @@ def chosen() -> list[Source]:
     st.session_state["lesion_of"] = first.ref
     if st.session_state.get("lesion_with") not in names:
         st.session_state["lesion_with"] = usual
+    by_link("lesion_with", "lesion_with", {ref: ref for ref in names}, names[usual])
     second = st.selectbox(tr("Beside it"), list(names), format_func=names.__getitem__, key="lesion_with")
+    link("lesion_with", second or "", usual)
     return sorted([first, *([others[second]] if second else [])], key=lambda s: not s.spec.residual)
 
 
@@ -180,14 +183,13 @@ def ten_images(sources: Sequence[Source], nets: Sequence[Lesions], images: int) 
     """Each net's accuracy and its guesses on ten images, before and after the clicked blocks were dropped."""
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     there = range(1, max(net.count for net in nets) + 1)
-    st.session_state["lesion_dropped"] = [b for b in sorted(st.session_state.get("lesion_dropped", ())) if b in there]
+    none: list[int] = []
+    linked("lesion_dropped", none, lambda text: [int(part) for part in text.split(".") if is_place(part, len(there))])
+    st.session_state["lesion_dropped"] = [b for b in sorted(st.session_state["lesion_dropped"]) if b in there]
     dropped = right.multiselect(  # by keyboard and finger what a click on a block does
-        tr("Blocks dropped"),
-        there,
-        key="lesion_dropped",
-        persist_state="session",
-        placeholder=tr("Block …"),
+        tr("Blocks dropped"), there, key="lesion_dropped", persist_state="session", placeholder=tr("Block …")
     )
+    link("lesion_dropped", ".".join(map(str, dropped)), "")
     which = ", ".join(map(str, sorted(dropped)))
     many = trn("**Dropped: block {blocks}.**", "**Dropped: blocks {blocks}.**", len(dropped), blocks=which)
     rows, which_images, dark = [], tr("{images:,} test images", images=images), st.context.theme.type == "dark"

@@ -11,7 +11,7 @@ import streamlit as st
 from resnet_viz.errors import UserError
 from resnet_viz.language import tr, trn
 from resnet_viz.nets import refs
-from resnet_viz.publish import bundle, export, handout
+from resnet_viz.publish import bundle, export, handout, worksheet
 from resnet_viz.publish.weights import KINDS, file_name, is_torchvisions, lines
 from resnet_viz.runs.naming import first_name
 from resnet_viz.runs.record import ENDED, Record
@@ -181,6 +181,15 @@ def take_along(runs: Sequence[Run]) -> None:
             most=HANDOUT,
         ),
         key="handout",
+    )
+    download(
+        tr("Worksheet (to print)"),
+        lambda: worksheet.worksheet(records(ids)),
+        "worksheet.html",
+        mime="text/html",
+        disabled=not fits,
+        help=tr("Three pages: predict, read the measured curves, explain; then the answers."),
+        key="worksheet",
     )
     download(
         tr("Whole, with weights"),

@@ -96,7 +96,6 @@ def form(shown: Sequence[Run | Record], refused: Sequence[str], why: Callable[[]
         with st.popover(tr("Your data")):
             own_data()
         rates.find_rate()
-    controls.draw_unusual()
     complaint = st.session_state.pop("complaint", None)
     fine = True
     try:
@@ -105,6 +104,10 @@ def form(shown: Sequence[Run | Record], refused: Sequence[str], why: Callable[[]
         complaint, fine = str(error), False
     for sentence in [*refused, *([complaint] if complaint else [])]:
         complain(sentence)
+    nets = controls.current()["nets"]
+    st.button(tr(TRAIN[nets]), type="primary", width="stretch", on_click=train, disabled=not fine, key="train")
+    # Beneath the button: what comes and goes must not move it away from whoever is about to press it.
+    controls.draw_unusual()
     if sentence := unlike(shown):
         left, right = st.columns([3, 1], vertical_alignment="center")
         left.caption(plain(sentence))
@@ -117,8 +120,6 @@ def form(shown: Sequence[Run | Record], refused: Sequence[str], why: Callable[[]
             type="tertiary",
             help=tr("Sets the form to what is shown."),
         )
-    nets = controls.current()["nets"]
-    st.button(tr(TRAIN[nets]), type="primary", width="stretch", on_click=train, disabled=not fine, key="train")
     left, right = st.columns(2)
     if right.button(tr("Why?"), width="stretch"):
         why()
