@@ -30,7 +30,7 @@ def curves(records) -> None:
     for column, (key, drawing) in zip(columns, drawings.items(), strict=True):
         drawing.part_labels(height)
         with column:
-            chart(drawing, key, height, wide=True)
+            chart(drawing, key, height)
 
 
 def answer() -> None:
