@@ -22,7 +22,7 @@ LEADS = {
         "Which pixels speak for a class? The residual network and its plain twin answer for one image. Choose "
         "an image on the right."
     ),
-    "Runs": N_("Every training on this machine. Tick two or more to see them together on Twins."),
+    "Runs": N_("The trainings that are kept here, newest first. Tick two or more to see them together on Twins."),
     "Gradients": N_(
         "Networks before their first step: how does the gradient, which tells every block how to change, get "
         "from the loss back to the image? Move the depth."

@@ -40,19 +40,21 @@ def settled(page) -> None:
     )
 
 
-def test_the_curves_of_runs_are_not_cut_beside_one_another(chromium, server) -> None:
+def test_the_curves_of_runs_are_whole_beside_one_another_and_on_a_phone(chromium, server) -> None:
     context = chromium.new_context(viewport={"width": 1024, "height": 900})
     page = context.new_page()
     page.set_default_timeout(60_000)
     page.goto(f"{server.url}/runs")
     page.locator(".js-plotly-plot .main-svg").nth(3).wait_for(state="attached")
-    settled(page)
-    hidden = page.evaluate(
-        """() => [...document.querySelectorAll('[class*=st-key-wide_] [data-testid=stElementContainer]')]
-            .map(node => node.scrollWidth - node.clientWidth)"""
-    )
+    for width in (1024, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        settled(page)
+        hidden = page.evaluate(
+            """() => [...document.querySelectorAll('[data-testid=stElementContainer]:has(.stPlotlyChart)')]
+                .map(node => node.scrollWidth - node.clientWidth)"""
+        )
+        assert hidden == [0, 0]
     context.close()
-    assert hidden == [0, 0]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -13,20 +13,20 @@ def test_a_page_speaks_as_its_link_and_its_switch_say() -> None:
     at.query_params["lang"] = "zh"
     at.run()
     assert "运行记录" in lead(at)
-    assert "每一次训练" in lead(at)
+    assert "保存在这里的训练" in lead(at)
     at.selectbox(key="lang").set_value("en").run()
-    assert "Every training on this machine" in lead(at)
+    assert "The trainings that are kept here" in lead(at)
     assert "lang" not in at.query_params  # as the browser has it
     at.selectbox(key="lang").set_value("zh").run()
     assert "zh" in at.query_params["lang"]
-    assert "Every training on this machine" in lead(unrun("runs").run())
+    assert "The trainings that are kept here" in lead(unrun("runs").run())
 
 
 def test_a_language_that_there_is_not_is_passed_over() -> None:
     at = unrun("runs")
     at.query_params["lang"] = "xx"
     at.run()
-    assert "Every training on this machine" in lead(at)
+    assert "The trainings that are kept here" in lead(at)
     assert not at.exception
 
 
