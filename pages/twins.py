@@ -50,11 +50,12 @@ def answer(group: str, lecture: bool) -> None:
         draw(shipped, lecture=lecture, bet=bet, replay=True)
         return
     going = not live.settled(runs)
-    own = any(run.spec.own for run in runs)
+    own, watching = any(run.spec.own for run in runs), any(run.spec.watched for run in runs)
     records = [live.record(run, {*live.metrics_for(tab), *(watched.MEASURES if own else ())}) for run in runs]
     several = not live.picked(group) and sweeps.question([run.spec for run in runs])  # learning rates, say
     if own:
         bet = None
+    if watching:
         say(watched.verdict(records), watched.aside(records) + tr(" Live.") * going)
     elif conceals("stage"):
         say(twins.announced(records), twins.aside(records, concealed=True))

@@ -18,7 +18,7 @@ ALLOWED = {
     "data": {"spec"},
     "words": {"spec", "runs", "data"},
     "nets": {"spec", "runs", "data"},
-    "train": {"spec", "runs", "data", "nets"},
+    "train": {"spec", "runs", "data", "nets", "own"},
     "attribution": {"spec", "nets"},
     "own": {"spec", "runs", "nets", "attribution", "words"},
     "labs": {"spec", "runs", "data", "nets", "train", "words"},

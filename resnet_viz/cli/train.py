@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tqdm import tqdm
 
 from resnet_viz.cli.options import add_spec_options, spec_of
 from resnet_viz.cli.output import print_data, print_json, say_why_they_wait
+from resnet_viz.data import catalogue
 from resnet_viz.runs.record import LIVE
 from resnet_viz.runs.rows import Run
 from resnet_viz.runs.schema import StoreError
 from resnet_viz.runs.store import RESUMABLE, Store
+from resnet_viz.spec.model import ModelSpec
+from resnet_viz.spec.own import OwnSpec
 from resnet_viz.spec.run import RunSpec
 from resnet_viz.spec.values import DEFAULTS, values_of
 from resnet_viz.words.numbers import percent
@@ -25,6 +30,12 @@ from resnet_viz.workers import engine
 def add_parser(commands: Any) -> None:
     """Add the command."""
     command = commands.add_parser("train", help="train a network, or a residual one and its plain twin")
+    command.add_argument(
+        "--model",
+        metavar="NAME",
+        help="another network than ours, untrained: torchvision:resnext50_32x4d, timm:resnet26d, or package.module:function "
+        "of your own, called with num_classes where it takes that",
+    )
     command.add_argument("--twins", action="store_true", help="train the plain twin beside it")
     command.add_argument(
         "--resume", metavar="RUN", help="go on with a run that was stopped, lost or failed, with its own settings"
@@ -65,14 +76,25 @@ def _outcome(run: Run) -> str:
 def _started(store: Store, options: argparse.Namespace) -> list[str]:
     spec = spec_of(options)
     print_data(spec)
-    return engine.start(store, [spec, spec.twin()] if options.twins else [spec])
+    specs = [spec, spec.twin()] if options.twins else [spec]
+    if not options.model:
+        return engine.start(store, specs)
+    from resnet_viz.own import factory  # and torch with it
+
+    if spec.model != ModelSpec():
+        raise StoreError("Depth, width and the like are of our own networks: leave them out with --model.")
+    sys.path.append(os.getcwd())  # as `python -m` has it, and so the workers
+    own = OwnSpec(factory=options.model)
+    found = [factory.described(replace(catalogue.fill(one), own=own)) for one in specs]
+    return engine.start(store, [one for one, _ in found], [layout for _, layout in found])
 
 
 def _resumed(store: Store, options: argparse.Namespace) -> str:
     """The run to go on with, queued again. Raises StoreError where there is none, or where other settings are given."""
     given = [f"--{name.replace('_', '-')}" for name, value in _values(options).items() if value != DEFAULTS[name]]
-    if given or options.twins:
-        names = ", ".join([*given, *(["--twins"] if options.twins else [])])
+    given += [f"--{name}" for name in ("model", "twins") if getattr(options, name)]
+    if given:
+        names = ", ".join(given)
         raise StoreError(
             f"A run that is resumed keeps its own settings: leave {names} out, or train a new run with them."
         )

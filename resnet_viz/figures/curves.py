@@ -30,7 +30,7 @@ def steps_per_epoch(record: Record) -> int:
     if len(validated):
         return int(validated[0])
     train = record.spec.train
-    return 0 if train.steps or record.spec.own else record.steps // train.epochs
+    return 0 if train.steps or record.spec.watched else record.steps // train.epochs
 
 
 def divergence(
@@ -81,7 +81,7 @@ def accuracy(records: Sequence[Record], lecture: bool = False, still: bool = Fal
     """
     drawn, end = nets(records), planned(records)
     lengths = {n for r in records if (n := steps_per_epoch(r))}
-    watched = bool(records) and all(r.spec.own for r in records)
+    watched = bool(records) and all(r.spec.watched for r in records)
     metric, kind = ("accuracy", tr("training")) if watched else ("val_accuracy", tr("validation"))
     hint = tr("of the training batches, smoothed") if watched else tr("validation, after each epoch")
     hint += tr("; ★ test, at the end") * any(_tested(r) is not None for r in records)

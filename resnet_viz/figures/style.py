@@ -160,7 +160,7 @@ def nets(records: Sequence[Record]) -> list[Net]:
         label = kind + _telling([_traits(s) for s in alike])[alike.index(spec)]
         if label.startswith(f"{kind}, ") and all(called(s) == kind for s in groups):
             label = label.removeprefix(f"{kind}, ")  # they are all of this kind: "rate 0.1" says enough
-        if spec.own and spec.own.name:
+        if spec.own and spec.watched and spec.own.name:
             label = spec.own.name
         if len(runs) == 1 and runs[0].name and runs[0].name != first_name(spec):
             label = runs[0].name

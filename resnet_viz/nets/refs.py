@@ -156,6 +156,10 @@ def _last(run: Run, saved: Sequence[Saved]) -> Source:
 
 def _of_run(run: Run, store: Store) -> list[Source]:
     """A run's weights epoch by epoch, oldest first, the last one under its plain name. Raises NetworkError."""
+    if run.spec.own:
+        raise NetworkError(
+            f"Run {run.name!r} is of a network of your own: its weights can't be opened here, only its curves."
+        )
     saved = store.checkpoints(run.id)
     last = _last(run, saved)
     epochs = (s for s in saved if not s.full and 0 < s.step != last.step and s.path.exists())
@@ -185,7 +189,7 @@ def torchvision(depth: int) -> Source:
 def available(store: Store) -> list[Source]:
     """All networks one may choose from: what ships, runs (newest first), the user's files, torchvision's."""
     sources = shipped()
-    saved, runs = store.checkpoints_by_run(), [run for run in store.runs() if run.kind == "train"]
+    saved, runs = store.checkpoints_by_run(), [run for run in store.runs() if run.kind == "train" and not run.spec.own]
     called = labels(runs)
     for run in runs:
         with contextlib.suppress(NetworkError):

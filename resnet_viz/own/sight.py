@@ -43,6 +43,12 @@ class Sight:
         if seen:
             self._hook()
 
+    def __enter__(self) -> Sight:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Take every hook away."""
         for handle in self.handles:

@@ -45,6 +45,10 @@ def pack(store: Store, ids: Sequence[str]) -> bytes:
 
     runs = [store.run(run) for run in ids]
     for run in runs:
+        if run.spec.own:
+            raise BundleError(
+                f"Run {run.id} ({run.name}) is of a network of your own: take its CSV, or its checkpoints."
+            )
         if run.kind != "train" or run.status not in ENDED:
             raise BundleError(
                 f"Run {run.id} ({run.name}) is {'a lab' if run.kind != 'train' else run.status}; "
@@ -133,6 +137,7 @@ def _check(name: str, record: Record) -> None:
     info = record.info
     held = record.result, info, info.get("versions") if isinstance(info, dict) else None
     require(all(isinstance(one, dict) for one in held), "its result, its times or its versions are no table")
+    require(record.spec.own is None, "its network is its user's own, and is not in the file")
     require(record.spec.lab is None, "it is a lab, whose networks are elsewhere")
     require(_matches(record.id, r"[0-9a-f]{12}"), f"its id {quote(record.id)} is none")
     require(_matches(info.get("group"), r"[0-9a-f]{8}"), f"its group {quote(info.get('group'))} is none")

@@ -64,9 +64,9 @@ def csv(records: Sequence[Record]) -> str:
 
 def spec_table(spec: RunSpec) -> dict[str, Any]:
     """Everything a spec says as one flat table: "model.depth" → 56; of a network that isn't ours what is known of it."""
+    parts = asdict(spec)
     if spec.own:
-        known = {"model.depth": spec.model.depth, "train.lr": spec.train.lr, "train.batch_size": spec.train.batch_size}
-        return {f"own.{name}": value for name, value in asdict(spec.own).items()} | known
-    return {
-        f"{part}.{name}": value for part, values in asdict(spec).items() if values for name, value in values.items()
-    }
+        parts["model"] = {"depth": spec.model.depth, "shortcut": spec.model.shortcut}
+    if spec.watched:
+        parts |= {"data": None, "train": {"lr": spec.train.lr, "batch_size": spec.train.batch_size}}
+    return {f"{part}.{name}": value for part, values in parts.items() if values for name, value in values.items()}

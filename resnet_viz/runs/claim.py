@@ -63,7 +63,7 @@ class Claim:
 
     def resolve(self, spec: RunSpec, steps: int, versions: Mapping[str, Any]) -> None:
         """Keep what was decided when the run began: device, dtype, threads; its network's layout; and with which versions."""
-        layout = json.dumps(asdict(layout_of(spec.model)))
+        layout = json.dumps(asdict(self.run.layout or layout_of(spec.model)))
         changes = {"spec": to_json(spec), "steps": steps, "versions": json.dumps(dict(versions)), "layout": layout}
         with self.database.transaction() as db:
             self._own(db, changes)

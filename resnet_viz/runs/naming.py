@@ -13,11 +13,13 @@ from resnet_viz.spec.run import RunSpec
 def first_name(spec: RunSpec) -> str:
     """What the net is, on which data, such as "residual-20 on digits"; of a lab, what is done to which net.
 
-    Of a watched net: what its user calls it, else its class.
+    Of a net that isn't ours: what its user calls it, else its class.
     """
     model = spec.model
+    data = spec.data.label or spec.data.name
     if spec.own:
-        return spec.own.name or spec.own.network
+        called = spec.own.name or spec.own.network
+        return called if spec.watched else f"{'' if model.residual else 'plain '}{called} on {data}"
     lab = f"{spec.lab.title}: " if spec.lab else ""
     more = f" and {len(spec.lab.networks) - 1} more" if spec.lab and len(spec.lab.networks) > 1 else ""
     traits = [
@@ -27,7 +29,7 @@ def first_name(spec: RunSpec) -> str:
     ]
     tail = "".join(f", {trait}" for trait in traits if trait)
     family = "" if model.family == "cifar" else f" ({model.family})"
-    return f"{lab}{model.called}{family}{tail} on {spec.data.label or spec.data.name}{more}"
+    return f"{lab}{model.called}{family}{tail} on {data}{more}"
 
 
 def labels(runs: Sequence[Run]) -> dict[str, str]:

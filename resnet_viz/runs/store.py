@@ -68,16 +68,23 @@ class Store(Queue):
         with self.transaction(reserve=True) as db:
             yield db
 
-    def create(self, specs: Sequence[tuple[RunSpec, int]]) -> list[str]:
-        """Queue runs, each a spec and its number of steps, as one group; twins are two of one group. Returns their ids."""
+    def create(self, specs: Sequence[tuple[RunSpec, int]], layouts: Sequence[Layout | None] = ()) -> list[str]:
+        """Queue runs, each a spec and its number of steps, as one group; twins are two of one group. Returns their ids.
+
+        ``layouts``: of networks that aren't ours, which their specs don't say.
+        """
         owner = self.visitor.name if self.visitor else ""
         group = uuid.uuid4().hex[:8]
         ids = [uuid.uuid4().hex[:12] for _ in specs]
         with self.transaction() as db:
-            for number, (run, (spec, steps)) in enumerate(zip(ids, specs, strict=True)):
+            each = zip(ids, specs, layouts or [None] * len(ids), strict=True)
+            for number, (run, (spec, steps), layout) in enumerate(each):
                 # A microsecond apart, so that the order of creation is the order of the list.
                 created = time.time() + number * 1e-6
-                insert(db, run, spec, grp=group, name=first_name(spec), owner=owner, created=created, steps=steps)
+                insert(
+                    db, run, spec, grp=group, name=first_name(spec), owner=owner, created=created, steps=steps,
+                    layout=json.dumps(asdict(layout)) if layout else "",
+                )  # fmt: skip
         return ids
 
     def begin(

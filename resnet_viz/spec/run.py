@@ -31,7 +31,7 @@ class RunSpec:
     """A training run: model, data and training. `datasets.fill` sets the model's channels, classes and size from the data.
 
     With ``lab`` set it is that lab instead: of trained networks, which then stand in it (model and data are the first one's), or
-    of the network that model, data and training describe. With ``own`` set a loop of the user's carries the training out.
+    of the network that model, data and training describe. With ``own`` set the network isn't one of ours.
     """
 
     model: ModelSpec = field(default_factory=ModelSpec)
@@ -50,7 +50,8 @@ class RunSpec:
 
     def validate(self) -> None:
         """Raise SpecError with one sentence for the first thing that is wrong."""
-        self.model.validate()
+        if not self.own:
+            self.model.validate()
         self.data.validate()
         self.train.validate()
         if self.lab:
@@ -59,7 +60,12 @@ class RunSpec:
     @property
     def kind(self) -> str:
         """What is carried out: "train", the kind of its lab, or "watch"."""
-        return self.lab.kind if self.lab else "watch" if self.own else "train"
+        return self.lab.kind if self.lab else "watch" if self.watched else "train"
+
+    @property
+    def watched(self) -> bool:
+        """Whether a loop of the user's carries it out."""
+        return self.own is not None and not self.own.factory
 
     @property
     def trains(self) -> bool:

@@ -8,7 +8,6 @@ import numpy as np
 
 from resnet_viz.nets import probes
 from resnet_viz.runs.events import Point
-from resnet_viz.spec import arch
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.train import TrainSpec
 from resnet_viz.train.trainer import Trainer
@@ -18,18 +17,20 @@ def not_finite(trainer: Trainer, point: Point) -> str | None:
     """Where a run left the finite numbers, the likely cause and what to try, in words; None while all is finite."""
     gradients = point.values["grad_weight"]
     assert isinstance(gradients, np.ndarray)
-    layers, spec = arch.layers(trainer.spec.model), trainer.spec
+    spec, sight = trainer.spec, trainer.sight
+    bad = ~np.isfinite(gradients) & [w.grad is not None for w in trainer.weights]
     if not math.isfinite(point.values["loss"]):  # type: ignore[arg-type]
         x, _ = trainer.images.batch(point.step)
         with trainer.autocast():
-            layer = probes.first_not_finite(trainer.model, x) or "the loss"
-        where = f"the loss was not a finite number; the first layer with such an output is {layer}"
-    elif not np.isfinite(gradients).all():
+            layer = sight.first_not_finite() if sight else probes.first_not_finite(trainer.model, x)
+        where = f"the loss was not a finite number; the first layer with such an output is {layer or 'the loss'}"
+    elif bad.any():
         # The gradient runs from the last layer to the first.
-        where = f"the gradient was not finite from layer {layers[np.flatnonzero(~np.isfinite(gradients))[-1]]} down"
+        where = f"the gradient was not finite from layer {trainer.layers[np.flatnonzero(bad)[-1]]} down"
     else:
         return None
-    return f"Diverged at step {point.step}: {where}. {_likely_cause(spec.model, spec.train)}"
+    cause = f"Try a learning rate of {spec.train.lr / 10:g}." if spec.own else _likely_cause(spec.model, spec.train)
+    return f"Diverged at step {point.step}: {where}. {cause}"
 
 
 def _likely_cause(model: ModelSpec, train: TrainSpec) -> str:

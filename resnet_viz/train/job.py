@@ -38,7 +38,9 @@ def resolve(spec: RunSpec) -> RunSpec:
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     dtype = train.dtype
     if dtype == "auto":
-        dtype = "bfloat16" if _fast_bfloat16(device) else "float32"
+        # On CPUs torch 2.14's gradient of grouped convolutions in bfloat16 is not finite for maps of a few pixels.
+        grouped = device == "cpu" and (spec.own is not None or spec.model.groups > 1)
+        dtype = "bfloat16" if _fast_bfloat16(device) and not grouped else "float32"
     # A lab of trained networks has the machine to itself; what trains computes alike alone and beside others.
     trained = spec.lab is not None and bool(spec.lab.networks)
     threads = train.threads or (settings.cores() if trained else settings.threads())

@@ -17,6 +17,9 @@ from torch import Tensor, nn
 from resnet_viz.data import catalogue
 from resnet_viz.data.batches import Batches, generator
 from resnet_viz.nets import models, probes
+from resnet_viz.own import factory
+from resnet_viz.own.blocks import parts
+from resnet_viz.own.sight import Sight
 from resnet_viz.runs.events import Checkpoint, Point, Status
 from resnet_viz.spec import arch
 from resnet_viz.spec.run import RunSpec, to_json
@@ -54,16 +57,20 @@ class Trainer:
         train = spec.train
         self.device = torch.device(train.device)
         self.memory_format = torch.channels_last if train.channels_last else torch.contiguous_format
-        self.model = models.build(spec.model, train.seed).to(self.device)
+        made = factory.build(spec) if spec.own else models.build(spec.model, train.seed)
+        self.model = made.to(self.device)
         self.model.to(memory_format=self.memory_format)  # type: ignore[call-overload]
         self.optimizer = optimizer(train, self.model)
         self.per_epoch, self.total = catalogue.steps_per_epoch(spec), catalogue.total_steps(spec)
         self.step = 0
         self.epoch = Epoch()
-        self.blocks = models.blocks(self.model)
+        # What a network of ours is made of its spec says; in another one the same is looked for.
+        self.sight = Sight(self.model, parts(self.model), _raised, seen=True) if spec.own else None
+        self.blocks = [] if self.sight else models.blocks(self.model)
+        self.responses = {} if self.sight else models.response_modules(self.model)
+        self.layers = tuple(self.sight.layers) if self.sight else arch.layers(spec.model)
         parameters = dict(self.model.named_parameters())
-        self.weights = [parameters[name] for name in arch.layers(spec.model)]
-        self.responses = models.response_modules(self.model)
+        self.weights = [parameters[name] for name in self.layers]
         self.updates = probes.Updates(self.weights)
 
     def autocast(self) -> torch.autocast:
@@ -82,7 +89,6 @@ class Trainer:
             self.epoch = Epoch()
         x, y = self.images.batch(step)
         x, mixed, share = self._mixup(x, y, step)
-        models.set_survival(self.model, generator(train.seed, "survival", step))
         lr = lr_at(train, step, self.total) if lr is None else lr
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -94,6 +100,11 @@ class Trainer:
             gradients = stack.enter_context(probes.block_gradients(self.blocks)) if record else []
             stds = stack.enter_context(probes.responses(self.responses)) if look else {}
             shares = stack.enter_context(probes.branch_shares(self.blocks)) if look else []
+            if self.sight:
+                self.sight.look = look
+                stack.enter_context(factory.drawn(train.seed, "forward", step))  # dropout's and what else it draws
+            else:
+                models.set_survival(self.model, generator(train.seed, "survival", step))
             with self.autocast():
                 logits = self.model(x)
             logits = logits.float()
@@ -106,11 +117,14 @@ class Trainer:
             loss.backward()
 
         measured = {"loss": loss.detach()[None], "accuracy": (logits.detach().argmax(1) == y).float().mean()[None]}
-        if record:
+        if self.sight:
+            measured |= self.sight.take(1.0, unscaled=True)
+        elif record:
             measured["grad_block"] = torch.stack([g.to(self.device) for g in gradients])
             measured["grad_weight"] = probes.weight_gradients(self.weights)
+        if record:
             self.updates.start()
-        if look:
+        if look and not self.sight:
             measured["activation_std"] = torch.stack(list(stds.values()))
             measured["branch_share"] = torch.stack([s.to(self.device) for s in shares])
         if finite:
@@ -167,3 +181,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"] if "optimizer" in state else state["optimiser"])
         self.step = state["step"]
         self.epoch = Epoch(**{RENAMED.get(name, name): value for name, value in state["epoch"].items()})
+
+
+def _raised(error: Exception) -> None:
+    raise error

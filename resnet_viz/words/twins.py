@@ -25,7 +25,7 @@ def called(spec: RunSpec) -> str:
 
 def in_common(a: RunSpec, b: RunSpec) -> str:
     """What two runs share, as the small print says it; empty where they differ in more than their shortcuts, or nobody knows."""
-    if a.data != b.data or a.own or b.own:
+    if a.data != b.data or a.watched or a.own != b.own:
         return ""
     if replace(a.train, threads=0) != replace(b.train, threads=0):
         return tr("Same data.")

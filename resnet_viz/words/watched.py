@@ -27,7 +27,7 @@ MOST = 3
 
 def are(records: Sequence[Record]) -> bool:
     """Whether any of these runs is of a loop of the user's own."""
-    return any(record.spec.own for record in records)
+    return any(record.spec.watched for record in records)
 
 
 def _called(record: Record) -> str:

@@ -23,6 +23,7 @@ from resnet_viz import settings
 from resnet_viz.data import catalogue
 from resnet_viz.files import PACKAGE, remove
 from resnet_viz.runs import presence
+from resnet_viz.runs.layout import Layout
 from resnet_viz.runs.store import Store
 from resnet_viz.spec.model import ModelSpec
 from resnet_viz.spec.run import RunSpec
@@ -51,16 +52,17 @@ def spares() -> int:
     return int(settings.number("RESNET_VIZ_SPARES", SPARES if settings.memory() >= SMALL_MACHINE else 0))
 
 
-def start(store: Store, specs: Sequence[RunSpec]) -> list[str]:
+def start(store: Store, specs: Sequence[RunSpec], layouts: Sequence[Layout] = ()) -> list[str]:
     """Queue runs as one group, of whom the store is seen by; returns their ids.
 
-    Raises UserError for a spec that can't run, or that is over a limit; then nothing is queued.
+    ``layouts``: of networks that aren't ours. Raises UserError for a spec that can't run, or that is over a limit; then nothing
+    is queued.
     """
     settings.workers()  # a mistake there is said before anything is queued
     filled = [catalogue.fill(spec) for spec in specs]
     limits.check(store, filled)
     # A lab counts its own steps, once its networks are loaded.
-    return store.create([(s, 0 if s.lab else catalogue.total_steps(s)) for s in filled])
+    return store.create([(s, 0 if s.lab else catalogue.total_steps(s)) for s in filled], layouts)
 
 
 def expected_seconds(store: Store, specs: Sequence[RunSpec]) -> float | None:

@@ -57,7 +57,7 @@ def check(store: Store, specs: Sequence[RunSpec]) -> None:
             "try again in some minutes."
         )
     for spec in specs:
-        if spec.lab is None:
+        if spec.lab is None and spec.own is None:  # of a network that isn't ours nobody knows what it needs
             _check_training(spec, limits)
 
 

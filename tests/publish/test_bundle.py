@@ -135,6 +135,7 @@ BAD = {
     "versions": (lambda h, a, m: h["info"].update(versions={"torch": 2}), "version of 'torch'"),
     "field": (lambda h, a, m: h.update(extra=1), "no exported run"),
     "depth": (lambda h, a, m: h["spec"]["model"].update(depth=9), "6n\\+2"),
+    "own": (lambda h, a, m: h["spec"].update(own={"factory": "os:system"}), "its user's own"),
     "type": (lambda h, a, m: h["spec"]["model"].update(depth="8"), "no exported run"),
     "huge": (lambda h, a, m: h["spec"]["model"].update(width=16.0), "not those of its network|not of their run"),
     "layout": (lambda h, a, m: h["layout"]["blocks"].pop(), "blocks and layers"),

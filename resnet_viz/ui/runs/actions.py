@@ -118,7 +118,7 @@ def one(run: Run) -> None:
         st.toggle(tr("The class sees this run"), key=shared, on_change=shared_is, args=(run, shared))
     if run.message:
         st.warning(plain(run.message))
-    if run.kind == "train":
+    if run.kind == "train" and not run.spec.own:
         weights_of(run)
     with st.expander(tr("Everything about this run")):
         st.json({"id": run.id, "made with": run.versions, "result": run.result, "spec": export.spec_table(run.spec)})
@@ -196,7 +196,7 @@ def take_along(runs: Sequence[Run]) -> None:
         lambda: bundle.pack(live.store(), ids),
         "runs.zip",
         mime="application/zip",
-        disabled=not all(run.kind == "train" and run.status in ENDED for run in runs),
+        disabled=not all(run.kind == "train" and not run.spec.own and run.status in ENDED for run in runs),
         help=tr(
             "Settings, curves and the weights of every checkpoint in one file, which Runs on another machine imports."
         ),

@@ -20,7 +20,7 @@ TICKED = "runs_ticked"  # in the session: ids of the runs that are ticked
 
 def row(run: Run, label: str, together: str) -> dict[str, Any]:
     """A run as a line of the table. ``together``: what it was started with, such as "pair 3"."""
-    data, train, own = run.spec.data, run.spec.train, run.spec.own
+    data, train, own = run.spec.data, run.spec.train, run.spec.watched
     return {
         "name": label,
         "together": together,
