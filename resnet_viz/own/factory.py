@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from operator import attrgetter
-from typing import Any
 
 import torch
 from torch import nn
@@ -66,8 +65,9 @@ def _made(factory: str, classes: int, channels: int) -> nn.Module:
             model = import_module("timm").create_model(name, num_classes=classes, in_chans=channels)
         else:
             function = attrgetter(name)(import_module(where))
-            takes: Any = inspect.signature(function).parameters
-            model = function(num_classes=classes) if "num_classes" in takes else function()
+            takes = inspect.signature(function).parameters.values()
+            told = any(p.name == "num_classes" or p.kind is p.VAR_KEYWORD for p in takes)  # torchvision's take **kwargs
+            model = function(num_classes=classes) if told else function()
     except Exception as error:  # whatever anybody's function raises
         first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         missing = isinstance(error, ImportError) and where == "timm"

@@ -110,7 +110,7 @@ def test_what_gives_no_network_for_this_data_is_one_sentence(name, words, capsys
 
 
 def test_options_of_our_networks_and_a_model_exclude_each_other(capsys) -> None:
-    assert main.main(["train", "--model", "torchvision:resnet18", "--depth", "56"]) == 2
+    assert main.main(["train", "--model", "torchvision:resnet18", "--depth", "20"]) == 2
     assert "leave them out" in capsys.readouterr().err
 
 

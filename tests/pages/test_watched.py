@@ -84,7 +84,8 @@ def test_runs_lists_them_opens_them_on_twins_and_trains_none_again(pair) -> None
     assert "again" not in buttons(alone)
     (known,) = (json.loads(e.value) for e in alone.json)
     assert set(known["spec"]) == {
-        "own.name", "own.network", "own.optimizer", "model.depth", "train.lr", "train.batch_size",
+        "own.name", "own.network", "own.optimizer", "own.factory", "model.depth", "model.shortcut", "train.lr",
+        "train.batch_size",
     }  # fmt: skip
 
 
