@@ -192,7 +192,7 @@ def test_only_one_trained_run_is_trained_again_and_labs_make_no_handout() -> Non
     store = Store()
     (lab,) = engine.start(store, [labs.run_of(LesionSpec(("shipped:digits-residual-20",)), store)])
     at = page(lab, runs[0].id)
-    assert [b.proto.disabled for b in at.get("download_button")] == [False, True, True]
+    assert [b.proto.disabled for b in at.get("download_button")] == [False, True, True, True]
     assert all(b.proto.ignore_rerun for b in at.get("download_button")), "a run takes back the file that is asked for"
 
 
