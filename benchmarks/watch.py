@@ -41,7 +41,7 @@ def _net(label: str, home: Path) -> float:
     x, y = torch.randn(batch, 3, size, size), torch.randint(0, 10, (batch,))
     number = 0
 
-    def timed(log: Log) -> float:
+    def timed(log: Log, steps: int = steps) -> float:
         nonlocal number
         start = time.process_time()
         for _ in range(steps):
@@ -57,13 +57,14 @@ def _net(label: str, home: Path) -> float:
     def watched() -> float:
         # The hooks are there while it watches, so each round watches anew; its first step, which begins the run, is not timed.
         with rv.watch(model, name=label, home=home) as watch:
-            logits = model(x)
-            loss = F.cross_entropy(logits, y)
-            optimizer.zero_grad()
-            loss.backward()
-            watch.step(loss, optimizer, logits=logits, target=y)
-            optimizer.step()
-            return timed(lambda _, loss, opt, logits, y: watch.step(loss, opt, logits=logits, target=y))
+
+            def step(
+                _: int, loss: torch.Tensor, opt: torch.optim.Optimizer, logits: torch.Tensor, y: torch.Tensor
+            ) -> None:
+                watch.step(loss, opt, logits=logits, target=y)
+
+            timed(step, 1)
+            return timed(step)
 
     timed(_nothing)
     others: dict[str, Log] = {

@@ -5,6 +5,7 @@ import streamlit as st
 from resnet_viz.figures import log_ratio, nets
 from resnet_viz.figures.numbers import factor
 from resnet_viz.language import tr
+from resnet_viz.nets import refs
 from resnet_viz.runs import sweeps
 from resnet_viz.ui import controls, live
 from resnet_viz.ui.frame import fragment, frame
@@ -36,7 +37,7 @@ def answer(group: str, lecture: bool) -> None:
     shipped = live.recorded(recording := live.recording())
     runs = live.runs_of(group)
     if not runs:
-        recorded = tr("Recorded: {name}.", name=live.recordings()[recording])
+        recorded = tr("Recorded: {name}.", name=refs.recordings()[recording])
         if group:
             say(
                 tr("These runs are not on this server, or can't be read (see Runs); Train makes your own."),

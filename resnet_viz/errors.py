@@ -20,3 +20,8 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return tr(self.text, **self.values)
+
+
+def first_line(error: BaseException) -> str:
+    """What somebody else's error says, in one line for a sentence of ours; its class where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

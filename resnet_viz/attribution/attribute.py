@@ -47,8 +47,12 @@ def layers(spec: ModelSpec) -> dict[str, int]:
 
 
 def default_layer(spec: ModelSpec) -> str:
-    """The last block with at least 4x4 cells; where none has, the last of those with most."""
-    cells = layers(spec)
+    """The block that Grad-CAM looks at unless another is named: see `last_large`."""
+    return last_large(layers(spec))
+
+
+def last_large(cells: Mapping[str, int]) -> str:
+    """Of blocks in order, each with its rows of cells, the last with 4x4 or more; where none has, the last of those with most."""
     enough = min(CELLS, max(cells.values()))
     return [name for name, count in cells.items() if count >= enough][-1]
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from resnet_viz.attribution.attribute import (
-    CELLS,
     MEMORY,
     AttributionError,
     classes_of,
     evaluating,
+    last_large,
     maps_of,
     method_of,
     values_of,
@@ -23,6 +23,7 @@ from resnet_viz.attribution.attribute import (
 from resnet_viz.attribution.features import look
 from resnet_viz.attribution.methods import METHODS, Method, enlarge
 from resnet_viz.attribution.trust import completeness
+from resnet_viz.errors import first_line
 from resnet_viz.nets.probes import hooks
 from resnet_viz.own.blocks import layers as weight_layers
 from resnet_viz.own.blocks import parts, plain_model
@@ -85,9 +86,8 @@ def explain(
     try:
         maps = maps_of(net, x, how, values, targets, minus, chosen, baseline, seen.rows)
     except (AssertionError, RuntimeError) as error:  # captum's, of what it can't follow
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise AttributionError(
-            f"{how.label} can't be asked of {type(net).__name__} ({first}); try Grad-CAM or Integrated Gradients."
+            f"{how.label} can't be asked of {type(net).__name__} ({first_line(error)}); try Grad-CAM or Integrated Gradients."
         ) from error
     said = _said(net, x, how, maps, targets, minus, chosen, baseline)
     if name in _CHANGES_RELUS and not any(isinstance(module, nn.ReLU) for module in net.modules()):
@@ -175,9 +175,9 @@ def _survey(net: nn.Module, x: Tensor) -> _Survey:
         try:
             logits = net(x)
         except (RuntimeError, ValueError, TypeError) as error:
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             raise AttributionError(
-                f"{type(net).__name__} does not take images of shape {tuple(x.shape)} ({first}); give what it was trained on."
+                f"{type(net).__name__} does not take images of shape {tuple(x.shape)} ({first_line(error)}); give what it was "
+                "trained on."
             ) from error
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         got = f"a tensor of shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
@@ -208,8 +208,7 @@ def _layer(net: nn.Module, seen: _Survey, layer: str | None) -> str:
             f"No block of {type(net).__name__} gives maps (B, C, H, W), which Grad-CAM looks at; name a layer= that does, or "
             'choose a method that looks at pixels, such as "integrated_gradients".'
         )
-    enough = min(CELLS, max(cells.values()))
-    return [name for name, count in cells.items() if count >= enough][-1]
+    return last_large(cells)
 
 
 def _said(

@@ -12,10 +12,10 @@ from operator import attrgetter
 import torch
 from torch import nn
 
-from resnet_viz.errors import UserError
+from resnet_viz.errors import UserError, first_line
 from resnet_viz.own.blocks import parts
 from resnet_viz.own.plain import plain_twin
-from resnet_viz.own.sight import Sight
+from resnet_viz.own.sight import Sight, raised
 from resnet_viz.runs.layout import Layout
 from resnet_viz.spec.checks import quote
 from resnet_viz.spec.run import RunSpec
@@ -69,10 +69,9 @@ def _made(factory: str, classes: int, channels: int) -> nn.Module:
             told = any(p.name == "num_classes" or p.kind is p.VAR_KEYWORD for p in takes)  # torchvision's take **kwargs
             model = function(num_classes=classes) if told else function()
     except Exception as error:  # whatever anybody's function raises
-        first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         missing = isinstance(error, ImportError) and where == "timm"
         advice = " Install it with: pip install timm." if missing else ""
-        raise FactoryError(f"{quote(factory)} gives no network here: {first}.{advice}") from error
+        raise FactoryError(f"{quote(factory)} gives no network here: {first_line(error)}.{advice}") from error
     if not isinstance(model, nn.Module):
         raise FactoryError(f"{quote(factory)} gives {quote(type(model).__name__)}, which is no torch.nn.Module.")
     return model
@@ -86,12 +85,13 @@ def described(spec: RunSpec) -> tuple[RunSpec, Layout]:
     """
     assert spec.own
     model, size = build(spec), spec.model.size
-    with Sight(model, parts(model), _raised, seen=True) as sight, drawn("layout"):
+    with Sight(model, parts(model), raised, seen=True) as sight, drawn("layout"):
         try:
             logits = model(torch.zeros(2, spec.model.channels, size, size))
         except Exception as error:  # whatever anybody's forward raises
-            first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-            raise FactoryError(f"{quote(spec.own.factory)} takes no images of {size}×{size}: {first}.") from error
+            raise FactoryError(
+                f"{quote(spec.own.factory)} takes no images of {size}×{size}: {first_line(error)}."
+            ) from error
         layout = sight.layout()
     if not layout.blocks:
         raise FactoryError(f"In the network of {quote(spec.own.factory)} no blocks were found: it repeats no module.")
@@ -104,7 +104,3 @@ def described(spec: RunSpec) -> tuple[RunSpec, Layout]:
     shortcut = "identity" if spec.model.residual else "none"
     own = replace(spec.own, name=spec.own.factory.partition(":")[2], network=type(model).__name__)
     return replace(spec, model=replace(spec.model, depth=len(layout.layers), shortcut=shortcut), own=own), layout
-
-
-def _raised(error: Exception) -> None:
-    raise error

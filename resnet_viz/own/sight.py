@@ -21,6 +21,11 @@ def _tensor(output: Any) -> Tensor | None:
     return output if isinstance(output, Tensor) and output.is_floating_point() else None
 
 
+def raised(error: Exception) -> None:
+    """A `Sight`'s ``fail`` where the loop is ours: what goes wrong in a hook is the loop's own error."""
+    raise error
+
+
 class Sight:
     """Hooks on a network's blocks and layers, and what they saw since the last `take`.
 

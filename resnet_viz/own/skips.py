@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from resnet_viz.errors import UserError
+from resnet_viz.errors import UserError, first_line
 
 ADDITIONS: tuple[Any, ...] = (operator.add, operator.iadd, torch.add, "add", "add_")
 
@@ -79,9 +79,8 @@ def _traced(module: nn.Module, name: str, training: bool) -> tuple[fx.Graph, dic
     try:
         graph = _OneModule().trace(shadow, _fixed(module))
     except Exception as error:  # whatever a forward of anybody's raises on a symbolic input
-        first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise SkipError(
-            f"{type(module).__name__} ({name or 'the model itself'}) can't be traced: {first}. "
+            f"{type(module).__name__} ({name or 'the model itself'}) can't be traced: {first_line(error)}. "
             'Name the modules whose additions are skips yourself, such as skips="layer*.*".'
         ) from error
     return graph, {key: value for key, value in vars(shadow).items() if key.startswith("_tensor_constant")}

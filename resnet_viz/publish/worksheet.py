@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from resnet_viz.figures.numbers import apart, arrivals, finite, log_ratio, smooth, thin
+from resnet_viz.figures.numbers import apart, finite, log_ratio, loudness, smooth, thin
 from resnet_viz.figures.style import Net, ink, nets
 from resnet_viz.language import current, tr
 from resnet_viz.runs.record import Record
@@ -36,7 +36,8 @@ def worksheet(records: Sequence[Record]) -> str:
     about = f"{twins.subject(records)}, {twins.conditions(records[0])}. {twins.aside(records)}"
     part = apart(records[0], records[1]) if len(records) > 1 else None
     parted = tr("They are apart from step {step} on.", step=part) if part else tr("They never part for good.")
-    said = {net.text: words[0] for net in shown if (words := arrivals(net.first)) and len(log_ratio(net.first)[0])}
+    ratios = {net.text: log_ratio(net.first)[1] for net in shown}
+    said = {name: loudness(of_net[0, 0]) for name, of_net in ratios.items() if len(of_net)}
     first = "; ".join(f"{name}: {words}" for name, words in said.items()) or tr("was not measured")
     title, name, answers = tr("Worksheet"), tr("Name"), tr("Answers")
     passes = tr("Whatever F does, the gradient also passes unchanged.")

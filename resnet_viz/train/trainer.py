@@ -19,7 +19,7 @@ from resnet_viz.data.batches import Batches, generator
 from resnet_viz.nets import models, probes
 from resnet_viz.own import factory
 from resnet_viz.own.blocks import parts
-from resnet_viz.own.sight import Sight
+from resnet_viz.own.sight import Sight, raised
 from resnet_viz.runs.events import Checkpoint, Point, Status
 from resnet_viz.spec import arch
 from resnet_viz.spec.run import RunSpec, to_json
@@ -65,7 +65,7 @@ class Trainer:
         self.step = 0
         self.epoch = Epoch()
         # What a network of ours is made of its spec says; in another one the same is looked for.
-        self.sight = Sight(self.model, parts(self.model), _raised, seen=True) if spec.own else None
+        self.sight = Sight(self.model, parts(self.model), raised, seen=True) if spec.own else None
         self.blocks = [] if self.sight else models.blocks(self.model)
         self.responses = {} if self.sight else models.response_modules(self.model)
         self.layers = tuple(self.sight.layers) if self.sight else arch.layers(spec.model)
@@ -181,7 +181,3 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"] if "optimizer" in state else state["optimiser"])
         self.step = state["step"]
         self.epoch = Epoch(**{RENAMED.get(name, name): value for name, value in state["epoch"].items()})
-
-
-def _raised(error: Exception) -> None:
-    raise error

@@ -87,11 +87,6 @@ def runs_of(show: str) -> list[Run]:
     return store().runs(show) if show else []
 
 
-def recordings() -> dict[str, str]:
-    """The recorded twins with their labels: see `refs.recordings`."""
-    return refs.recordings()
-
-
 @st.cache_data(show_spinner=False)
 def recorded(name: str = FIRST) -> list[Record]:
     """Twins that ship with the app: the first pair whole, then the curves of more seeds."""
@@ -101,15 +96,15 @@ def recorded(name: str = FIRST) -> list[Record]:
 def recording() -> str:
     """The recorded twins that are chosen; the first screen's where those of a link are not among them."""
     asked = st.session_state.setdefault("recorded", FIRST)
-    if asked not in recordings():
-        misread("recorded", asked, recordings()[FIRST])
+    if asked not in (names := refs.recordings()):
+        misread("recorded", asked, names[FIRST])
         st.session_state["recorded"] = FIRST
     return st.session_state["recorded"]
 
 
 def choose_recording(**options: Any) -> None:
     """Which of the recorded twins Twins shows while it shows no run."""
-    names = recordings()
+    names = refs.recordings()
     st.selectbox(
         tr("Recorded twins"),
         list(names),

@@ -8,6 +8,7 @@ import streamlit as st
 
 from resnet_viz.errors import UserError
 from resnet_viz.language import N_, tr
+from resnet_viz.nets import refs
 from resnet_viz.runs.record import Record
 from resnet_viz.runs.store import Run
 from resnet_viz.spec.run import RunSpec
@@ -66,7 +67,7 @@ def follow_recording() -> None:
     by_link = before is None and "recorded" in st.query_params
     if spec is None or spec == before or by_link or st.session_state["show"]:
         return
-    for name in live.recordings():
+    for name in refs.recordings():
         if live.recorded(name)[0].spec.settled() == spec.settled() and spec.train.seed == 0:
             st.session_state["recorded"] = name
 

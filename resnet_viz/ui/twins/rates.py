@@ -45,13 +45,11 @@ def find_rate() -> None:
         help=tr("A range test: one number for each net, in seconds."),
     ):
         _start(again=False)
-        st.dialog(tr("Find the rate"), width="large")(_dialog)()
-    elif st.session_state.pop("find_rate_open", False) or st.session_state.get("lr_range") != st.session_state.get(
-        SEEN
+    elif not st.session_state.pop("find_rate_open", False) and st.session_state.get("lr_range") == (
+        st.session_state.get(SEEN)
     ):
-        st.dialog(tr("Find the rate"), width="large")(
-            _dialog
-        )()  # again, or for the first time: a test opened on the page Runs
+        return  # nothing to open again, and no test that was opened on the page Runs
+    st.dialog(tr("Find the rate"), width="large")(_dialog)()
 
 
 def _start(again: bool = True) -> None:
